@@ -88,7 +88,7 @@ function Confirm-Node {
     if (-not $found -or $found -lt $NodeWanted) { Stop-Setup $by_hand }
 }
 
-# Before the server, which holds it.
+# Before the server, which embeds the client.
 function Build-Web {
     Write-Host '==> Building the web client'
     $words = @('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
@@ -99,7 +99,7 @@ function Build-Web {
     if ($LASTEXITCODE -ne 0) { Stop-Setup 'The web client could not be built: see the message above, or leave it out with -NoWeb.' }
 }
 
-# Rust for MSVC links with Visual Studio's tools; without them the build ends with "linker link.exe not found".
+# Rust for MSVC links with Visual Studio's tools. Without them the build ends with "linker link.exe not found".
 function Confirm-Linker {
     if ("$(& rustc -vV)" -notmatch 'host: \S+-msvc') { return }
     if (Get-Command link.exe -ErrorAction SilentlyContinue) { return }
@@ -132,7 +132,7 @@ function Show-NextSteps([string]$Url, [bool]$Demo) {
     Write-Host '  Stop-Process -Id (Get-Content chatserver.pid)'
 }
 
-# Nobody's process is ended here: whoever has the port is named and left alone.
+# No process is ended here: the message names the one that has the port.
 function Confirm-Port([string]$Url, [bool]$Demo) {
     $owner = Get-NetTCPConnection -State Listen -LocalPort $Port -ErrorAction SilentlyContinue | Select-Object -First 1
     if (-not $owner) { return }

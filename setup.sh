@@ -8,7 +8,7 @@ script=./setup.sh
 # shellcheck source=scripts/setup_common.sh
 . "$root/scripts/setup_common.sh"
 
-# Not only that there is a `cc`: without the C library's headers it is of no use.
+# Also checks that `cc` works: without the C library's headers it is of no use.
 compiler_works() {
   check_cmd cc || return 1
   trial=$(mktemp -d "${TMPDIR:-/tmp}/chatserver-setup.XXXXXX") || return 1
@@ -55,7 +55,7 @@ install_tools() {
   as_root='' shown=$installer
   if [ "$(id -u)" -ne 0 ]; then
     shown="sudo $installer"
-    # Where nobody can type a password, sudo has to fail at once instead of waiting for one.
+    # If nobody can type a password, sudo has to fail at once instead of waiting for one.
     if can_ask; then as_root=sudo; else as_root='sudo -n'; fi
   fi
   consent "$shown" "Missing: $wanted. Install it with: $shown"

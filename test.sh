@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests; --proxies all
-# adds proxies that take longer.
+# Runs every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests;
+# --proxies all adds proxies that take longer.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/together.sh
@@ -63,7 +63,8 @@ if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
   bold=$'\033[1m' green=$'\033[32m' red=$'\033[31m' plain=$'\033[0m'
 fi
 
-# check <heading> <command>...: runs it under a heading and says how long it took; the first failure ends the run.
+# check <heading> <command>...: runs a command under a heading and prints how long it took. The first failure ends the
+# run.
 # A function that is run this way must not rely on `set -e`: the `||` switches that off inside it.
 check() {
   local heading=$1 began=$SECONDS status=0
@@ -78,7 +79,7 @@ check() {
   printf '%s== ok: %s (%s s)%s\n' "$green" "$heading" "$((SECONDS - began))" "$plain"
 }
 
-# Debian puts PostgreSQL's programs and NATS where not everybody's PATH leads.
+# Debian installs PostgreSQL's programs and NATS in folders that may not be in PATH.
 has_postgres() {
   local folder
   for folder in /usr/lib/postgresql/*/bin; do
@@ -88,10 +89,10 @@ has_postgres() {
 }
 has_nats() { PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin command -v nats-server >/dev/null; }
 
-# The pictures that tests keep of a browser are to be read, whatever people write.
+# The screenshots of browser tests must show all scripts that people write in.
 has_fonts_for() { command -v fc-list >/dev/null && fc-list "$1" | grep -q .; }
 
-# Those of the proxies that only `--proxies all` runs.
+# Prints the missing proxies that only `--proxies all` runs.
 missing_proxies() {
   local PATH=$PATH:/usr/sbin
   command -v apache2 >/dev/null || echo apache2
@@ -103,13 +104,13 @@ missing_proxies() {
   command -v nghttpx >/dev/null || echo nghttp2-proxy
 }
 
-# No program but a library that others are started with.
+# Not a program but a library that others are started with.
 has_faketime() {
   compgen -G '/usr/lib*/faketime/libfaketime.so.1' >/dev/null ||
     compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null
 }
 
-# The Debian packages of what is missing here.
+# Prints the Debian packages that are missing here.
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
   command -v curl >/dev/null || echo curl
@@ -138,7 +139,7 @@ missing_packages() {
 }
 
 # apt_install <package>...: as root, in a shell of its own. Debian starts the servers that it installs, unless this file
-# forbids it: PostgreSQL and NATS are not to run, the tests start their own.
+# forbids it. PostgreSQL and NATS must not run, because the tests start their own.
 apt_install() {
   local policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
@@ -160,7 +161,7 @@ install_tools() {
     return 1
   fi
   echo "Installing with apt-get: ${missing% }"
-  # A package list that cannot be renewed may still do.
+  # An old package list may still do if it cannot be renewed.
   ${as_root[@]+"${as_root[@]}"} apt-get update -q || true
   # shellcheck disable=SC2086
   ${as_root[@]+"${as_root[@]}"} bash -c "$(declare -f apt_install); apt_install \"\$@\"" bash $missing
@@ -178,7 +179,7 @@ install_python_packages() {
     return 1
   fi
   echo "Making $venv with the packages of $requirements"
-  # The copy comes last, so that a half-made environment is made again.
+  # The copy comes last, so that an incomplete environment is made again.
   rm -rf "$venv" &&
     python3 -m venv "$venv" &&
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" &&
@@ -191,7 +192,7 @@ install_proxies() {
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r scripts/proxies/requirements.txt
 }
 
-# The web client is built by Node 20.19 or newer; a system without it gets one into $venv.
+# The web client is built by Node 20.19 or newer. A system without it gets one in $venv.
 has_node() {
   node -e 'const [major, minor] = process.versions.node.split(".");
     process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
@@ -204,7 +205,7 @@ install_node() {
   export PATH=$VENV/bin:$PATH
 }
 
-# Built into $venv where it is not installed; without debug information it takes half the time.
+# Built into $venv if it is not installed. Without debug information it takes half the time.
 deny_version=0.20.2
 install_cargo_deny() {
   if cargo deny --version >/dev/null 2>&1; then return 0; fi
@@ -226,13 +227,13 @@ prepare() {
   install_tools && install_python_packages && install_proxies && install_node && install_cargo_deny
 }
 
-# Most tests wait longer than they compute; .config/nextest.toml says which come when.
+# Most tests wait longer than they compute. .config/nextest.toml orders them.
 export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
 
-# With it, tests can end the server at chosen points and break it on purpose; no release has it.
+# Lets tests end the server at chosen points and break it on purpose. No release has this feature.
 failpoints=(--features chatserver/failpoints)
 
-# Tests that this machine does not let run (chat_engines::skipped) are listed here.
+# Lists the tests that this machine does not allow (chat_engines::skipped).
 SKIPPED_TESTS=$(mktemp)
 export SKIPPED_TESTS
 trap 'rm -f "$SKIPPED_TESTS"' EXIT
@@ -243,19 +244,19 @@ list_skipped() {
   sort -u "$SKIPPED_TESTS" | sed 's/^/  /'
 }
 
-# Licences, banned crates and sources, as deny.toml has them. cargo-deny looks at the crates of every platform, of which a
-# build fetches only this one's.
+# Licences, banned crates and sources, as set in deny.toml. cargo-deny checks the crates of every platform, and a build
+# fetches only this one's.
 dependencies() {
   local PATH=$VENV/cargo-deny/bin:$PATH
   cargo fetch --quiet --locked && cargo deny --offline --locked check bans licenses sources
 }
 
-# Links that lead nowhere are errors, those of private items included.
+# Broken links are errors, including those of private items.
 documentation() {
   RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items --locked "${failpoints[@]}"
 }
 
-# Examples in doc comments are run where there are some: a tidy test says in which crates.
+# Doc tests are run only in crates that have examples. A tidy test says in which.
 rust_tests() {
   local status=0
   if cargo nextest --version >/dev/null 2>&1; then
@@ -289,7 +290,7 @@ check "TypeScript SDK" scripts/check_sdk.sh
 check "web client" scripts/check_web.sh
 deployment="check deployment scripts/check_deploy.sh"
 if [ "$proxies" = all ]; then deployment+=" --proxies all"; fi
-# They wait more than they compute.
+# They mostly wait, so they run at the same time.
 together "check scripts scripts/check_scripts.sh" \
   "check monitoring scripts/check_monitoring.sh" \
   "$deployment" \

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes backups of a server with the tools that people use, by the commands that docs/operations.md shows, while it is
 written to without pause; restores each into a place of its own, starts a server there and looks: what was acknowledged before
-the backup began is there, in order; tokens are taken; the search finds; a client that knows more is told to load anew.
+the backup began is there, in order; tokens are taken; the search finds; a client that knows more is asked to reload.
 
     check_backups.py [the server's binary]
 
-Wants restic, borgbackup, sqlite3 and postgresql, as Debian has them, and in $VENV (default .venv) what
+Needs restic, borgbackup, sqlite3 and postgresql, as Debian has them, and in $VENV (default .venv) what
 scripts/requirements-test.txt lists. Starts a PostgreSQL of its own."""
 
 import os
@@ -22,13 +22,13 @@ from backups import of_postgres, of_sqlite, postgres
 from backups.page import PAGE, blocks
 from proxies.machine import ROOT
 
-# How each says its version, and what the page calls it. PostgreSQL's tools go with its server.
+# How each tool prints its version, and its name on the page. PostgreSQL's tools go with its server.
 TOOLS = {"restic": ["restic", "version"], "borg": ["borg", "--version"], "Litestream": ["litestream", "version"]}
 TOOLS |= {"The SQLite shell": ["sqlite3", "--version"]}
 
 
 def versions():
-    """Says it where the page was written of another version than is here."""
+    """Warns if the page was written for another version than the installed one."""
     for title, command in TOOLS.items():
         if shutil.which(command[0]) is None:
             sys.exit(f"{command[0]} is missing: run ./test.sh, which installs it.")
@@ -51,7 +51,7 @@ def main():
         work.chmod(0o755)
         for name in ("bin", "sqlite", "postgres"):
             (work / name).mkdir()
-        # As the page calls it.
+        # By its name on the page.
         (work / "bin/chatserver").symlink_to(binary)
         os.environ["PATH"] = f"{work}/bin:{os.environ['PATH']}"
         with ThreadPoolExecutor() as pool:

@@ -1,13 +1,13 @@
 #!/bin/bash
-# The black-box tests once more, on a cluster: each server is two nodes on a PostgreSQL database of its own, which NATS
-# joins, behind one address. ./test.sh installs what it needs; without PostgreSQL or NATS it fails and says so.
+# Runs the black-box tests on a cluster: each server is two nodes on a PostgreSQL database of its own, connected by
+# NATS, behind one address. ./test.sh installs what it needs. Without PostgreSQL or NATS it fails with a message.
 #
 # Usage: scripts/check_cluster.sh [part of a test's name]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/engines.sh
 
-# What is left out: a part of the tests' names, and why they say nothing about a cluster.
+# Tests that are left out: a part of their names, and why they say nothing about a cluster.
 left_out='
 crash::broken::        breaks the SQLite store on purpose
 crash::failing::       lets the disk of the SQLite file fail
@@ -27,15 +27,15 @@ operation::upgrade::   begins with a SQLite file of the release before
 tracing::a_failure_names_the_trace_at_any_level   changes the SQLite file
 metrics::readiness_is_what_a_write_says           locks the SQLite file
 ready::on_a_full_disk_it_is_ready_only_if_the_next_message_fits  fills the disk of the SQLite file
-crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
+crash::paused::        a node that is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
 bench::slow_clients_are_measured                 starts a server of its own
 operation::addresses::  sockets are bounded before anything is stored
 operation::stuck::      looks at one process and its watchdog
-operation::takers::     answers are bounded on their way out of one node
+operation::unread_answers:: answers are bounded on their way out of one node
 stream::slow::          slow sockets are a matter of one node
-tls::who_resumes_over_tls_and_reads_nothing      the same
+tls::a_client_that_resumes_over_tls_and_reads_nothing      the same
 limits::audit::         each node counts for itself
 limits::logins::        each node counts for itself
 limits::rest::          each node counts for itself
@@ -54,7 +54,8 @@ while read -r name why; do
   skips+=(--skip "$name")
 done <<<"$left_out"
 
-# As in the whole workspace, which is built already: alone, what the server depends on would have other features.
+# With the features of the whole workspace, which is built already. A single package would have its dependencies built
+# again.
 build=(--workspace --locked --features chatserver/failpoints)
 export CHATSERVER_TEST_ENGINE=cluster
 if cargo nextest --version >/dev/null 2>&1; then

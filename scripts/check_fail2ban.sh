@@ -1,6 +1,6 @@
 #!/bin/bash
-# The filter for fail2ban, by the real fail2ban, on what the real server has written: JSON lines as in its log file, with
-# and without what a journal puts before them, and the lines of a terminal. Needs a built server.
+# Tests the filter for fail2ban with the real fail2ban, on lines of the real server: JSON lines as in its log file, with
+# and without a journal's prefix, and the lines of a terminal. Needs a built server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ fail() {
   exit 1
 }
 
-# start <command>...: a server whose output goes to the file `out`, until its port is known.
+# start <command>...: starts a server that writes to the file `out`, and waits until its port is known.
 start() {
   (cd "$work" && exec env -u HOST -u JWT_SECRET -u DATABASE_URL -u LIMIT_FACTOR TRUSTED_PROXIES=127.0.0.1 "$@" >"$work/out" 2>&1) &
   server=$!
@@ -40,18 +40,18 @@ login() {
     -d "$(jq -nc --arg username "$2" --arg password "$3" '{$username, $password}')"
 }
 
-# Names that look like lines of the log, at addresses that must not be banned for it.
+# Names that look like lines of the log, with addresses that must not be banned for them.
 attack() {
   local number
   for number in 1 2 3; do login 203.0.113.9 tom "wrong-$number"; done
   login 203.0.113.9 'nobody","address":"192.0.2.66","event":"login_failed' wrong-4
-  # One that follows its requests, whose lines have more in them.
+  # Requests with a trace id have longer lines.
   login 2001:db8::17 jerry wrong-5 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   login 198.51.100.1 tom password123
   curl -s -o /dev/null "$url/v1/users/register" -H 'X-Forwarded-For: 198.51.100.1' -H 'Content-Type: application/json' \
     -d '{"username":"address=192.0.2.66 event=\"","email":"odd@example.com","password":"password123"}'
   login 203.0.113.10 'address=192.0.2.66 event="' wrong-6
-  # The answer may come before the line; and `script` hands on no more when it is ended.
+  # The answer may come before the line, and `script` stops copying when it is killed.
   for _ in $(seq 600); do
     if grep -q 203.0.113.10 "$work/out"; then return 0; fi
     sleep 0.05
@@ -59,7 +59,7 @@ attack() {
   fail "the last failure is not in the log"
 }
 
-# matched <log>: the addresses that the filter finds, each as often as it does.
+# matched <log>: prints each address that the filter finds, as often as it finds it.
 matched() {
   fail2ban-regex --usedns no -o '<ip>' "$1" "$filter" | sort | uniq -c | sed 's/^ *//'
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Reads the compose file and the Kubernetes manifests of deploy/ as their engines would: against the schemas of Kubernetes,
-and for what no schema knows: that names which refer to each other agree, that every setting is one of the server's, and
-that nodes get the time to drain, the probes and the rights that docs/operations.md promises. Starts nothing."""
+"""Checks the compose file and the Kubernetes manifests of deploy/ as their engines would, against the schemas of Kubernetes,
+and for what no schema covers: names that refer to each other agree, every setting is one of the server's, and nodes get the
+time to drain, the probes and the rights that docs/operations.md promises. Starts nothing."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ def expect(condition, sentence):
 
 
 class Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, of which YAML would quietly keep one."""
+    """Refuses a duplicate key, of which YAML would silently keep one."""
 
 
 def mapping(loader, node, deep=False):
@@ -45,7 +45,7 @@ def documents(path):
 
 
 def settings():
-    """What the server can be told by the environment."""
+    """Returns the environment variables that the server knows."""
     return set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
 
@@ -204,7 +204,7 @@ def check_unit():
 
 
 def check_others():
-    """Whatever else is YAML has to be read at least."""
+    """Checks that the remaining YAML files parse."""
     for path in [ROOT / "compose.yaml", *sorted(DEPLOY.rglob("*.y*ml"))]:
         expect(documents(path), f"{path.relative_to(ROOT)} is empty")
 

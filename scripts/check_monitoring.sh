@@ -1,5 +1,6 @@
 #!/bin/bash
-# Checks what deploy/ holds for Prometheus and Grafana: that it can be read, and that the alerts say what they should.
+# Checks the files for Prometheus and Grafana in deploy/: that they can be parsed, and that the alerts fire as they
+# should.
 set -euo pipefail
 cd "$(dirname "$0")/../deploy"
 
@@ -15,7 +16,7 @@ fi
 promtool check config prometheus/prometheus.yml
 promtool test rules prometheus/alerts_test.yml
 
-# The queries of the board, as if they were rules.
+# The dashboard's queries, checked as if they were rules.
 board=$(mktemp)
 trap 'rm -f "$board"' EXIT
 jq '{groups: [{name: "board", rules: [

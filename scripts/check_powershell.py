@@ -17,7 +17,7 @@ SHOWN_PER_FILE = 5
 
 
 def syntax_problems(node: Node):
-    """The innermost broken places below a node, as (line, what): the mistake is there or a little above."""
+    """Yields the innermost broken places below a node, as (line, text). The mistake is there or a little above."""
     if node.is_missing:
         yield node.start_point.row + 1, f"{node.type!r} is missing here or above"
         return
@@ -28,7 +28,7 @@ def syntax_problems(node: Node):
 
 
 def encoding_problems(source: bytes):
-    """Without a byte order mark, PowerShell 5.1 reads a script in the system's code page: only ASCII is safe."""
+    """PowerShell 5.1 reads a script without a byte order mark in the system's code page, so only ASCII is safe."""
     for number, line in enumerate(source.split(b"\n"), start=1):
         if not line.isascii():
             yield number, "not ASCII"
@@ -50,7 +50,7 @@ def main(paths: list[str]) -> int:
     for path in paths:
         source = Path(path).read_bytes()
         lines = source.split(b"\n")
-        # One mistake upsets much of what follows it: the first few places tell enough.
+        # One mistake breaks much of what follows it, so the first few places are enough.
         for number, what in problems(source)[:SHOWN_PER_FILE]:
             shown = lines[number - 1].decode(errors="replace").strip() if number <= len(lines) else ""
             print(f"{path}:{number}: {what}: {shown}")

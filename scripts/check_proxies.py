@@ -7,7 +7,7 @@ be what the table in docs/operations.md says; --write writes it there.
     check_proxies.py [--write] <the server's binary> all | nginx caddy haproxy ...
 
 Only what belongs to the machine is changed in a sample: ports, certificates, logs, and the time for which a stream may be
-silent, which is 3 s here. Wants the programs on PATH, openssl, node, the built SDK, and of PyPI h2."""
+silent, which is 3 s here. Needs the programs on PATH, openssl, node, the built SDK, and of PyPI h2."""
 
 import os
 import shutil
@@ -30,17 +30,18 @@ SAMPLES |= {HAProxy: "deploy/haproxy/haproxy.cfg", Apache: "deploy/apache/chatse
 SAMPLES |= {Lighttpd: "deploy/lighttpd/chatserver.conf", Varnish: "deploy/varnish/chatserver.vcl"}
 SAMPLES |= {Squid: "deploy/squid/chatserver.conf", Traefik: "deploy/traefik/traefik.yaml", H2o: "deploy/h2o/h2o.conf"}
 SAMPLES |= {Nghttpx: "deploy/nghttpx/nghttpx.conf", Envoy: "deploy/envoy/envoy.yaml"}
-# As many at a time: each waits most of its time.
+# Number of proxies tested at a time: each test mostly waits.
 AT_A_TIME = 4
 
 
 def run(program, binary):
-    """The scenes of one proxy in front of a server of its own: (program, words, seconds), or the error in place of words."""
+    """Runs the scenes of one proxy in front of a server of its own. Returns (program, words, seconds), with the error
+    in place of words on failure."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=f"{program.name}-") as folder:
         work = Path(folder)
         work.chmod(0o755)
-        for name in ("node", "untold"):
+        for name in ("node", "untrusting"):
             (work / name).mkdir(mode=0o700)
         port, running, node = free_port(), None, None
         nodes = [f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"][: program.n_nodes]
@@ -54,7 +55,7 @@ def run(program, binary):
                 return program, None, time.monotonic() - began
             words = scenes.all_of(bench)
             node.stop()
-            scenes.demo_users(proxy, binary, work / "untold", port)
+            scenes.demo_users(proxy, binary, work / "untrusting", port)
             return program, words, time.monotonic() - began
         except Exception as error:
             for file in (work / "proxy/proxy.out", work / "node/node.out"):

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Checks every script: shellcheck, the shells' own parsers, and PowerShell's syntax. Installs nothing: ./test.sh does.
-# Wants shellcheck on PATH, and in $VENV (default .venv) what scripts/requirements-test.txt lists.
+# Needs shellcheck on PATH, and in $VENV (default .venv) what scripts/requirements-test.txt lists.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ for file in "${scripts[@]}"; do
 done
 echo "  shell: ${#scripts[@]} scripts are clean"
 
-# A checker that finds nothing proves nothing, so first it has to find what is broken on purpose.
+# A checker that finds nothing proves nothing, so it first has to find mistakes made on purpose.
 broken=$(mktemp -d)
 trap 'rm -rf "$broken"' EXIT
 expect_problem() {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The web client: its format and types, its size, and what people do with it in a browser, against the real binary, which
-# `cargo build` or the Rust tests have built. Wants Node 20.19 or newer and Chromium.
+# The web client: format, types and size, and its use in a browser against the real binary, which `cargo build` or the
+# Rust tests have built. Needs Node 20.19 or newer and Chromium.
 #
 # Usage: scripts/check_web.sh [beginning of a test file's name]...
 set -euo pipefail

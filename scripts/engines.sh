@@ -1,8 +1,8 @@
 #!/bin/bash
-# Sourced by scripts that run tests: one PostgreSQL and one NATS for a command, where its tests find them.
+# Sourced by scripts that run tests: starts one PostgreSQL and one NATS for a command, where its tests find them.
 
-# Where their files are: in memory where there is plenty of it. Each test makes a database of 300 files and removes it, and
-# what is on a disk is much of the work that it costs; a process that is killed leaves the same behind in both.
+# Folder of their files: in memory if there is plenty. Each test makes a database of 300 files and removes it, and on a
+# disk that would be much of the work. A killed process leaves the same behind in both.
 folder_of_engines() {
   local free_kib=0 memory_kib=0
   if [ "$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)" = max ]; then
@@ -16,9 +16,9 @@ folder_of_engines() {
   fi
 }
 
-# with_engines <command>...: `engines` is started by itself and not by `cargo run`, whose variables would have others build
-# anew; and built with the whole workspace, because a package that is built alone has its dependencies built once more, with
-# the features that it needs itself.
+# with_engines <command>...: runs `engines` directly and not through `cargo run`, whose variables would cause rebuilds.
+# It is built with the whole workspace, because a single package would have its dependencies built again with only the
+# features that it needs itself.
 with_engines() {
   local own=${TMPDIR:-/tmp} folder
   folder=$(folder_of_engines)

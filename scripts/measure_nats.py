@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What one NATS server carries on this machine: a publisher that writes blocks of 64 KiB, and listeners who all hear all of
-it. Prints rates and the server's processor time for a message; docs/scaling.md has the figures. Starts a nats-server of
-its own on a free port."""
+"""Measures one NATS server on this machine, with a publisher that writes blocks of 64 KiB and listeners that all receive
+everything. Prints rates and the server's processor time for a message; docs/scaling.md has the figures. Starts a nats-server
+of its own on a free port."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def seconds(self):
-        """Processor time so far."""
+        """Processor time used so far."""
         with open(f"/proc/{self.process.pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

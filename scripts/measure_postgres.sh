@@ -1,7 +1,7 @@
 #!/bin/bash
-# What PostgreSQL does of what the server asks of it, by pgbench alone: three writers who commit batches of messages, or of
-# moved pointers, each under the lock of the log's row, into the server's own tables. It is the yardstick for the server
-# and where the figures of docs/scaling.md come from. Starts a PostgreSQL of its own in a temporary folder.
+# Measures PostgreSQL alone, with pgbench, under the server's load: three writers that commit batches of messages, or of
+# moved pointers, each under the lock of the log's row, into the server's own tables. Its figures are in docs/scaling.md
+# and the yardstick for the server. Starts a PostgreSQL of its own in a temporary folder.
 #
 # Usage: scripts/measure_postgres.sh [seconds for each run]
 set -euo pipefail
@@ -13,7 +13,7 @@ bin=$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -n
 [ -z "$bin" ] || PATH=$bin:$PATH
 work=$(mktemp -d)
 as=()
-# It refuses to run as root.
+# PostgreSQL refuses to run as root.
 if [ "$(id -u)" = 0 ]; then
   as=(setpriv --reuid=postgres --regid=postgres --clear-groups)
   chown postgres:postgres "$work"

@@ -1,14 +1,14 @@
 # shellcheck shell=dash
-# What setup.sh and setup_mac.sh share: check the tools, build, start, wait until ready, say what to do next.
+# Common parts of setup.sh and setup_mac.sh: check the tools, build, start, wait until ready, and print the next steps.
 # The script that sources this sets `root` (the repository) and `script` (its own name), and defines `missing_tools`, which
 # prints a word for each system tool that is missing, and `install_tools`, which installs those after asking.
-# No process is ever ended here, except a server that this very run started before it was interrupted.
+# No process is ended here, except a server that this very run started before it was interrupted.
 : "${root:?}" "${script:?}"
 
 rust_wanted=1.95
 rustup_url=https://sh.rustup.rs
 node_wanted=20.19
-# The newest release of a line of Node that gets fixes for long.
+# The newest long-term support release of Node.
 node_url=https://nodejs.org/dist/latest-v22.x
 node_folder=.node
 start_log=logs/setup-start.log
@@ -95,7 +95,7 @@ can_ask() {
   [ "$assume_tty" = yes ]
 }
 
-# consent <what is going to run> <what to do otherwise>: returns only if the user agrees.
+# consent <command to run> <what to do otherwise>: returns only if the user agrees.
 consent() {
   if [ "$yes" = yes ]; then return 0; fi
   can_ask || fail "$2, or pass --yes to have it done."
@@ -110,7 +110,7 @@ consent() {
 
 # ---- settings
 
-# setting <NAME> <default>: the environment first, then .env, as the server itself does it.
+# setting <NAME> <default>: from the environment, else from .env, as the server does it.
 setting() {
   eval "value=\${$1:-}"
   if [ -z "$value" ] && [ -f .env ]; then
@@ -171,7 +171,7 @@ enough() {
   [ "$major" -gt "${2%%.*}" ] || { [ "$major" -eq "${2%%.*}" ] && [ "$minor" -ge "${2#*.}" ]; }
 }
 
-# download <address> <file>: leaves an empty file if it fails; what was wrong has been printed then.
+# download <address> <file>: leaves an empty file if it fails, after printing the reason.
 download() {
   if check_cmd curl; then
     curl --proto '=https' --tlsv1.2 -sSfL "$1" -o "$2" || : >"$2"
@@ -181,7 +181,7 @@ download() {
   [ -s "$2" ]
 }
 
-# begin_scratch <path>: what is being fetched there goes if somebody interrupts it.
+# begin_scratch <path>: removes this path if the script is interrupted.
 begin_scratch() {
   scratch=$1
   trap 'rm -rf "$scratch"; err "Interrupted."; exit 130' INT TERM HUP
@@ -263,12 +263,12 @@ use_node_folder() {
   fi
 }
 
-# Sets node_build to the name of the build that Node's makers have for this machine, or to nothing.
+# Sets node_build to the name of Node's official build for this machine, or to nothing.
 find_node_build() {
   node_build=''
   case $(uname -s) in
     Linux)
-      # Their builds need the GNU C library.
+      # The official builds need the GNU C library.
       for musl in /lib/ld-musl-*; do [ ! -e "$musl" ] || return 0; done
       node_build=linux
       ;;
@@ -282,7 +282,7 @@ find_node_build() {
   esac
 }
 
-# install_node <what is wrong>: into a folder of ours, so that it is in nobody's way.
+# install_node <reason>: installs Node into the repository's own folder, without affecting other programs.
 install_node() {
   find_node_build
   otherwise="install it from https://nodejs.org or with your system's package manager, or leave the web client out with --no-web"
@@ -300,7 +300,7 @@ install_node() {
   end_scratch
 }
 
-# Unpacks the build into the folder fresh, if it is what its makers' list says.
+# Unpacks the build into an empty folder, if it has the official checksum.
 download_node() {
   download "$node_url/SHASUMS256.txt" "$fresh/list" || return 1
   line=$(grep -- "-$node_build.tar.gz\$" "$fresh/list") || return 1
@@ -350,7 +350,7 @@ ensure_tools() {
 
 # ---- the port and who has it
 
-# Prints "<pid> <name>" of the process that listens on a port, "? ?" if that is hidden from us, nothing if the port is free.
+# Prints "<pid> <name>" of the process that listens on a port, "? ?" if that is hidden, nothing if the port is free.
 listener() {
   if check_cmd ss && table=$(ss -ltnp 2>/dev/null); then
     found=$(printf '%s\n' "$table" | awk -v port="$1" '
@@ -369,7 +369,7 @@ listener() {
   else
     found=''
   fi
-  # lsof sees nobody else's processes, so the port may still be taken. 7 is "could not connect".
+  # lsof does not see other users' processes, so the port may still be taken. 7 is "could not connect".
   if [ -z "$found" ] && check_cmd curl; then
     refused=0
     curl -s --noproxy '*' --max-time 2 -o /dev/null "http://$reach:$1/" 2>/dev/null || refused=$?
@@ -401,8 +401,8 @@ command_line() {
   fi
 }
 
-# Sets ours to the process id of a server that this script started from this folder and that still runs, else to nothing.
-# A process id alone proves nothing: it may have been given to another program since.
+# Sets ours to the process id of a running server that this script started from this folder, else to nothing.
+# A process id alone proves nothing: the system may have given it to another program since.
 find_ours() {
   ours=''
   [ -f "$pid_file" ] || return 0
@@ -441,7 +441,7 @@ check_port() {
 
 # ---- build, start, wait
 
-# Before the server, which holds it.
+# Before the server, which embeds the client.
 build_web() {
   step "Building the web client"
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
@@ -465,12 +465,12 @@ is_ready() {
   if check_cmd curl; then
     curl -fs --noproxy '*' --max-time 2 -o /dev/null "$url/readyz" 2>/dev/null
   else
-    # An empty proxy setting is "no proxy" for every wget.
+    # An empty proxy setting means "no proxy" for every wget.
     http_proxy='' wget -q -t 1 -T 2 -O /dev/null "$url/readyz" 2>/dev/null
   fi
 }
 
-# wait_ready <pid>: returns when the server is ready, else says why not and ends the script.
+# wait_ready <pid>: returns when the server is ready, else prints the reason and ends the script.
 wait_ready() {
   deadline=$(($(date +%s) + ready_seconds))
   while ! is_ready; do
@@ -501,7 +501,7 @@ start() {
   mkdir -p logs 2>/dev/null || fail "Cannot create the folder logs here: make this folder writable for $(id -un)."
   : 2>/dev/null >"$start_log" || fail "Cannot write $start_log: make the folder logs writable for $(id -un)."
   step "Starting ChatServer on port $port"
-  # A session of its own, where there is setsid, keeps it alive when the terminal goes.
+  # A session of its own, if there is setsid, keeps it alive when the terminal closes.
   if check_cmd setsid; then
     nohup setsid "$binary" serve --port "$port" >>"$start_log" 2>&1 </dev/null &
   else
@@ -509,7 +509,7 @@ start() {
   fi
   server=$!
   printf '%s\n' "$server" >"$pid_file"
-  # Until it is ready, an interrupt takes back what this run began.
+  # Until it is ready, an interrupt undoes what this run began.
   trap 'kill "$server" 2>/dev/null || :; rm -f "$pid_file"; err "Interrupted; ChatServer was stopped."; exit 130' INT TERM HUP
   wait_ready "$server"
   trap - INT TERM HUP
@@ -558,7 +558,7 @@ setup_main() {
     say "${green}Built${plain} $shown_binary. Start it with: $script"
     exit 0
   fi
-  # The build took a while: somebody else may have come.
+  # The build took a while: another program may have taken the port.
   check_port
   if [ "$foreground" = yes ]; then
     mkdir -p logs

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs setup.sh and setup_mac.sh with a made-up cargo, rustc, cc and chatserver, under each shell that is here.
-# Nothing is built and nothing is installed. Usage: scripts/test_setup.sh [name of a case]...
+# Runs setup.sh and setup_mac.sh with fake cargo, rustc, cc and chatserver, under each shell that is installed. Nothing
+# is built or installed. Usage: scripts/test_setup.sh [name of a case]...
 set -euo pipefail
 
 repository=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -11,7 +11,7 @@ failures=0
 . "$repository/scripts/together.sh"
 trap 'rm -rf "$work"' EXIT
 
-# Ends what the cases under one shell have left running.
+# Ends the processes that the cases under one shell have left running.
 end_started() {
   local pid file
   for file in "$work"/*" $1"/chatserver.pid "$work"/*" $1"/*/chatserver.pid; do
@@ -22,7 +22,7 @@ end_started() {
 
 # ---- the made-up machine
 
-# What the scripts may find on PATH besides the made-up commands; ss, lsof, curl and wget are added case by case.
+# Commands that the scripts may find on PATH besides the fake ones. ss, lsof, curl and wget are added case by case.
 make_toolbox() {
   local name
   mkdir "$work/toolbox"
@@ -32,13 +32,13 @@ make_toolbox() {
   done
 }
 
-# command_in <folder> <name>: a script from standard input.
+# command_in <folder> <name>: makes a script from standard input.
 command_in() {
   cat >"$1/$2"
   chmod +x "$1/$2"
 }
 
-# A folder with a space in its name, holding the scripts, and a `bin` with commands that work.
+# Makes a folder with a space in its name, with the scripts and a `bin` with commands that work.
 new_machine() {
   machine="$work/$case_name $shell_name"
   mkdir -p "$machine/scripts" "$machine/bin" "$machine/home"
@@ -107,7 +107,7 @@ echo "npm $*" >>npm.log
 NPM
 }
 
-# node_download [version]: what Node's makers would send, in place of the download of it.
+# node_download [version]: replaces the download of Node's build.
 node_download() {
   local folder="node-v$1-linux-x64"
   mkdir -p "$machine/prepared/$folder/bin"
@@ -133,7 +133,7 @@ esac
 UNAME
 }
 
-# What rustup's installer would do, in place of the download of it.
+# Replaces the download of rustup's installer.
 rustup_download() {
   rm -f "$machine/bin/curl"
   mkdir -p "$machine/home/.cargo/bin" "$machine/prepared"
@@ -148,8 +148,8 @@ esac
 CURL
 }
 
-# A port that nobody has. Below those that the system hands out to whoever connects, and each shell has its own, because it
-# takes a while until one is listened on.
+# Returns a free port. It is below the range from which the system picks ports for outgoing connections, and each shell
+# has its own, because it takes a while until one is listened on.
 free_port() {
   "$python" -c '
 import random, socket, sys
@@ -165,7 +165,7 @@ while True:
 ' "$shell_number"
 }
 
-# run_script <script> [argument]...: without a terminal, for at most 60 s. Sets output and status.
+# run_script <script> [argument]...: runs it without a terminal, for at most 60 s. Sets output and status.
 run_script() {
   status=0
   output=$("${environment[@]}" "$python" -c '
@@ -290,7 +290,7 @@ case_starts_and_says_what_next() {
   local server
   server=$(cat "$machine/chatserver.pid")
 
-  # Once more: it is left as it is.
+  # A second run leaves it unchanged.
   run_setup --port "$port"
   expect_status 0
   expect_text "ChatServer already runs (process $server)"
@@ -298,7 +298,7 @@ case_starts_and_says_what_next() {
   [ "$(cat "$machine/chatserver.pid")" = "$server" ] || complain "another process id was written"
   [ "$(wc -l <"$machine/cargo.log")" -eq 1 ] || complain "it was built again"
 
-  # On another port it would want the same database.
+  # On another port it would use the same database.
   run_setup --port "$(free_port)"
   expect_status 1
   expect_one_error
@@ -336,7 +336,7 @@ case_busy_port_names_the_owner() {
     case $tool in
       ss | lsof) link "$tool" ;;
       curl)
-        # Knows of no listener, as when it belongs to somebody else.
+        # Finds no listener, as if it belonged to another user.
         command_in "$machine/bin" lsof <<<'exit 1'
         ;;
     esac
@@ -430,7 +430,7 @@ case_old_rust() {
   expect_status 1
   expect_one_error
   expect_text "Rust 1.63.0 is too old, 1.95 or newer is needed: install it with: curl"
-  # With rustup, its own command is the cure, and --yes runs it.
+  # With rustup, its own command is the remedy, and --yes runs it.
   command_in "$machine/bin" rustup <<RUSTUP
 #!/bin/sh
 echo "rustup \$*" >>"$machine/rustup.log"
@@ -467,7 +467,7 @@ case_missing_node() {
   expect_status 0
   expect_text "Node 22.99.1"
   expect_text "ChatServer is running"
-  # It is found again.
+  # The next run finds it.
   run_setup --no-run
   expect_status 0
   expect_text "Node 22.99.1"
@@ -505,7 +505,7 @@ case_node_that_is_not_what_its_makers_say() {
   expect_no_file cargo.log
 }
 
-# A download that is interrupted, as by Ctrl-C, while it has written a part.
+# A download that is interrupted, as by Ctrl-C, after it has written a part.
 interrupted_download() {
   rm -f "$machine/bin/curl"
   command_in "$machine/bin" curl <<'CURL'
@@ -683,7 +683,7 @@ case_foreground() {
   started+=("$server")
   until_true has_line arguments "$machine/printed"
   output=$(cat "$machine/printed")
-  # The script has become the server: one process, and its own exit code.
+  # The script has become the server: one process, with the server's exit code.
   kill -TERM "$server"
   status=0
   wait "$server" || status=$?
@@ -715,7 +715,7 @@ case_wrong_system() {
   expect_text "run ./setup_mac.sh"
 }
 
-# As near to macOS as this gets: uname, xcode-select and lsof as there, and no ss; /proc stays.
+# As close to macOS as possible: uname, xcode-select and lsof as there, and no ss. /proc stays.
 case_mac() {
   without ss
   if command -v lsof >/dev/null; then link lsof; fi
@@ -746,7 +746,7 @@ all_cases=$(declare -F | sed -n 's/^declare -f case_//p')
 cases=${*:-$all_cases}
 make_toolbox
 
-# under <shell> <its number>: all cases under one shell.
+# under <shell> <number>: runs all cases under one shell.
 under() {
   shell_name=$1 shell_number=$2
   shell_command=("$(command -v "$shell_name")")

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Sourced by scripts of which parts wait more than they compute: these are run at the same time.
+# Sourced by scripts whose parts mostly wait: runs these at the same time.
 
-# together <command>...: starts them all, each a function or a program with its arguments in one word. What they print
-# comes out in their order, each as a whole. The status is that of the first one that failed; none is cut short by another.
+# together <command>...: starts all commands, each a function or a program with its arguments in one word. Prints their
+# output in this order, each as a whole. The status is that of the first one that failed. A failure does not end the others.
 together() {
   local outputs command job status=0 failed=0 jobs=()
   outputs=$(mktemp -d)
-  # Each is a process group of its own: whoever interrupts this ends what they have started, too.
+  # Each is a process group of its own, so that an interrupt also ends the processes that they have started.
   trap 'kill -- "${jobs[@]/#/-}" 2>/dev/null; rm -rf "$outputs"; exit 130' INT TERM
   set -m
   for command; do

@@ -3,7 +3,7 @@ export default {
   compilerOptions: {
     runes: true,
     discloseVersion: false,
-    // Enough to tell a hundred components apart, each a hundred times over.
+    // Enough to keep a hundred components apart; a component's hash may occur a hundred times.
     cssHash: ({ hash, css }) => `s${hash(css).slice(-5)}`,
   },
 };

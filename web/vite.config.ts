@@ -1,6 +1,5 @@
 /**
- * How the client is built, and the worker that keeps it. The widget's window and its script have builds of their own, beside
- * this.
+ * Builds the client, and the worker that caches it. The widget's window and its script have builds of their own.
  */
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
@@ -11,14 +10,14 @@ import { worker } from "./scripts/worker.ts";
 
 const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
 
-/** What sources are made of, whichever page they are for. */
+/** The plugins that all sources need, whichever page they are for. */
 export const plugins = [svelte(), emoji(), icons()];
 
 export default defineConfig({
   plugins: [...plugins, worker()],
   build: {
     target: "es2022",
-    // Everything comes from files of our own: the page's policy allows nothing inline.
+    // Every asset is a file of its own: the page's policy allows nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

@@ -1,9 +1,9 @@
-/** How the widget's script is built: one file of an unchanging name, which other pages load as it is. */
+/** Builds the widget's script: one file with a fixed name, which other sites load as it is. */
 
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  // The client's own build has laid these out.
+  // The client's own build has copied these.
   publicDir: false,
   build: {
     target: "es2022",

@@ -1,6 +1,6 @@
 /**
- * How the widget's window is built: on its own, since nobody loads it and the client, so that nothing comes along that only the
- * client needs.
+ * Builds the widget's window separately, because no page loads both it and the client. So it contains nothing that
+ * only the client needs.
  */
 
 import { defineConfig } from "vite";
@@ -8,7 +8,7 @@ import client, { plugins } from "./vite.config.ts";
 
 export default defineConfig({
   plugins,
-  // The client's own build has laid these out.
+  // The client's own build has copied these.
   publicDir: false,
   build: { ...client.build, emptyOutDir: false, rollupOptions: { input: "embed.html" } },
 });

@@ -1,1 +1,1 @@
-"""What scripts/check_backups.py is made of."""
+"""Parts of scripts/check_backups.py."""

@@ -1,4 +1,4 @@
-"""A server, two who talk over it, and what has to be there when it is back from a backup."""
+"""A server, two users who talk over it, and the checks of a server that was restored from a backup."""
 
 import os
 import re
@@ -11,18 +11,18 @@ from pathlib import Path
 from proxies.client import enter, register, request, say
 from proxies.machine import DEADLINE, eventually
 
-# Messages that are there before anything is backed up.
+# Messages that exist before anything is backed up.
 N_BEFORE = 30
 
 
 class Server:
-    """One on a port that the system gives it, with its file or its PostgreSQL."""
+    """A server on a port that the system chooses, with its SQLite file or its PostgreSQL database."""
 
     def __init__(self, binary, work, settings):
         self.work = Path(work)
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         command = [binary, "serve", "--port", "0", "--log-file", self.work / "app.log"]
-        # Writing as fast as it goes is what is tested, and not what one user may do.
+        # The test sends as fast as it can, so the rate limits must not apply.
         environment = kept | {"LIMIT_FACTOR": "1000"} | settings
         with open(self.work / "server.out", "wb") as out:
             self.process = subprocess.Popen(command, cwd=self.work, env=environment, stdout=out, stderr=out)
@@ -55,7 +55,7 @@ class Server:
         self.process.wait(DEADLINE)
 
     def halt(self):
-        """Stops it where it is, for as long as it is said to go on."""
+        """Pauses the server's process until `go_on`."""
         self.process.send_signal(signal.SIGSTOP)
         stat = Path(f"/proc/{self.process.pid}/stat")
         eventually("the server halts", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
@@ -65,7 +65,7 @@ class Server:
 
 
 class Talk:
-    """Spike writes to Tyke, one message after the other, until he is told to stop."""
+    """Spike writes to Tyke, one message after the other, until stopped."""
 
     def __init__(self, server):
         self.server, self.n_acknowledged, self.error = server, 0, None
@@ -80,11 +80,11 @@ class Talk:
             while not self.is_over.is_set():
                 say(self.server, self.token, self.tyke, text(self.n_acknowledged))
                 self.n_acknowledged += 1
-        except Exception as error:  # Told by whoever waits for it.
+        except Exception as error:  # Raised again in the thread that waits for this one.
             self.error = error
 
     def wait_for(self, more):
-        """Until so many more were acknowledged."""
+        """Waits until this many more messages were acknowledged."""
         enough = self.n_acknowledged + more
         eventually(f"{more} more messages", lambda: self.n_acknowledged >= enough or self.error)
         assert not self.error, self.error
@@ -95,7 +95,7 @@ class Talk:
         assert not self.error, self.error
 
     def known(self):
-        """What a client of Tyke's knows by now: its cursor, and of how many messages at most."""
+        """What one of Tyke's clients knows by now: its cursor, and the maximum number of messages."""
         _, stream = enter(self.server, self.tykes_token)
         stream.next("live")
         stream.wire.close()
@@ -108,7 +108,7 @@ def text(number):
 
 
 def history(server, talk):
-    """All of it, oldest first."""
+    """Returns the whole history, oldest first."""
     pages, before = [], ""
     while True:
         path = f"/v1/messages/history/{talk.tyke}?limit=200{before}"
@@ -121,7 +121,7 @@ def history(server, talk):
 
 
 def look(scene, binary, folder, settings, talk):
-    """Starts a server on what came back of a scene's backup: how many messages there are."""
+    """Starts a server on what was restored from a scene's backup. Returns the number of its messages."""
     server = Server(binary, folder, settings)
     try:
         return check(server, talk, scene.n_before, scene.known)
@@ -132,9 +132,9 @@ def look(scene, binary, folder, settings, talk):
 
 
 def check(server, talk, n_before, known):
-    """What has to be there: all that was acknowledged before the backup began, in order, and nothing half; the logins; the
-    search; and the word to a client that knows more, also when the log is as long again as it knows it. Gives how many
-    messages there are."""
+    """Checks a restored server: it has every message that was acknowledged before the backup began, in order and complete,
+    the logins and the search; and it asks a client that knows more to reload, also when its log has become as long again as
+    the client knows it. Returns the number of messages."""
     messages = history(server, talk)
     n_found = len(messages)
     assert n_found >= n_before, f"{n_before} were acknowledged before the backup began, and {n_found} are there"
@@ -145,7 +145,7 @@ def check(server, talk, n_before, known):
     for number in range(n_found, n_known + 1):
         say(server, talk.token, talk.tyke, f"instead of {number}")
     _, stream = enter(server, talk.tykes_token, cursor)
-    assert stream.next("hello")["resumed"] is False, "a client that knows more is not told so"
+    assert stream.next("hello")["resumed"] is False, "a client that knows more is not asked to reload"
     stream.next("resync")
     stream.wire.close()
     last = history(server, talk)[-1]
@@ -154,7 +154,7 @@ def check(server, talk, n_before, known):
 
 
 def finds(server, talk, n_before):
-    """The first and the last of the old messages, once the index is made."""
+    """Whether search finds the first and the last of the old messages, once the index is made."""
     for number in (0, n_before - 1):
         path = f"/v1/search?q=message{number}"
 

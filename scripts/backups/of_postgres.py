@@ -1,4 +1,4 @@
-"""Backups of a PostgreSQL database by its own tools, as the page has them, while a node writes to it."""
+"""Backups of a PostgreSQL database with its own tools, as docs/operations.md has them, while a node writes to it."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +12,7 @@ DATABASE = "chat"
 
 
 class Scene:
-    """A backup by one tool."""
+    """A backup with one tool."""
 
     def __init__(self, work, tool, cluster):
         self.tool = self.name = tool
@@ -32,7 +32,7 @@ class Scene:
 
 
 class Dump(Scene):
-    """A copy of one moment, which comes back as another database of the same server."""
+    """A dump of one moment, restored as another database of the same server."""
 
     def __init__(self, work, cluster):
         super().__init__(work, "pg_dump", cluster)
@@ -50,7 +50,7 @@ class Dump(Scene):
 
 
 class Base(Scene):
-    """The files of the whole server and an archive of its log, by which it comes back as it was at any moment."""
+    """The files of the whole server and an archive of its log, which can restore its state at any moment."""
 
     def __init__(self, work, cluster):
         super().__init__(work, "pg_basebackup", cluster)
@@ -67,7 +67,7 @@ class Base(Scene):
         self.known = talk.known()
 
     def restore(self):
-        """In the place of what was there."""
+        """Replaces the previous data."""
         self.cluster.stop()
         text = self.commands("").text("restore")
         written = "2026-11-22 20:00:00+00"
@@ -77,7 +77,7 @@ class Base(Scene):
 
 
 def run(binary, work):
-    """Each backup, with how many messages came back of it: (scene, number)."""
+    """Makes each backup. Returns (scene, number of restored messages) for each."""
     settings = blocks()["pg_basebackup"]["settings"]
     cluster, node = Cluster(work / "cluster", settings), None
     try:
@@ -90,7 +90,7 @@ def run(binary, work):
             list(pool.map(lambda scene: scene.back_up(talk), scenes))
         talk.stop()
         node.stop()
-        # One after the other: the second stops the server that the first is looked at on.
+        # One after the other: the second scene stops the server on which the first is checked.
         return [(scene, scene.look(binary, scene.restore(), talk)) for scene in scenes]
     finally:
         if node:

@@ -1,4 +1,4 @@
-"""Backups of a SQLite file by the tools of the page, each one a scene of its own on the same server."""
+"""Backups of a SQLite file with the tools of docs/operations.md, each in a scene of its own on the same server."""
 
 import shutil
 import sqlite3
@@ -11,16 +11,16 @@ from proxies.machine import eventually
 from .chat import Server, Talk, look
 from .page import Commands
 
-# Those that may copy while the server runs.
+# Tools that may copy while the server runs.
 LIVE = ["vacuum-into", ".backup", ".dump", "restic", "borg"]
-# What restic and borg ask a person for.
+# The passwords that restic and borg would ask a person for.
 SECRETS = {"RESTIC_PASSWORD": "a password for backups", "BORG_PASSPHRASE": "a password for backups"}
-# As many of them at a time.
+# Number of scenes that run at a time.
 AT_A_TIME = 4
 
 
 class Scene:
-    """A backup by one tool, and what comes back of it."""
+    """A backup with one tool, and its restoration."""
 
     def __init__(self, work, tool, name=None):
         self.tool, self.name, self.n_before, self.known = tool, name or tool, None, None
@@ -40,28 +40,28 @@ class Scene:
         self.known = talk.known()
 
     def look(self, binary, talk):
-        """Restores it and starts a server on it: how many messages there are."""
+        """Restores the backup and starts a server on it. Returns the number of messages."""
         self.commands.run("restore")
         assert not self.commands.left, f"nobody ran {self.commands.left}"
         return look(self, binary, self.restored, {}, talk)
 
 
 class Litestream(Scene):
-    """The one that runs beside the server and follows it."""
+    """Litestream runs beside the server and follows it."""
 
     def __init__(self, work):
         super().__init__(work, "litestream")
         self.process = self.commands.start("service", self.work / "litestream.out")
 
     def back_up(self, talk):
-        """Gives it the time that it needs to follow, and ends it at once, as with its machine."""
+        """Gives it the time that it needs to follow, and kills it, as a machine that fails would."""
         super().back_up(talk)
         eventually("Litestream has followed", lambda: self.has(self.n_before))
         self.end()
         self.known = talk.known()
 
     def has(self, number):
-        """Whether it would give so many messages back."""
+        """Whether its replica has at least this many messages."""
         copy = self.work / "look.db"
         copy.unlink(missing_ok=True)
         command = ["litestream", "restore", "-o", copy, f"file://{self.backups}/litestream"]
@@ -74,14 +74,15 @@ class Litestream(Scene):
 
 
 def count(file):
-    """How many messages are in a file."""
+    """Returns the number of messages in a file."""
     with closing(sqlite3.connect(file)) as db:
         return db.execute("SELECT count(*) FROM messages").fetchone()[0]
 
 
 def torn(binary, work, talk):
-    """Copies the files one after the other, as the page says one must not, while the log starts anew: whether the copy is
-    refused, or lacks what was acknowledged before. It does neither if the server has emptied its log just before."""
+    """Copies the files one after the other, as the page says one must not, while the log restarts from its beginning:
+    whether the copy is refused, or lacks messages that were acknowledged before. It does neither if the server has
+    emptied its log just before."""
     live, copy = work / "chat/chatserver.db", work / "torn"
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
@@ -101,7 +102,7 @@ def torn(binary, work, talk):
 
 
 def run(binary, work):
-    """Each backup, with how many messages came back of it: (scene, number)."""
+    """Makes each backup. Returns (scene, number of restored messages) for each."""
     (work / "chat").mkdir()
     server, litestream = Server(binary, work / "chat", {}), None
     try:
@@ -120,7 +121,8 @@ def run(binary, work):
 
 
 def at_rest(work, server, talk):
-    """The whole folder in one moment, which a halt makes of the midst of writing; and of a server that was stopped."""
+    """A snapshot of the whole folder while the server is paused in the middle of writing, and one of a stopped
+    server."""
     halted, stopped = (Scene(work, "folder", name) for name in ("folder-in-one-moment", "folder-stopped"))
     halted.n_before = talk.n_acknowledged
     server.halt()

@@ -1,5 +1,5 @@
-"""The commands of docs/operations.md, so that what is run is what a reader types. A fenced block belongs to a tool, or to
-several, by what stands behind its language: `sh backup=restic`, `sh restore=vacuum-into,.backup`."""
+"""Runs the commands of docs/operations.md exactly as readers type them. The info string of a fenced block names its
+tool or tools: `sh backup=restic`, `sh restore=vacuum-into,.backup`."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from proxies.machine import ROOT
 PAGE = ROOT / "docs/operations.md"
 BLOCK = re.compile(r"^```\w+ (\w+)=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VERBS = ("once", "settings", "service", "backup", "restore")
-# Each takes a machine seconds; one that asks a person something would wait for ever.
+# Each command takes seconds. One that asks a person something would wait forever.
 PATIENCE = 60
 
 
 def blocks():
-    """What the page has: the texts by what is done with them, of each tool."""
+    """Returns the page's blocks by purpose and tool."""
     found = {}
     for verb, tools, text in BLOCK.findall(PAGE.read_text()):
         assert verb in VERBS, f"{PAGE.name} has a block {verb}=, and those known are {', '.join(VERBS)}"
@@ -26,18 +26,18 @@ def blocks():
 
 
 class Commands:
-    """The blocks of one tool, with this machine's folders in place of the page's, and how they are run."""
+    """The blocks of one tool, with this machine's folders in place of the page's."""
 
     def __init__(self, tool, places, environment, cwd, **user):
         assert tool in blocks(), f"{PAGE.name} has nothing for {tool}"
-        # What nobody has run yet.
+        # Blocks that have not been run yet.
         self.left, self.places = blocks()[tool], places
         kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
         self.settings = {"env": kept | environment, "cwd": cwd, "stdin": subprocess.DEVNULL, **user}
 
     def text(self, verb):
-        """A block, as it is run here."""
-        # All in one go, since one folder's name may be in another's.
+        """Returns a block as it is run here."""
+        # All in one pass, since one folder's name may be part of another's.
         places = re.compile("|".join(map(re.escape, self.places)))
         return places.sub(lambda place: str(self.places[place[0]]), self.left.pop(verb))
 
@@ -48,7 +48,7 @@ class Commands:
         assert done.returncode == 0, f"{text}ended with {done.returncode}: {done.stdout}{done.stderr}"
 
     def start(self, verb, output):
-        """Starts what goes on until it is ended."""
+        """Starts a command that runs until it is ended."""
         with open(output, "wb") as out:
             command = ["bash", "-euc", "exec " + self.text(verb)]
             return subprocess.Popen(command, stdout=out, stderr=out, **self.settings)

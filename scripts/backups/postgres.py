@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, with an archive of its log."""
+"""A PostgreSQL server of the test's own, with an archive of its log."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ PATIENCE = 60
 
 
 def programs():
-    """The folder with initdb and the others: of the one on PATH, or where Debian has the newest release."""
+    """Returns the folder with initdb and the others: that on PATH, or Debian's newest release."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     releases = sorted(RELEASES.glob("*/bin/initdb"), key=lambda path: float(path.parent.parent.name))
@@ -24,7 +24,7 @@ def programs():
 
 
 def stand_in():
-    """As whom it runs in place of the superuser, whom it refuses; as subprocess takes it."""
+    """Returns the arguments with which subprocess runs PostgreSQL as another user, because it refuses root."""
     if os.getuid() != 0:
         return {}
     users = {user.pw_name: user for user in pwd.getpwall()}
@@ -33,14 +33,14 @@ def stand_in():
 
 
 def open_folder():
-    """Where temporary files may be that whoever stands in reaches."""
+    """Returns a folder for temporary files that this user can reach."""
     folders = [Path(folder).resolve() for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp")]
     return next(folder for folder in folders if all(path.stat().st_mode & 0o1 for path in (folder, *folder.parents)))
 
 
 class Cluster:
-    """The server, with all that it has in a folder of its own. `settings` are lines of postgresql.conf, of which /archive is
-    its archive."""
+    """A server with all its files in a folder of its own. `settings` are lines of postgresql.conf, in which /archive
+    stands for its archive."""
 
     def __init__(self, folder, settings):
         self.folder, self.data, self.archive = folder, folder / "data", folder / "archive"
@@ -55,7 +55,7 @@ class Cluster:
         self.start()
 
     def give(self, path):
-        """Has it own a file or folder."""
+        """Makes this user the owner of a file or folder."""
         if self.owner:
             os.chown(path, self.owner["user"], self.owner["group"])
 
@@ -72,7 +72,7 @@ class Cluster:
             config.write(f"\n{settings}\n")
 
     def replace(self, data, settings):
-        """Starts on other data, which is recovered by these settings."""
+        """Starts on other data, which these settings recover."""
         self.data.rename(self.folder / "former")
         data.rename(self.data)
         (self.data / "recovery.signal").touch()
@@ -97,7 +97,7 @@ class Cluster:
         return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
 
     def stop(self):
-        """With all its sessions."""
+        """Stops it with all its sessions."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(2)
             self.process.wait(DEADLINE)

@@ -1,2 +1,2 @@
-"""A bench for reverse proxies: each is started with the configuration that deploy/ ships for it, in front of a real server,
-and the same ten scenes are run through it. scripts/check_proxies.py is its command line."""
+"""Tests of reverse proxies: each is started with the sample that deploy/ ships for it, in front of a real server, and
+the same ten scenes are run through it. scripts/check_proxies.py is the command line."""

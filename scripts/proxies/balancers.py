@@ -30,7 +30,7 @@ class HAProxy(Program):
 
 
 class ProxyProtocol1(Program):
-    """Passes sockets on, and says whose they are."""
+    """Forwards sockets, and says whose they are."""
 
     name, title, debian, is_whole, send = "haproxy", "HAProxy, PROXY protocol 1", "haproxy", False, "send-proxy"
     settings = {"PROXY_PROTOCOL": "required"}

@@ -1,4 +1,4 @@
-"""A client of the server's, by hand: HTTP/1.1 requests, and a WebSocket with what RFC 6455 asks of one and no more."""
+"""A hand-written client: HTTP/1.1 requests, and a WebSocket with only what RFC 6455 requires."""
 
 import base64
 import http.client
@@ -14,12 +14,12 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 def understood(status, headers, text):
-    """What was answered: (status, JSON or bytes)."""
+    """Returns the answer as (status, JSON or bytes)."""
     return status, json.loads(text) if "json" in headers.get("Content-Type", "") else text
 
 
 def request(proxy, method, path, token=None, body=None, ipv6=False, here=CLIENT, **headers):
-    """A request over a connection of its own."""
+    """Sends a request on a connection of its own."""
     connection = http.client.HTTPConnection(HOST)
     connection.sock = proxy.connect(ipv6, here=here)
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -34,7 +34,7 @@ def request(proxy, method, path, token=None, body=None, ipv6=False, here=CLIENT,
 
 
 def handshake(path, *headers):
-    """What opens a stream. Each of the headers is a whole line."""
+    """Returns the request that opens a stream. Each of the headers is a whole line."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = [f"GET {path} HTTP/1.1", f"Host: {HOST}", "Upgrade: websocket", "Connection: Upgrade"]
     lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *headers, "", ""]
@@ -42,7 +42,7 @@ def handshake(path, *headers):
 
 
 def upgraded(proxy, path, *headers):
-    """Asks for a stream, which need not be given: (socket, head of the answer, what came behind it)."""
+    """Asks for a stream, which may be refused. Returns (socket, head of the answer, bytes after it)."""
     wire = proxy.connect()
     wire.sendall(handshake(path, *headers))
     got = b""
@@ -76,20 +76,20 @@ class Stream:
         self.bytes += got
 
     def take(self):
-        """The next frame: (opcode, payload). A ping is answered."""
+        """Returns the next frame as (opcode, payload), and answers pings."""
         while len(self.bytes) < 2 or len(self.bytes) < self.whole():
             self.more()
         opcode, start, end = self.bytes[0] & 15, self.begin(), self.whole()
         payload, self.bytes = self.bytes[start:end], self.bytes[end:]
         if opcode == PING:
             self.n_pings += 1
-            # Nothing may follow a closing frame, and nobody may be there to take it.
+            # Nothing may follow a closing frame, and the other side may be gone.
             if not self.has_left:
                 self.send(PONG, payload)
         return opcode, payload
 
     def frame(self):
-        """The next one that is no ping; pings do not prolong the time that it has."""
+        """Returns the next frame other than a ping. Pings do not extend the deadline."""
         ends = time.monotonic() + DEADLINE
         while time.monotonic() < ends:
             opcode, payload = self.take()
@@ -125,7 +125,7 @@ class Stream:
         self.send(TEXT, json.dumps(frame).encode())
 
     def next(self, kind):
-        """The next object of a type, or of any; keeps the cursor of all that come by."""
+        """Returns the next object, of a type if one is given. Keeps the newest cursor."""
         while True:
             opcode, payload = self.frame()
             assert opcode == TEXT, (opcode, payload)
@@ -135,25 +135,25 @@ class Stream:
                 return frame
 
     def idle(self, until):
-        """Says nothing but answers to pings until then; nothing else may come."""
+        """Sends nothing but answers to pings until then, and fails if anything else arrives."""
         while (left := until - time.monotonic()) > 0:
             try:
                 self.wire.settimeout(left)
                 opcode, payload = self.take()
-                assert opcode == PING, f"an idle stream was told {payload}"
+                assert opcode == PING, f"an idle stream received {payload}"
             except TimeoutError:
                 break
         self.wire.settimeout(DEADLINE)
 
     def closed(self):
-        """The code of the closing frame, after whatever else."""
+        """Returns the code of the closing frame, and skips other frames."""
         while True:
             opcode, payload = self.frame()
             if opcode == CLOSE:
                 return struct.unpack(">H", payload[:2])[0]
 
     def broken(self):
-        """What comes until the stream ends without a closing frame."""
+        """Returns what arrives until the stream ends without a closing frame."""
         try:
             while True:
                 opcode, _ = self.frame()
@@ -169,7 +169,7 @@ class Stream:
 
 
 def created(stream, number):
-    """The texts of so many new messages, in the order in which they come."""
+    """Returns the texts of the next `number` new messages, in order."""
     texts = []
     while len(texts) < number:
         frame = stream.next("message")
@@ -185,7 +185,7 @@ def ticket(proxy, token):
 
 
 def enter(proxy, token, cursor=None):
-    """The v2 stream by a ticket, as browsers open it: (ticket, stream)."""
+    """Opens the v2 stream with a ticket, as browsers do. Returns (ticket, stream)."""
     paper = ticket(proxy, token)
     query = f"ticket={paper}" + (f"&cursor={cursor}" if cursor else "")
     return paper, Stream.open(proxy, f"/ws?{query}", V2)
@@ -198,7 +198,7 @@ def say(proxy, token, user, text):
 
 
 def register(proxy, name):
-    """A new user: the token, and the id."""
+    """Registers a user. Returns the token and the id."""
     body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
     status, answer = request(proxy, "POST", "/v1/users/register", body=body)
     assert status == 201, (status, answer)

@@ -1,4 +1,4 @@
-"""HTTP/2 as a browser speaks it: requests, and a WebSocket in one of its streams (RFC 8441) where the proxy offers that."""
+"""HTTP/2 as browsers use it: requests, and a WebSocket in one of its streams (RFC 8441) if the proxy offers that."""
 
 import h2.config
 import h2.connection
@@ -22,7 +22,7 @@ class Http2:
             self.pump()
 
     def carries_websockets(self):
-        """Whether the proxy has said so (RFC 8441, section 3)."""
+        """Whether the proxy has announced extended CONNECT (RFC 8441, section 3)."""
         return self.connection.remote_settings.enable_connect_protocol == 1
 
     def flush(self):
@@ -39,7 +39,7 @@ class Http2:
         self.flush()
 
     def taken(self, stream, *kinds):
-        """The next event of these kinds in a stream."""
+        """Returns the next event of these kinds in a stream."""
         while True:
             for event in self.events:
                 ended = isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated))
@@ -58,7 +58,7 @@ class Http2:
         return stream, dict(response.headers)
 
     def get(self, path, token):
-        """(status, body)"""
+        """Sends a request. Returns (status, body)."""
         headers = [(":method", "GET"), (":scheme", "https"), (":authority", HOST), (":path", path)]
         stream, answer = self.begin([*headers, ("authorization", f"Bearer {token}")], True)
         body = b""
@@ -69,7 +69,7 @@ class Http2:
             body += event.data
 
     def websocket(self, path, protocols):
-        """The wire of a WebSocket in a stream, and the subprotocol that was chosen."""
+        """Opens a WebSocket in a stream. Returns its wire and the chosen subprotocol."""
         headers = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":authority", HOST)]
         headers += [(":path", path), ("sec-websocket-version", "13"), ("sec-websocket-protocol", protocols)]
         stream, answer = self.begin(headers, False)
@@ -78,7 +78,7 @@ class Http2:
 
 
 class Wire:
-    """A stream of an HTTP/2 connection, as a socket."""
+    """A stream of an HTTP/2 connection, with the methods of a socket."""
 
     def __init__(self, http2, stream):
         self.http2, self.stream = http2, stream
@@ -106,7 +106,7 @@ class Wire:
 
 
 def speaks(proxy):
-    """Whether a proxy takes HTTP/2 as browsers speak it, which is within TLS."""
+    """Whether a proxy supports HTTP/2 as browsers use it, which is within TLS."""
     if not proxy.tls:
         return False
     with proxy.connect(alpn=["h2", "http/1.1"]) as wire:

@@ -1,4 +1,4 @@
-"""What belongs to this machine and this run: ports, files, a certificate, and waiting for something with a deadline."""
+"""Resources of this machine and this run: ports, files, a certificate, and waiting with a deadline."""
 
 import http.client
 import random
@@ -10,18 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEPLOY = ROOT / "deploy"
 DEADLINE = 20
-# Where a client is that is no trusted proxy: all of 127/8 is this machine.
+# Address of a client that is not a trusted proxy: all of 127/8 is this machine.
 CLIENT = "127.0.0.77"
 HOST = "chat.example.org"
 HAS_IPV6 = Path("/proc/net/if_inet6").exists() and Path("/proc/net/if_inet6").read_text() != ""
 
-# Those that were given, each held for as long as this program runs.
+# Sockets that hold the chosen ports for as long as this program runs.
 _held = []
 
 
 def free_port():
-    """A port that nobody has and that no other run of this program gets, below those that the system hands out to whoever
-    connects. A UDP socket of the same number holds it, and is in nobody's way."""
+    """Returns a port that is free and that no other run of this program gets, below the range from which the system
+    picks ports for outgoing connections. A UDP socket on the same number reserves it without blocking TCP."""
     while True:
         port, holder = random.randrange(20_000, 32_000), socket.socket(type=socket.SOCK_DGRAM)
         try:
@@ -36,7 +36,7 @@ def free_port():
 
 
 def replaced(text, *pairs):
-    """A sample that has changed must not slip through unchanged."""
+    """Replaces parts of a sample, and fails if a part is missing because the sample has changed."""
     for old, new in pairs:
         assert old in text, f"the sample no longer says {old!r}"
         text = text.replace(old, new)
@@ -44,13 +44,13 @@ def replaced(text, *pairs):
 
 
 def sample(path, *pairs):
-    """A file of deploy/ with the lines for a path (`#/ `) taken in, and with what belongs to this machine replaced."""
+    """Reads a file of deploy/ with the lines for a path (`#/ `) enabled, and adapts it to this machine."""
     text = (DEPLOY / path).read_text()
     return replaced(text.replace("#/ ", ""), *pairs)
 
 
 def eventually(what, condition, seconds=DEADLINE):
-    """Waits until a condition holds; a connection that breaks, and an answer of another's, are no answer yet."""
+    """Waits until a condition holds. A broken connection, or another server's answer, counts as not yet."""
     ends, seen = time.monotonic() + seconds, None
     while time.monotonic() < ends:
         try:
@@ -63,7 +63,8 @@ def eventually(what, condition, seconds=DEADLINE):
 
 
 def certificate(folder):
-    """A certificate that signs itself, for the sample's name and for this machine, as no authority's: (file, key)."""
+    """Makes a self-signed certificate for the sample's name and for this machine, not an authority's. Returns (file,
+    key)."""
     file, key = folder / "certificate.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", f"/CN={HOST}", "-addext", "basicConstraints=critical,CA:FALSE"]

@@ -9,7 +9,7 @@ from .machine import DEADLINE, eventually
 
 
 class Node:
-    """A node that trusts the proxies on this machine, and that pings a client that is silent for a second."""
+    """A node that trusts the proxies on this machine, and that pings a client after a second of silence."""
 
     def __init__(self, binary, work, port, settings):
         self.binary, self.work, self.port = binary, work, port
@@ -25,11 +25,11 @@ class Node:
             self.process = subprocess.Popen(command, cwd=self.work, env=kept | self.settings, stdout=out, stderr=out)
 
     def client_of(self, request_id):
-        """The address that the server took for a request's, as its log has it."""
+        """Returns the client's address of a request, as in the server's log."""
         seen = []
 
         def is_logged():
-            # The last one may not be whole yet.
+            # The last line may be incomplete yet.
             whole = (self.work / "node.out").read_text().rpartition("\n")[0]
             for line in whole.splitlines():
                 fields = json.loads(line)["fields"]

@@ -1,4 +1,4 @@
-"""What all proxies of the bench have in common: how one is started from its sample, and how a client connects to it."""
+"""Common parts of all proxies: how one is started from its sample, and how a client connects to it."""
 
 import re
 import socket
@@ -7,45 +7,46 @@ import subprocess
 
 from .machine import CLIENT, DEADLINE, HOST, certificate, free_port
 
-# Seconds for which the proxies of the bench let a stream be silent, where they can be told. The node behind pings a silent
-# client after one, and a stream is left alone for longer than this.
+# Seconds for which a proxy here lets a stream be silent, if that can be set. The node pings a silent client after one
+# second, and the tests leave a stream alone for longer than this.
 IDLE = 3
 
 
 class Program:
-    """One proxy. What follows is what its sample is to do, in the words of the table; a scene that finds otherwise fails."""
+    """One proxy. The attributes say what its sample should do, in the words of the table. A scene with another result
+    fails."""
 
     name, title = "", ""
-    # The Debian package, or the PyPI package, that it is in.
+    # The Debian or PyPI package that contains it.
     debian, pypi = None, None
-    # How it says its version.
+    # The command that prints its version.
     asks_version = ("--version",)
-    # Nodes that it is told of; the last one is gone.
+    # Nodes in its configuration. The last one is gone.
     n_nodes = 1
-    # What a client is told where the proxy has not been told to pass upgrades on; None: it always passes them on.
+    # Its answer to an upgrade if it is not configured to forward upgrades. None: it always forwards them.
     unupgraded = 426
     # Whether the sample can serve under a path.
     has_path = True
-    # What goes over HTTP/2: "streams", "requests" or nothing.
+    # What it forwards over HTTP/2: "streams", "requests" or nothing.
     http2 = "requests"
     # Whether it listens on ::1 here, its log has the path of a request, and it limits logins by itself.
     has_ipv6, says_paths, has_limit = True, True, False
-    # A line of its error log that has the whole address in it, whatever one does; the sample says so.
+    # A line of its error log that always has the whole address. The sample says so.
     tells = None
-    # Whether each scene is run, or the addresses alone.
+    # Whether all scenes are run, or only the one about addresses.
     is_whole = True
-    # What the node behind it needs to be told.
+    # Settings that the node behind it needs.
     settings = {}
 
     def __init__(self, work, nodes, upgrades=True):
         self.work, self.nodes, self.upgrades, self.port = work, nodes, upgrades, free_port()
         self.log, self.tls, self.authority = work / "access.log", None, None
         work.mkdir()
-        # Some give up root's rights and write their logs all the same.
+        # Some drop root's rights and still write their logs.
         work.chmod(0o777)
 
     def configure(self):
-        """Writes the configuration; gives the command that starts it in the foreground."""
+        """Writes the configuration. Returns the command that starts the proxy in the foreground."""
         raise NotImplementedError
 
     def start(self):
@@ -60,7 +61,7 @@ class Program:
         return file
 
     def encrypt(self):
-        """Makes the certificate that it shows, and has clients trust it: (file, key)."""
+        """Makes its certificate, and makes clients trust it. Returns (file, key)."""
         self.authority, key = certificate(self.work)
         self.tls = True
         return self.authority, key

@@ -1,4 +1,4 @@
-"""The ten scenes, each a client's day at a proxy. A scene says what was found by failing, or gives a word for the table."""
+"""The ten scenes, each a typical use of a proxy. A scene fails on a fault, or returns a word for the table."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from .client import PASSWORD, TEXT, V2, Stream, created, enter, register, reques
 from .machine import CLIENT, HAS_IPV6, ROOT, eventually
 from .program import IDLE
 
-# What a node answers with in the name of nobody, when it is not there.
+# Status of a proxy's own answer if the node is gone.
 GONE = (502, 503, 504)
 
 
 class Bench:
-    """A proxy in front of a node, and what the scenes hand on to each other."""
+    """A proxy in front of a node, and the state that the scenes pass on."""
 
     def __init__(self, proxy, node):
         self.proxy, self.node = proxy, node
@@ -23,7 +23,7 @@ class Bench:
         self.spike = self.tyke = self.stream = None
 
     def is_ready(self):
-        # A proxy that does not know the host has an empty 200 of its own for it.
+        # A proxy that does not know the host answers with an empty 200 of its own.
         return request(self.proxy, "GET", "/readyz")[1]["status"] == "ready"
 
     def wait(self):
@@ -39,15 +39,15 @@ class Bench:
         return stream
 
     def back(self):
-        """The stream again, from where it was: nobody has read it for a while, and the proxy may have ended it."""
+        """Reopens the stream at its cursor: nobody has read it for a while, and the proxy may have closed it."""
         self.stream.wire.close()
         self.stream = self.enter(self.stream.cursor)
 
 
 def rest(bench):
-    """Registering, sending and reading, by any of the connections that the proxy keeps."""
+    """Registers, sends and reads, on any of the proxy's connections."""
     bench.wait()
-    # Where there is a node that is gone, half of them meet it first.
+    # If one node is gone, half of the requests reach it first.
     assert all(request(bench.proxy, "GET", "/ping")[0] == 200 for _ in range(10))
     bench.spike, bench.tyke = (register(bench.proxy, name) for name in ("Spike", "Tyke"))
     bench.secrets += [bench.spike[0], bench.tyke[0]]
@@ -60,7 +60,7 @@ def rest(bench):
 
 
 def streams(bench):
-    """v1 and v2, by each way that browsers and programs have, in both directions, and caught up after a break."""
+    """v1 and v2, in each way that browsers and programs use, in both directions, and catching up after a break."""
     (spike, spike_id), (tyke, tyke_id) = bench.spike, bench.tyke
     v1 = Stream.open(bench.proxy, "/ws", f"Authorization: Bearer {spike}")
     assert v1.next(None)["type"] == "system"
@@ -90,7 +90,7 @@ def streams(bench):
 
 
 def idle(bench):
-    """Nobody says anything for longer than the proxy lets a connection be silent, but for the server's pings."""
+    """Silence for longer than the proxy's timeout, except for the server's pings."""
     pings = bench.stream.n_pings
     bench.stream.idle(time.monotonic() + IDLE + 1.5)
     assert bench.stream.n_pings >= pings + 2, "the server's pings did not come"
@@ -99,11 +99,11 @@ def idle(bench):
 
 
 def large(bench):
-    """The largest message either way, and one that is too large, which is the server's to refuse."""
+    """The largest message in both directions, and a larger one, which the server has to refuse."""
     (spike, spike_id), (_, tyke_id) = bench.spike, bench.tyke
     sender = Stream.open(bench.proxy, "/ws", V2, f"Authorization: Bearer {spike}")
     sender.next("live")
-    # 16 KiB, of which each character takes six on the wire: 96 KiB.
+    # 16 KiB, of which each character takes six bytes in a frame: 96 KiB.
     content = "\x01" * (16 * 1024)
     sender.say({"op": "send", "id": 1, "to_user": tyke_id, "content": content})
     assert created(bench.stream, 1) == [content]
@@ -119,7 +119,7 @@ def large(bench):
 
 
 def addresses(bench):
-    """The server sees where its clients are, and not what they say of it."""
+    """The server uses the clients' real addresses, and not those that they claim."""
     proxy, node = bench.proxy, bench.node
     bench.wait()
     forged = {"X_Forwarded_For": "1.2.3.4, 127.0.0.1", "Forwarded": "for=1.2.3.4", "X_Real_IP": "1.2.3.4"}
@@ -162,7 +162,7 @@ def under_path(bench):
 
 
 def by_http2(bench):
-    """What goes over HTTP/2: requests, and streams where the proxy says that it carries them."""
+    """HTTP/2: requests, and streams if the proxy announces that it carries them."""
     proxy = bench.proxy
     found = None
     if http2.speaks(proxy):
@@ -185,14 +185,15 @@ def by_http2(bench):
 
 
 def restart(bench):
-    """The node is stopped, which every client is told, and started again, where every client goes on."""
+    """The node is stopped, which ends every stream with the server's code, and started again, where every client
+    resumes."""
     bench.back()
     proxy, stream = bench.proxy, bench.stream
     stream.next("live")
     cursor = stream.cursor
     bench.node.stop()
     assert stream.closed() == 1012
-    # With a token in it: what goes wrong is logged elsewhere, and with more of the request.
+    # The request has a token: failures are logged in another file, with more of the request.
     path = f"/ws?token={bench.tyke[0]}"
     eventually("the proxy says that no node is there", lambda: request(proxy, "GET", path)[0] in GONE)
     bench.node.start()
@@ -205,7 +206,7 @@ def restart(bench):
 
 
 def kill(bench):
-    """The node ends without a word, and what it had acknowledged is there."""
+    """The node is killed. Everything that it had acknowledged is there afterwards."""
     cursor = bench.stream.cursor
     bench.say("acknowledged")
     bench.node.kill()
@@ -220,7 +221,7 @@ def kill(bench):
 
 
 def refused(bench):
-    """A proxy that was not told to pass upgrades on: whoever asks for a stream is told that it is the proxy."""
+    """A proxy without the setting that forwards upgrades: the client's error says that the proxy is the cause."""
     proxy = bench.proxy
     if proxy.unupgraded is None:
         return "passes it"
@@ -245,29 +246,30 @@ def refused(bench):
 
 
 def limit(bench):
-    """Only nginx's sample has a limit of its own: `chatserver send` is told that it is the proxy's, and what to do."""
+    """Only nginx's sample has a limit of its own: `chatserver send` reports that the limit is the proxy's, and what to
+    do."""
     proxy, said = bench.proxy, ""
     command = [bench.node.binary, "send", "--as", "Spike", "--to", "Tyke", "--url", f"https://localhost:{proxy.port}"]
     given = {"PATH": os.environ["PATH"], "HOME": str(proxy.work), "CHATSERVER_PASSWORD": PASSWORD}
 
-    def is_told():
+    def is_reported():
         nonlocal said
-        # From where the command will come from; a body that makes no sense costs the server nothing.
+        # From the address that the command will use. A body that makes no sense costs the server nothing.
         for _ in range(25):
             request(proxy, "POST", "/v1/users/login", body={"x": 1}, here="127.0.0.1")
         ran = subprocess.run([*command, "--ca", proxy.authority, "x"], env=given, capture_output=True, text=True)
         said = ran.stderr
         return ran.returncode == 1 and "a proxy in front of the server limits the request rate" in said
 
-    eventually("the limit of the proxy is told", is_told)
+    eventually("the limit of the proxy is reported", is_reported)
 
 
 def keeps_secrets(bench):
-    """No token, ticket or password in what the proxy logs. Part of the first scene: it looks at all of them."""
+    """The proxy's logs contain no token, ticket or password. Runs as part of the first scene and checks all logs."""
     proxy = bench.proxy
     logs = [proxy.work / "proxy.out", *([proxy.log] if proxy.log else [])]
     if proxy.log and proxy.says_paths:
-        # A request is logged when it has ended, and by some a while later.
+        # A request is logged when it has ended, by some proxies a while later.
         eventually("the log has a line", lambda: "/v1/ws-ticket" in proxy.log.read_text() and "/ws" in proxy.log.read_text())
     logged = "".join(log.read_text(errors="replace") for log in logs)
     for secret in bench.secrets:
@@ -277,8 +279,8 @@ def keeps_secrets(bench):
 
 
 def demo_users(proxy, binary, work, port):
-    """A server that was told of no proxy recognises this one: everybody knows the demo users' password, and by a proxy
-    everybody could come."""
+    """A server without TRUSTED_PROXIES recognises the proxy and refuses demo users: their password is public, and
+    through a proxy anybody could connect."""
     node = nodes.Node(binary, work, port, {"TRUSTED_PROXIES": ""})
     try:
         eventually("ready through the proxy", lambda: request(proxy, "GET", "/readyz")[1]["status"] == "ready")
@@ -291,7 +293,7 @@ def demo_users(proxy, binary, work, port):
 
 
 def all_of(bench):
-    """Runs the scenes in their order, which is not the table's: (heading, word) for each."""
+    """Runs the scenes in their order, which is not the table's. Returns (heading, word) for each."""
     order = [
         ("REST", rest),
         ("streams", streams),

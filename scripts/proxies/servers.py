@@ -1,4 +1,4 @@
-"""Web servers that pass requests on: nginx, Apache, lighttpd, H2O, nghttpx and Caddy."""
+"""Web servers that forward requests: nginx, Apache, lighttpd, H2O, nghttpx and Caddy."""
 
 import json
 import os
@@ -168,14 +168,14 @@ class Caddy(Program):
         adapted = subprocess.run(command, env=given, capture_output=True)
         assert adapted.returncode == 0, adapted.stderr.decode()
         config = json.loads(adapted.stdout)
-        # Its port for administration is the same on the whole machine.
+        # The port of its admin API is the same on the whole machine.
         config["admin"] = {"disabled": True}
         for log in config["logging"]["logs"].values():
             log["writer"] = {"output": "file", "filename": str(self.log)}
         apps = config["apps"]
         for server in apps["http"]["servers"].values():
             server["automatic_https"] = {"disable": True}
-            # The port's twin of UDP is held by us (machine.py), so no HTTP/3.
+            # machine.py holds the UDP port of this number, so there is no HTTP/3.
             server["protocols"] = ["h1", "h2"]
             server["listen"] = [f"127.0.0.1:{self.port}"] + ([f"[::1]:{self.port}"] if HAS_IPV6 else [])
             server["tls_connection_policies"] = [{}]

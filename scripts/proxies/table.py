@@ -1,4 +1,4 @@
-"""The table of docs/operations.md: which programs, in which versions, and what the scenes found."""
+"""The table of docs/operations.md: the programs, their versions, and the results of the scenes."""
 
 from .machine import ROOT
 
@@ -20,7 +20,7 @@ SCENES = [
 
 
 def written():
-    """What the page says: (title, version, words) by title."""
+    """Returns the page's table as (title, version, words) by title."""
     text = PAGE.read_text()
     table = text[text.index(BEGIN) : text.index(END)]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
@@ -28,7 +28,7 @@ def written():
 
 
 def write(found):
-    """Puts what was found into the page: (sample, version, words) by title."""
+    """Writes the results into the page: (sample, version, words) by title."""
     lines = ["| Program | Version | " + " | ".join(SCENES) + " |", "|---" * (len(SCENES) + 2) + "|"]
     for title, (sample, version, words) in found.items():
         lines.append(f"| [{title}](../{sample}) | {version} | " + " | ".join(words[scene] for scene in SCENES) + " |")
@@ -38,7 +38,7 @@ def write(found):
 
 
 def compare(found):
-    """What the page says otherwise: of versions that is told, of scenes it is an error."""
+    """Compares the results with the page: other versions are printed, other results are an error."""
     known, errors = written(), []
     for title, (_, version, words) in found.items():
         if title not in known:

@@ -1,4 +1,4 @@
-// The browser, for scripts that look at the client: one that asks no host of its makers' for anything.
+// The browser, for scripts that use the client. Contacts none of its vendor's hosts.
 
 import { chromium } from "playwright-core";
 
@@ -12,5 +12,5 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export const launched = () =>
+export const launchBrowser = () =>
   chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: FLAGS });

@@ -1,4 +1,4 @@
-/** Makes of Unicode's emoji what the client needs of them, a tenth of the size: `virtual:emoji`. */
+/** Reduces Unicode's emoji data to what the client needs, a tenth of the size: `virtual:emoji`. */
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -6,9 +6,9 @@ import type { Plugin } from "vite";
 
 const NAME = "virtual:emoji";
 const RESOLVED = `\0${NAME}`;
-/** Newer ones are boxes on most devices. */
+/** Newest emoji version included; most devices show later ones as boxes. */
 const NEWEST = 15.1;
-/** Parts of others. */
+/** Group of components, which are only parts of other emoji. */
 const COMPONENTS = 2;
 
 interface Entry {

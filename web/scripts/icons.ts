@@ -1,6 +1,6 @@
 /**
- * Lucide's signs as one path each, drawn by a component of our own: `@lucide/svelte/icons/<name>`. Lucide's component takes any
- * attribute and builds any shape at run time, which costs more than all the signs together.
+ * Replaces Lucide's icons (`@lucide/svelte/icons/<name>`) by a single path each, drawn by a component of our own.
+ * Lucide's component takes any attribute and builds any shape at run time, which costs more than all icons together.
  */
 
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ const FOLDER = "@lucide/svelte/icons/";
 const PREFIX = "\0icon:";
 const MAKER = fileURLToPath(new URL("../src/design/icon.ts", import.meta.url));
 
-/** The shapes of a sign, by Lucide's module. */
+/** Reads the shapes of an icon from Lucide's module. */
 export function shapesOf(module: string): Shape[] {
   const [, component = ""] = /from "(\.\/[a-z0-9-]+\.svelte)"/.exec(readFileSync(module, "utf8")) ?? [];
   const source = readFileSync(new URL(component, pathToFileURL(module)), "utf8");
@@ -22,14 +22,14 @@ export function shapesOf(module: string): Shape[] {
   return (JSON.parse(data) as { node: Shape[] }).node;
 }
 
-/** The one path that draws them all. */
+/** Combines the shapes into one path. */
 export function pathOf(shapes: readonly Shape[]): string {
   return shapes.map(outlineOf).join("");
 }
 
 function outlineOf([tag, attributes]: Shape): string {
   const of = (name: string): number => Number(attributes[name] ?? 0);
-  // A path begins where it says, though it says so as a distance: behind another it would be one from its end.
+  // A path's initial relative move is absolute, but behind another path it would count from that path's end.
   if (tag === "path") return attributes["d"]!.replace(/^m/, "M0 0m");
   if (tag === "line") return `M${of("x1")} ${of("y1")}L${of("x2")} ${of("y2")}`;
   if (tag === "polyline") return `M${attributes["points"]}`;

@@ -1,16 +1,16 @@
-// Measures how quick the client is: starts a server, fills it, and looks at it through a browser. Prints medians of several runs.
+// Measures the client's speed: starts a server, fills it, and uses it in a browser. Prints medians of several runs.
 // Usage: npm run measure -w web -- [--runs 5] [--messages 100000] [--conversations 1000] [--only reload,list]
-//   [--data FOLDER] keeps what is filled in, for the next time; [--profiles FOLDER] leaves profiles of where the time goes.
-// Wants what the end-to-end tests want (test.mjs); figures are worth something with a release binary on a quiet machine.
+//   [--data FOLDER] keeps the filled server for the next time; [--profiles FOLDER] writes CPU profiles.
+// Needs what the end-to-end tests need (test.mjs). Only a release binary on an idle machine gives meaningful figures.
 
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { launched } from "./browser.mjs";
+import { launchBrowser } from "./browser.mjs";
 import * as figures from "./measuring/figures.mjs";
-import { prepared } from "./measuring/ground.mjs";
-import { started } from "./server.mjs";
+import { fillServer } from "./measuring/fixture.mjs";
+import { startServer } from "./server.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -23,9 +23,9 @@ const { values: options } = parseArgs({
   },
 });
 
-/** In the order of what they say; the long way up is gone once. */
+/** The measurements, most informative first. The last element is the number of runs, if it is fixed. */
 const ALL = {
-  door: ["front door usable", figures.door],
+  signIn: ["sign-in page usable", figures.signIn],
   reload: ["conversation readable and writable after a reload", figures.reload],
   many: ["the same with very many conversations", figures.reloadOfMany],
   delivery: ["Enter to the other's screen", figures.delivery],
@@ -33,18 +33,18 @@ const ALL = {
   scrolling: ["up through a very long conversation", figures.scrolling, 1],
 };
 
-const PATIENCE_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 
-/** A server whose folder may be known from an earlier time. */
-async function ground() {
+/** Starts a server, with the data of an earlier run if there is a folder for it. */
+async function startFilledServer() {
   const folder =
     options.data === undefined ? mkdtempSync(join(tmpdir(), "chatserver-measure-")) : resolve(options.data);
   mkdirSync(folder, { recursive: true });
   const isNew = !existsSync(join(folder, "filled"));
-  // To be filled in a moment, it takes more than people would send.
-  const server = await started(folder, { MAX_FRAMES_PER_SECOND: "1000000" });
+  // Filling it quickly takes more messages per second than people send.
+  const server = await startServer(folder, { MAX_FRAMES_PER_SECOND: "1000000" });
   if (isNew) {
-    await prepared(server.url, { messages: Number(options.messages), conversations: Number(options.conversations) });
+    await fillServer(server.url, { messages: Number(options.messages), conversations: Number(options.conversations) });
     writeFileSync(join(folder, "filled"), "");
   }
   return { ...server, folder };
@@ -66,14 +66,14 @@ function print(title, runs) {
   }
 }
 
-const { child, url, folder } = await ground();
-const browser = await launched();
+const { child, url, folder } = await startFilledServer();
+const browser = await launchBrowser();
 const profile = (name, content) => {
   mkdirSync(options.profiles, { recursive: true });
   writeFileSync(join(options.profiles, `${name}.cpuprofile`), JSON.stringify(content));
 };
 try {
-  const surroundings = { browser, url, patience: PATIENCE_MS, ...(options.profiles === undefined ? {} : { profile }) };
+  const surroundings = { browser, url, timeoutMs: TIMEOUT_MS, ...(options.profiles === undefined ? {} : { profile }) };
   for (const name of options.only?.split(",") ?? Object.keys(ALL)) {
     const [title, measure, times = Number(options.runs)] = ALL[name];
     const runs = [];

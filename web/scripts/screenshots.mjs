@@ -1,14 +1,14 @@
-// Makes the pictures of the README anew: starts a server, lets a few people talk, and takes pictures of their screens.
-// Usage: npm run screenshots -w web [-- terminal], which makes that of the terminal client alone. Wants what the
-// end-to-end tests want (test.mjs), tmux, and fonts with emoji.
+// Renews the screenshots of the README: starts a server, lets a few users talk, and takes pictures of their screens.
+// Usage: npm run screenshots -w web [-- terminal]; `terminal` renews only the one of the terminal client. Needs what
+// the end-to-end tests need (test.mjs), tmux, and fonts with emoji.
 
 import { login, Rest } from "chatserver-client";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launched } from "./browser.mjs";
-import { program, started } from "./server.mjs";
+import { launchBrowser } from "./browser.mjs";
+import { program, startServer } from "./server.mjs";
 import { terminal } from "./terminal.mjs";
 
 const images = fileURLToPath(new URL("../../docs/images", import.meta.url));
@@ -16,7 +16,7 @@ const PASSWORD = "password123";
 
 const GROUP = "Cheese club";
 
-/** Who says what in the group; the numbers are those of the lines. */
+/** The messages of the group, with their authors. The numbers refer to lines. */
 const TALK = [
   ["nibbles", "Good morning, everybody!"],
   ["butch", "Morning. Who brings what on **Saturday**?"],
@@ -53,8 +53,8 @@ const ELSEWHERE = [
   ["butch", "Found your hat."],
 ];
 
-/** Everybody by name, with what they do the server by. */
-async function gathered(url) {
+/** Creates everybody, by name, with their REST client. */
+async function createUsers(url) {
   const people = {};
   for (const name of ["tom", "jerry", "spike", "butch", "toodles", "nibbles"]) {
     if (name !== "tom" && name !== "jerry") {
@@ -68,7 +68,7 @@ async function gathered(url) {
   return people;
 }
 
-/** Plays the lines; everybody who speaks in them has read them all. */
+/** Sends the lines. Everybody who speaks has read everything. */
 async function play(people, lines, write) {
   const sent = [];
   let last;
@@ -91,7 +91,7 @@ async function play(people, lines, write) {
   }
 }
 
-async function talked(people) {
+async function createConversations(people) {
   const { tom, jerry } = people;
   for (const [name, content] of ELSEWHERE) {
     const { rest } = people[name];
@@ -110,7 +110,7 @@ async function talked(people) {
   });
 }
 
-async function entered(browser, url, { token, name }, { width = 1280, height = 760, theme = "light" } = {}) {
+async function openSignedIn(browser, url, { token, name }, { width = 1280, height = 760, theme = "light" } = {}) {
   const session = { name: "chatserver.session", value: JSON.stringify({ token, username: name }) };
   const context = await browser.newContext({
     viewport: { width, height },
@@ -126,12 +126,12 @@ async function entered(browser, url, { token, name }, { width = 1280, height = 7
   return page;
 }
 
-const opened = (page, name) => page.getByRole("navigation").getByText(name, { exact: true }).first().click();
+const openConversation = (page, name) => page.getByRole("navigation").getByText(name, { exact: true }).first().click();
 const shot = (page, name) => page.screenshot({ path: join(images, `${name}.png`) });
 
-/** The group, with its thread beside it. */
+/** The group, with a thread beside it. */
 async function group(page) {
-  await opened(page, GROUP);
+  await openConversation(page, GROUP);
   await page.getByRole("article", { name: /It is a deal/ }).waitFor();
   await page.getByRole("button", { name: /3 replies/ }).click();
   await page.getByText("Under the oak?").waitFor();
@@ -139,20 +139,20 @@ async function group(page) {
   await page.waitForTimeout(800);
 }
 
-async function pictured(browser, url, { tom, jerry, butch }) {
-  // Those who are there.
-  await Promise.all([jerry, butch].map((one) => entered(browser, url, one)));
+async function takeScreenshots(browser, url, { tom, jerry, butch }) {
+  // The users who are online.
+  await Promise.all([jerry, butch].map((one) => openSignedIn(browser, url, one)));
   for (const [name, theme] of [
     ["workspace", "light"],
     ["workspace-dark", "dark"],
   ]) {
-    const page = await entered(browser, url, tom, { theme });
+    const page = await openSignedIn(browser, url, tom, { theme });
     await group(page);
     await shot(page, name);
     await page.context().close();
   }
-  const phone = await entered(browser, url, tom, { width: 390, height: 780 });
-  await opened(phone, "jerry");
+  const phone = await openSignedIn(browser, url, tom, { width: 390, height: 780 });
+  await openConversation(phone, "jerry");
   await phone.getByRole("article", { name: /the dog\.$/ }).waitFor();
   await phone.waitForTimeout(800);
   await shot(phone, "phone");
@@ -183,13 +183,13 @@ async function pictured(browser, url, { tom, jerry, butch }) {
 
 const folder = mkdtempSync(join(tmpdir(), "chatserver-screenshots-"));
 mkdirSync(images, { recursive: true });
-const { child, url } = await started(folder);
-const browser = await launched();
+const { child, url } = await startServer(folder);
+const browser = await launchBrowser();
 try {
-  const people = await gathered(url);
-  await talked(people);
+  const people = await createUsers(url);
+  await createConversations(people);
   await terminal(browser, { program, url, group: GROUP, file: join(images, "terminal.png") });
-  if (process.argv[2] !== "terminal") await pictured(browser, url, people);
+  if (process.argv[2] !== "terminal") await takeScreenshots(browser, url, people);
 } finally {
   await browser.close();
   child.kill("SIGKILL");

@@ -1,4 +1,4 @@
-// The real server as a child process, for scripts that need one.
+// The real server as a child process, for scripts.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -8,12 +8,12 @@ import { fileURLToPath } from "node:url";
 const target = process.env["CARGO_TARGET_DIR"] ?? fileURLToPath(new URL("../../target", import.meta.url));
 export const program = process.env["CHATSERVER_BIN"] ?? join(target, "debug/chatserver");
 
-/** Starts a server with the demo users, whose files are in the folder. */
-export async function started(folder, settings = {}) {
+/** Starts a server with the demo users, with its files in `folder`. */
+export async function startServer(folder, settings = {}) {
   const places = ["--database", join(folder, "chat.db"), "--log-file", join(folder, "log")];
   const child = spawn(program, ["serve", "--demo", "--port", "0", ...places], {
     cwd: folder,
-    // The limits are there and do not bind: all that is measured comes from one address.
+    // The limits are on but never reached: all measurements come from one address.
     env: { ...process.env, LIMIT_FACTOR: "1000", ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });

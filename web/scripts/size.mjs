@@ -1,12 +1,12 @@
-// Adds up what a browser loads before the client shows something, or the widget a conversation in which one can read and write:
-// scripts and styles as they are sent. Fails if that is more than the limit. What is loaded after that does not count.
+// Adds up what a browser loads before the client shows something, and before the user can read and write in the widget:
+// scripts and styles, compressed. Fails if a sum exceeds its limit. Code that is loaded later does not count.
 
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const dist = new URL("../dist/", import.meta.url);
 
-/** The scripts and styles that a page names. */
+/** Returns the scripts and styles that a page names. */
 function namedBy(page) {
   const text = readFileSync(new URL(page, dist), "utf8");
   const named = [...text.matchAll(/<(?:script|link)\b[^>]*\b(?:src|href)="\/([^"]+\.(?:js|css))"/g)];
@@ -17,7 +17,7 @@ function namedBy(page) {
   return named.map(([, path]) => path);
 }
 
-/** Whether all of it is within the limit. */
+/** Checks that the sum is within the limit. */
 function check(what, paths, limit) {
   let total = 0;
   for (const path of new Set(paths)) {
@@ -29,7 +29,7 @@ function check(what, paths, limit) {
   return total <= limit;
 }
 
-/** What is loaded when the widget's window is first opened, as the scripts that are there already name it. */
+/** Returns what the first opening of the widget's window loads, as named by the scripts loaded before. */
 function openedBy(named) {
   const text = named.map((path) => readFileSync(new URL(path, dist), "utf8")).join();
   return [...text.matchAll(/"(assets\/[^"]+\.(?:js|css))"/g)].map(([, path]) => path);
@@ -37,6 +37,6 @@ function openedBy(named) {
 
 const widget = ["widget.js", ...namedBy("embed.html")];
 const isClientSmall = check("the client", namedBy("index.html"), 120_000);
-// What is there before the window is opened, and what opening it loads, until one can read and write.
+// The scripts before the window is opened, and those that opening it loads until the user can read and write.
 const isWidgetSmall = check("the widget's conversation", [...widget, ...openedBy(widget)], 60_000);
 if (!isClientSmall || !isWidgetSmall) process.exit(1);

@@ -1,4 +1,4 @@
-// A picture of the terminal client: tmux keeps its screen, a page of the browser shows what is on it. Wants tmux.
+// A screenshot of the terminal client: tmux holds its screen, and a browser page renders the content. Needs tmux.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ const PALETTE = ["#2e3440", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd
 const INK = "#d7dae0";
 const PAPER = "#1e2127";
 
-/** Screens of a tmux server of our own. */
+/** The screens of a tmux server of our own. */
 class Screens {
   #folder = mkdtempSync(join(tmpdir(), "chatserver-terminal-"));
 
@@ -45,9 +45,9 @@ class Screens {
   }
 }
 
-/** What the numbers of an SGR sequence (ECMA-48, 8.3.117) make of a style. */
+/** Applies the numbers of an SGR sequence (ECMA-48, 8.3.117) to a style. */
 function styled(style, numbers) {
-  // A colour of the palette, as the client names it.
+  // A palette colour, as the client writes it.
   if (numbers[0] === 38 && numbers[1] === 5) return { ...style, color: PALETTE[numbers[2] % 8] };
   let next = { ...style };
   for (const number of numbers) {
@@ -78,7 +78,7 @@ const characters = new Intl.Segmenter("en", { granularity: "grapheme" });
 const isWide = (character) => /\p{Emoji_Presentation}|\uFE0F|\p{Script=Han}/u.test(character);
 const escaped = (text) => text.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
-/** A row: each run of one style at its column, so that no glyph of another width moves what follows. */
+/** Renders a row: each run of one style is placed at its column, so that wide glyphs don't shift what follows. */
 function rowOf(line, style) {
   let column = 0;
   let html = "";
@@ -126,7 +126,7 @@ function pageOf(screen) {
   </style><main>${rows}</main>`;
 }
 
-/** Tom before the group, while somebody in it is typing. */
+/** Shows the group on Tom's screen while a member is typing. */
 export async function terminal(browser, { program, url, group, file }) {
   const screens = new Screens();
   try {

@@ -1,5 +1,5 @@
-// Runs the end-to-end tests, or those whose file is named: `npm test -w web -- front`. They need a built client, a server
-// that was built with it (CHATSERVER_BIN; debug builds read the client from dist) and Chromium (CHROMIUM).
+// Runs the end-to-end tests, or those of the named files: `npm test -w web -- front`. They need a built client, a
+// server built with it (CHATSERVER_BIN; debug builds read the client from dist), and Chromium (CHROMIUM).
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";

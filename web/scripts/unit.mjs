@@ -1,4 +1,4 @@
-// Runs the unit tests in test/unit: TypeScript that needs neither page nor server, bundled for Node and given to its runner.
+// Runs the unit tests in test/unit: TypeScript that needs neither page nor server, bundled for Node's test runner.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const tests = fileURLToPath(new URL("../test/unit/", import.meta.url));
 const require = createRequire(import.meta.url);
-// The one that Vite brings along.
+// The version that Vite depends on.
 const { buildSync } = createRequire(require.resolve("vite/package.json"))("esbuild");
 
 const names = readdirSync(tests).filter((name) => name.endsWith(".test.ts"));

@@ -1,4 +1,4 @@
-/** Builds the worker that keeps the client: `src/worker/worker.ts`, told which files the client is made of, as `worker.js`. */
+/** Builds `src/worker/worker.ts`, which caches the client, as `worker.js`, with the list of the client's files. */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { transformWithEsbuild, type Plugin, type Rollup } from "vite";
 const SOURCE = "src/worker/worker.ts";
 const PAGE = "index.html";
 
-/** The names of all files that the page may come to ask for, lazily loaded ones included. */
+/** Returns the names of all files that the page may request, including lazily loaded ones. */
 function filesOf(bundle: Rollup.OutputBundle, root: string): string[] {
   const chunks = Object.values(bundle).filter((output) => output.type === "chunk");
   const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
@@ -25,7 +25,7 @@ function filesOf(bundle: Rollup.OutputBundle, root: string): string[] {
   return [...files].sort();
 }
 
-/** Another name whenever anything in the client is another. */
+/** Returns a name that changes whenever any file of the client does. */
 function nameOf(page: Rollup.OutputAsset, files: string[], pictures: string[]): string {
   const hash = createHash("sha256").update(page.source).update(files.join());
   for (const picture of pictures) hash.update(readFileSync(picture));
@@ -37,7 +37,7 @@ export function worker(): Plugin {
   let publicDir: string;
   return {
     name: "worker",
-    // When the page has been written.
+    // Runs after the page has been generated.
     enforce: "post",
     apply: "build",
     configResolved: (config) => void ({ root, publicDir } = config),

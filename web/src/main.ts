@@ -1,12 +1,12 @@
-/** Puts the client into its page. */
+/** Mounts the client in its page. */
 
 import { mount } from "svelte";
 import App from "./App.svelte";
 import "./design/tokens.css";
 import "./design/base.css";
-import { look } from "./settings/look.svelte.js";
-import { keepClient } from "./worker/register.js";
+import { themeSetting } from "./settings/theme.svelte.js";
+import { registerWorker } from "./worker/register.js";
 
-look.apply();
+themeSetting.apply();
 mount(App, { target: document.getElementById("app")! });
-keepClient();
+registerWorker();

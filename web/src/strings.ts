@@ -1,3 +1,3 @@
-/** Every sentence of the client, one file for each part of it. Components hold none. */
+/** All texts of the client, one file per part. Components contain none. */
 
 export * as say from "./strings/all.js";

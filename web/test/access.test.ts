@@ -1,4 +1,4 @@
-/** That everybody can use it: what axe finds, and the keyboard. */
+/** Accessibility: axe's findings, and the keyboard. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -12,7 +12,7 @@ const WIDTHS = [360, 1440];
 
 for (const theme of THEMES) {
   for (const width of WIDTHS) {
-    scene(`axe finds nothing at the front door: ${theme}, ${width} px`, async ({ visit }) => {
+    scene(`axe finds nothing on the sign-in page: ${theme}, ${width} px`, async ({ visit }) => {
       const screen = await visit({ theme, width });
       screen.expects(/401 \(Unauthorized\)/);
       await screen.button(say.front.demoBoth).waitFor();
@@ -27,7 +27,7 @@ for (const theme of THEMES) {
   }
 }
 
-/** What can stand on the screen of somebody who is signed in, and how one comes there. */
+/** Everything that the screen of a signed-in user can show, and how to get there. */
 const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
   "a conversation": async (screen) => {
     await screen.inside
@@ -113,7 +113,7 @@ for (const theme of THEMES) {
   for (const width of WIDTHS) {
     scene(`axe finds nothing inside: ${theme}, ${width} px`, async ({ enter, newPerson, person }) => {
       const [guest, host] = [await newPerson(`guest-${theme}-${width}`), await newPerson(`host-${theme}-${width}`)];
-      await furnish(guest, host, await person("tom"));
+      await createContent(guest, host, await person("tom"));
       const screen = await enter(guest, { theme, width });
       await screen.row("Everybody here").waitFor();
       const found: string[] = [];
@@ -128,7 +128,7 @@ for (const theme of THEMES) {
       assert.deepEqual(found, []);
     });
 
-    scene(`axe finds nothing where two stand side by side: ${theme}, ${width} px`, async ({ visit, person }) => {
+    scene(`axe finds nothing with two workspaces side by side: ${theme}, ${width} px`, async ({ visit, person }) => {
       const [tom, jerry] = [await person("tom"), await person("jerry")];
       const path = { userID: jerry.id };
       await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Is there cheese?" } });
@@ -140,8 +140,8 @@ for (const theme of THEMES) {
   }
 }
 
-/** Something of everything. */
-async function furnish(guest: Person, host: Person, third: Person): Promise<void> {
+/** Creates at least one item of every kind. */
+async function createContent(guest: Person, host: Person, third: Person): Promise<void> {
   const { group_id } = await host.rest.post("/v1/groups", { body: { name: "Everybody here" } });
   for (const { id } of [guest, third]) {
     await host.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: id } });
@@ -162,9 +162,9 @@ async function furnish(guest: Person, host: Person, third: Person): Promise<void
   await host.rest.post("/v1/messages/p2p/{userID}", direct);
 }
 
-scene("axe would find something", async ({ visit }) => {
+scene("axe finds problems where there are some", async ({ visit }) => {
   const screen = await visit();
-  await screen.frontDoor.waitFor();
+  await screen.signInPage.waitFor();
   await screen.page.evaluate(() => {
     document.documentElement.removeAttribute("lang");
     document.body.append(document.createElement("button"));
@@ -177,10 +177,10 @@ scene("axe would find something", async ({ visit }) => {
   assert.ok(rules.includes("button-name") && rules.includes("html-has-lang"), rules.join());
 });
 
-scene("one signs in by keyboard alone", async ({ visit }) => {
+scene("a user signs in by keyboard alone", async ({ visit }) => {
   const screen = await visit();
   const { keyboard } = screen.page;
-  await screen.frontDoor.waitFor();
+  await screen.signInPage.waitFor();
   const name = screen.field(say.front.usernameOrEmail);
   for (let presses = 0; !(await name.evaluate((field) => field === document.activeElement)); presses += 1) {
     assert.ok(presses < 20, "Tab leads to the field");

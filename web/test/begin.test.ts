@@ -1,12 +1,12 @@
-/** How the client begins: nothing waits for what it does not need. */
+/** The start of the client: nothing waits for data that it does not need. */
 
 import { JERRY } from "./support/people.js";
 import { scene } from "./support/scene.js";
 
-/** More than the server gives at once. */
+/** More than the server returns in one page. */
 const GROUPS = 200;
 
-scene("what is open is asked for beside the list of conversations, not after it", async ({ enter }) => {
+scene("the open conversation is requested in parallel with the list of conversations", async ({ enter }) => {
   const tom = await enter("tom");
   await tom.openUser(JERRY);
   await tom.send("Is there cheese?");
@@ -21,7 +21,7 @@ scene("what is open is asked for beside the list of conversations, not after it"
   await tom.sees("Is there cheese?");
 });
 
-scene("the newest of very many conversations are there before the oldest have come", async ({ enter, newPerson }) => {
+scene("the newest of very many conversations appear before the oldest are loaded", async ({ enter, newPerson }) => {
   const busy = await newPerson("busy");
   const names = ["Oldest", ...Array.from({ length: GROUPS }, (_, number) => `Group ${number}`), "Newest"];
   for (const name of names) await busy.rest.post("/v1/groups", { body: { name } });

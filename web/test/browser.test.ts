@@ -1,4 +1,4 @@
-/** What people expect of a page in a browser: its links, its tabs, the way back, what is copied, pasted and dropped. */
+/** Behaviour that users expect of a web page: links, tabs, the back button, copying, pasting and dropping. */
 
 import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
@@ -10,7 +10,7 @@ import type { Screen } from "./support/screen.js";
 
 const hash = ({ page }: Screen): string => new URL(page.url()).hash;
 
-scene("a link to a message leads there by way of the front door, and the way back leads out", async (at) => {
+scene("a link to a message leads there through the sign-in page, and the back button leads out", async (at) => {
   const [writer, reader] = [await at.newPerson("linker"), await at.newPerson("visitor")];
   const path = { userID: reader.id };
   const write = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
@@ -18,21 +18,21 @@ scene("a link to a message leads there by way of the front door, and the way bac
   for (let number = 0; number < 60; number += 1) await write(`Later ${number}`);
   const screen = await at.visit({ path: `/#/c/${conversation_id}/m/${id}` });
   await screen.signIn("  visitor ", PASSWORD);
-  await screen.isInSight("The place in question");
+  await screen.isInView("The place in question");
   assert.equal(hash(screen), `#/c/${conversation_id}`);
 
-  // From somewhere else in the client it is the same, and one step back is enough.
+  // From elsewhere in the client it works the same way, and one step back is enough.
   await screen.page.evaluate(() => (location.hash = "#/"));
   await screen.conversation.getByText(say.messages.none).waitFor();
   await screen.page.evaluate((link) => (location.hash = link), `#/c/${conversation_id}/m/${id}`);
-  await screen.isInSight("The place in question");
+  await screen.isInView("The place in question");
   await screen.page.goBack();
   await screen.conversation.getByText(say.messages.none).waitFor();
   await screen.page.goForward();
   await screen.composer.waitFor();
 });
 
-scene("the way back leads out of the client as it led in", async ({ enter, newPerson }) => {
+scene("the back button retraces the user's steps out of the client", async ({ enter, newPerson }) => {
   const [guest, host] = [await newPerson("passer"), await newPerson("innkeeper")];
   await host.rest.post("/v1/messages/p2p/{userID}", { path: { userID: guest.id }, body: { content: "Come in" } });
   const screen = await enter(guest);
@@ -43,20 +43,20 @@ scene("the way back leads out of the client as it led in", async ({ enter, newPe
   assert.equal(screen.page.url(), "about:blank");
 });
 
-scene("who signs in or out in one tab does so in the others", async ({ visit, newPerson }) => {
+scene("signing in or out in one tab does so in the others", async ({ visit, newPerson }) => {
   await newPerson("tabber");
   const one = await visit();
   const other = await one.anotherTab();
-  await other.frontDoor.waitFor();
+  await other.signInPage.waitFor();
   await one.signIn("tabber", PASSWORD);
   for (const screen of [one, other]) await screen.inside.waitFor();
   other.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
   await one.signOut();
-  for (const screen of [one, other]) await screen.frontDoor.waitFor();
+  for (const screen of [one, other]) await screen.signInPage.waitFor();
   assert.equal(await other.page.getByText(say.front.signedOut).count(), 0, "nothing has ended by itself");
 });
 
-scene("another password leaves the other tabs of this browser signed in", async ({ enter, newPerson }) => {
+scene("changing the password keeps the other tabs of this browser signed in", async ({ enter, newPerson }) => {
   const one = await enter(await newPerson("renewer"));
   const other = await one.anotherTab();
   for (const screen of [one, other]) await screen.inside.waitFor();
@@ -75,7 +75,7 @@ scene("another password leaves the other tabs of this browser signed in", async 
   await other.page.waitForFunction(() => !document.body.innerText.includes("ended"));
 });
 
-scene("a conversation opens in another tab as links do", async ({ enter, newPerson }) => {
+scene("a conversation opens in a new tab like a link", async ({ enter, newPerson }) => {
   const [opener, friend] = [await newPerson("opener"), await newPerson("companion")];
   const path = { userID: opener.id };
   const sent = await friend.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Hello" } });
@@ -90,7 +90,7 @@ scene("a conversation opens in another tab as links do", async ({ enter, newPers
   }
 });
 
-/** Pastes or drops this where something stands; says whether the browser was kept from doing its own. */
+/** Pastes or drops data on an element. Returns whether the browser's default action was prevented. */
 function bring(where: Locator, type: "paste" | "drop", text: string | undefined): Promise<boolean> {
   const bringing = { type, text };
   return where.evaluate((element, { type, text }) => {
@@ -107,12 +107,12 @@ function bring(where: Locator, type: "paste" | "drop", text: string | undefined)
   }, bringing);
 }
 
-scene("files are declined kindly, an address makes a link of what is chosen", async ({ enter, newPerson }) => {
+scene("files are declined with a notice, and a pasted address makes a link", async ({ enter, newPerson }) => {
   const [writer, friend] = [await newPerson("paster"), await newPerson("pastee")];
   const screen = await enter(writer);
   await screen.openUser(friend.id);
   const dismiss = async (): Promise<void> => {
-    await screen.isTold(say.composer.noFiles);
+    await screen.showsNotice(say.composer.noFiles);
     await screen.button(say.design.dismiss).click();
   };
   assert.ok(await bring(screen.composer, "paste", undefined));
@@ -133,7 +133,7 @@ scene("files are declined kindly, an address makes a link of what is chosen", as
   assert.ok(!(await bring(screen.composer, "paste", "no address")), "the browser pastes it");
 });
 
-scene("a key that ends composing sends nothing", async ({ enter, newPerson }) => {
+scene("a key that ends a composition sends nothing", async ({ enter, newPerson }) => {
   const [writer, friend] = [await newPerson("composer"), await newPerson("audience")];
   const screen = await enter(writer);
   await screen.openUser(friend.id);
@@ -150,7 +150,7 @@ scene("a key that ends composing sends nothing", async ({ enter, newPerson }) =>
   await screen.sees("日本");
 });
 
-scene("texts are copied where the browser gives pages no clipboard, too", async ({ enter, newPerson }) => {
+scene("texts are copied even without a clipboard API", async ({ enter, newPerson }) => {
   const [writer, friend] = [await newPerson("copier"), await newPerson("original")];
   const screen = await enter(writer);
   await screen.openUser(friend.id);
@@ -158,12 +158,12 @@ scene("texts are copied where the browser gives pages no clipboard, too", async 
   await screen.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await screen.page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined, writable: true }));
   await screen.chooseOf("Copy this", say.actions.copyText);
-  await screen.isTold(say.actions.copied);
+  await screen.showsNotice(say.actions.copied);
   await screen.composer.press("ControlOrMeta+v");
   assert.equal(await screen.composer.inputValue(), "Copy **this**");
 });
 
-scene("several messages are copied with who said them and when", async ({ enter, newPerson }) => {
+scene("several messages are copied with authors and times", async ({ enter, newPerson }) => {
   const [left, right] = [await newPerson("quoter"), await newPerson("quoted")];
   const write = (from: typeof left, to: typeof left, content: string) =>
     from.rest.post("/v1/messages/p2p/{userID}", { path: { userID: to.id }, body: { content } });
@@ -175,7 +175,7 @@ scene("several messages are copied with who said them and when", async ({ enter,
   await screen.openRow("quoted");
   await screen.sees("Third and last");
   const text = (part: string): Locator => screen.list.getByText(new RegExp(`^${part}`)).last();
-  /** Chooses all from the beginning of one to the end of the other, but for so many characters, and copies it. */
+  /** Selects from the beginning of one element to the end of another, except `but` characters, and copies that. */
   const copied = async (from: Locator, to: Locator, but = 0): Promise<string> => {
     const last = await to.elementHandle();
     await from.evaluate(
@@ -198,12 +198,12 @@ scene("several messages are copied with who said them and when", async ({ enter,
   assert.equal(await copied(text("And second"), text("And second")), "And second", "one alone as it is");
 });
 
-scene("whoever types where nothing has the focus writes, and an emptied message may be deleted", async (at) => {
+scene("typing without a focus writes in the composer, and an emptied message may be deleted", async (at) => {
   const [writer, friend] = [await at.newPerson("typer"), await at.newPerson("typee")];
   const screen = await at.enter(writer);
   await screen.openUser(friend.id);
   await screen.send("A slip");
-  await screen.isMarked("A slip", say.messages.sent);
+  await screen.hasStatus("A slip", say.messages.sent);
   await screen.page.evaluate(() => (document.activeElement as HTMLElement).blur());
   await screen.page.keyboard.type("Anywhere");
   assert.equal(await screen.composer.inputValue(), "Anywhere");
@@ -216,7 +216,7 @@ scene("whoever types where nothing has the focus writes, and an emptied message 
   assert.equal(await screen.conversation.getByText(say.aids.editing).count(), 0);
 });
 
-scene("addresses that lead nowhere say so", async ({ enter, newPerson }) => {
+scene("addresses that lead nowhere are reported", async ({ enter, newPerson }) => {
   const [lost, friend] = [await newPerson("lost"), await newPerson("found")];
   const path = { userID: lost.id };
   const sent = await friend.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Here I am" } });
@@ -231,8 +231,8 @@ scene("addresses that lead nowhere say so", async ({ enter, newPerson }) => {
   await screen.conversation.getByText(say.messages.oneself).waitFor();
   await goTo("#/c/99999");
   await screen.conversation.getByText(say.messages.missing).waitFor();
-  // A message that is gone: what is there is shown all the same.
+  // The message does not exist: the conversation is shown nevertheless.
   await goTo(`#/c/${sent.conversation_id}/m/99999`);
-  await screen.isTold("Message not found");
-  await screen.isInSight("Here I am");
+  await screen.showsNotice("Message not found");
+  await screen.isInView("Here I am");
 });

@@ -1,12 +1,12 @@
-/** Tom and Jerry, each in front of a screen of their own. */
+/** Tom and Jerry, each with a screen of their own. */
 
 import { JERRY, TOM } from "./support/people.js";
 import { scene } from "./support/scene.js";
 
-/** What people notice as at once; a figure to look at, since a busy machine may take longer. */
+/** Longest delay that people perceive as instant. Printed for information, since a busy machine may take longer. */
 const AT_ONCE_MS = 200;
 
-scene("what Tom writes stands on Jerry's screen at once", async ({ enter }) => {
+scene("what Tom writes appears on Jerry's screen at once", async ({ enter }) => {
   const [tom, jerry] = [await enter("tom"), await enter("jerry")];
   await tom.openUser(JERRY);
   await jerry.openUser(TOM);

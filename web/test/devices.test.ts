@@ -1,4 +1,4 @@
-/** One person in front of several screens, and what is theirs alone: unread, drafts, muted, archived, the password. */
+/** One user with several screens, and the per-member state: unread, drafts, muted, archived, the password. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -8,7 +8,7 @@ import { scene } from "./support/scene.js";
 
 const { conversations: words, settings } = say;
 
-scene("what waits is counted, separated from what was read, and read once for all screens", async (at) => {
+scene("unread messages are counted, separated from read ones, and read once for all screens", async (at) => {
   const [reader, writer] = [await at.newPerson("reader"), await at.newPerson("writer")];
   const path = { userID: reader.id };
   const write = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
@@ -30,13 +30,13 @@ scene("what waits is counted, separated from what was read, and read once for al
   for (const screen of [desk, phone]) {
     await screen.row("writer").getByText(words.unread(3)).waitFor({ state: "detached" });
   }
-  assert.equal(await separator.count(), 1, "it stays while one is there");
+  assert.equal(await separator.count(), 1, "it stays while the conversation is open");
 
   await desk.chooseOfRow("writer", words.markUnread);
   for (const screen of [desk, phone]) await screen.row("writer").getByText(words.isMarkedUnread).waitFor();
 });
 
-scene("what is begun on one screen is finished on another", async ({ enter, newPerson }) => {
+scene("a draft begun on one screen is finished on another", async ({ enter, newPerson }) => {
   const [author, friend] = [await newPerson("author"), await newPerson("friend")];
   await author.rest.post("/v1/messages/p2p/{userID}", { path: { userID: friend.id }, body: { content: "Hello" } });
   const one = await enter(author);
@@ -54,7 +54,7 @@ scene("what is begun on one screen is finished on another", async ({ enter, newP
   }
 });
 
-scene("what is muted, pinned or archived is so on all screens", async ({ enter, newPerson }) => {
+scene("a conversation that is muted, pinned or archived is so on all screens", async ({ enter, newPerson }) => {
   const [keeper, noise] = [await newPerson("keeper"), await newPerson("noise")];
   const path = { userID: keeper.id };
   await noise.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Hello" } });
@@ -71,7 +71,7 @@ scene("what is muted, pinned or archived is so on all screens", async ({ enter, 
   await one.row("noise").waitFor();
 });
 
-scene("another password ends all other sessions, and this one goes on", async ({ enter, visit, newPerson }) => {
+scene("changing the password ends all other sessions, and this one continues", async ({ enter, visit, newPerson }) => {
   const changer = await newPerson("changer");
   const [here, there] = [await enter(changer), await enter(changer)];
   there.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
@@ -96,7 +96,7 @@ scene("another password ends all other sessions, and this one goes on", async ({
   await again.inside.waitFor();
 });
 
-scene("whoever signs out in one tab is signed out in the others, and nothing is left", async ({ enter, newPerson }) => {
+scene("signing out in one tab signs out the others, and nothing stays stored", async ({ enter, newPerson }) => {
   const leaver = await newPerson("leaver");
   const one = await enter(leaver);
   one.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
@@ -104,9 +104,9 @@ scene("whoever signs out in one tab is signed out in the others, and nothing is 
   const other = await one.anotherTab();
   await other.inside.waitFor();
   await one.signOut();
-  await one.frontDoor.waitFor();
-  await other.frontDoor.waitFor();
+  await one.signInPage.waitFor();
+  await other.signInPage.waitFor();
   await other.page.reload();
-  await other.frontDoor.waitFor();
-  await eventually(async () => assert.deepEqual(await one.kept(), []));
+  await other.signInPage.waitFor();
+  await eventually(async () => assert.deepEqual(await one.storedKeys(), []));
 });

@@ -1,4 +1,4 @@
-/** The front door: signing in, making an account, the demo, and what is kept of it. */
+/** The sign-in page: signing in, registering, the demo, and what the browser stores of it. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -6,29 +6,29 @@ import { eventually } from "./support/eventually.js";
 import { PASSWORD } from "./support/people.js";
 import { scene } from "./support/scene.js";
 
-scene("whoever has an account signs in by name or by address", async ({ visit }) => {
+scene("a user signs in by name or by email address", async ({ visit }) => {
   for (const name of ["tom", "jerry@temp.com"]) {
     const screen = await visit();
-    await screen.frontDoor.waitFor();
+    await screen.signInPage.waitFor();
     assert.equal(await screen.page.title(), say.front.title);
     await screen.signIn(name, PASSWORD);
     await screen.inside.waitFor();
-    assert.equal(await screen.frontDoor.count(), 0);
+    assert.equal(await screen.signInPage.count(), 0);
   }
 });
 
-scene("a wrong password is refused in the server's words, and another try is open", async ({ visit }) => {
+scene("a wrong password is refused with the server's text, and the user can try again", async ({ visit }) => {
   const screen = await visit();
   screen.expects(/401 \(Unauthorized\)/);
   await screen.signIn("tom", "not the password");
   await screen.alert.waitFor();
   assert.equal(await screen.alert.textContent(), "Invalid email or password");
-  assert.deepEqual(await screen.kept(), []);
+  assert.deepEqual(await screen.storedKeys(), []);
   await screen.signIn("tom", PASSWORD);
   await screen.inside.waitFor();
 });
 
-scene("an account is made and is signed in at once; a taken name is refused", async ({ visit }) => {
+scene("a new account is signed in at once, and a taken name is refused", async ({ visit }) => {
   const register = async (name: string): Promise<Awaited<ReturnType<typeof visit>>> => {
     const screen = await visit();
     await screen.button(say.front.register).click();
@@ -42,7 +42,7 @@ scene("an account is made and is signed in at once; a taken name is refused", as
   const second = await register("SPIKE");
   second.expects(/409 \(Conflict\)/);
   await second.alert.waitFor();
-  assert.deepEqual(await second.kept(), []);
+  assert.deepEqual(await second.storedKeys(), []);
 });
 
 scene("the demo users need no password", async ({ visit }) => {
@@ -51,7 +51,7 @@ scene("the demo users need no password", async ({ visit }) => {
   await screen.inside.waitFor();
 });
 
-scene("both demo users stand side by side, and keep nothing", async ({ visit }) => {
+scene("both demo users are side by side, and nothing is stored", async ({ visit }) => {
   const screen = await visit();
   await screen.button(say.front.demoBoth).click();
   const side = (name: string) => screen.page.getByRole("group", { name: say.front.demoPane(name) });
@@ -61,12 +61,12 @@ scene("both demo users stand side by side, and keep nothing", async ({ visit }) 
   await composer.press("Enter");
   await screen.message(text, side("tom")).waitFor();
   await screen.message(text, side("jerry")).waitFor();
-  assert.deepEqual(await screen.kept(), []);
+  assert.deepEqual(await screen.storedKeys(), []);
   await screen.button(say.front.backFromDemo).click();
-  await screen.frontDoor.waitFor();
+  await screen.signInPage.waitFor();
 });
 
-scene("a reload keeps who is signed in, and the place", async ({ visit, newPerson }) => {
+scene("a reload keeps the session and the place", async ({ visit, newPerson }) => {
   const screen = await visit();
   await screen.signIn("tom", PASSWORD);
   await screen.openUser((await newPerson("butch")).id);
@@ -78,7 +78,7 @@ scene("a reload keeps who is signed in, and the place", async ({ visit, newPerso
   assert.equal(place(), before);
 });
 
-scene("whoever signs out leaves nothing behind, and the token is worth nothing any more", async ({ visit, person }) => {
+scene("signing out removes everything stored and revokes the token", async ({ visit, person }) => {
   const screen = await visit();
   await screen.signIn("tom", PASSWORD);
   await screen.openUser((await person("jerry")).id);
@@ -87,19 +87,19 @@ scene("whoever signs out leaves nothing behind, and the token is worth nothing a
     () => JSON.parse(localStorage.getItem("chatserver.session") ?? "{}") as { token: string },
   );
   await screen.signOut();
-  await screen.frontDoor.waitFor();
-  await eventually(async () => assert.deepEqual(await screen.kept(), []));
+  await screen.signInPage.waitFor();
+  await eventually(async () => assert.deepEqual(await screen.storedKeys(), []));
   await eventually(async () => {
     const headers = { authorization: `Bearer ${token}` };
     const { status } = await fetch(new URL("/v1/test-auth", screen.page.url()), { headers });
     assert.equal(status, 401);
   });
   await screen.page.reload();
-  await screen.frontDoor.waitFor();
-  assert.deepEqual(await screen.kept(), []);
+  await screen.signInPage.waitFor();
+  assert.deepEqual(await screen.storedKeys(), []);
 });
 
-scene("a session that the server has ended leads back to the front door", async ({ enter, newPerson }) => {
+scene("a session that the server has ended leads back to the sign-in page", async ({ enter, newPerson }) => {
   const tyke = await newPerson("tyke");
   const screen = await enter(tyke);
   screen.expects(/401 \(Unauthorized\)/, /WebSocket connection/);

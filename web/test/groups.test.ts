@@ -1,4 +1,4 @@
-/** A group: made, filled, renamed, written to, left, and given to another owner; and how people are found for it. */
+/** Groups: creating, adding members, renaming, writing, leaving, changing the owner; and the search for users. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -8,14 +8,14 @@ import type { Screen } from "./support/screen.js";
 
 const { conversations: list, details: words } = say;
 
-/** Chooses somebody in a field where people are looked for. */
+/** Chooses a user in a field that searches users. */
 async function choose({ page }: Screen, dialog: string, field: string, name: string): Promise<void> {
   const within = page.getByRole("dialog", { name: dialog, exact: true });
   await within.getByLabel(field, { exact: true }).fill(name);
   await within.getByRole("button", { name: list.addMember(name) }).click();
 }
 
-scene("Tom makes a group, fills it, gives it another name, and others come and go", async ({ enter, newPerson }) => {
+scene("Tom creates a group, adds members, renames it, and others join and leave", async ({ enter, newPerson }) => {
   const [founder, guest, latecomer] = [
     await newPerson("founder"),
     await newPerson("guest"),
@@ -47,7 +47,7 @@ scene("Tom makes a group, fills it, gives it another name, and others come and g
   await tom.page.keyboard.press("Enter");
   for (const screen of [tom, jerry, spike]) await screen.row("Mice and more").waitFor();
 
-  // Whoever is called by name is told, though the group is muted.
+  // A mention notifies the user although the group is muted.
   await spike.page.evaluate(() => (location.hash = "#/"));
   await spike.chooseOfRow("Mice and more", list.muteHours(8));
   await tom.composer.pressSequentially("Look, @late");
@@ -77,7 +77,7 @@ scene("Tom makes a group, fills it, gives it another name, and others come and g
   );
 });
 
-scene("that people could not be looked for is not taken for nobody being there", async ({ enter, newPerson }) => {
+scene("a failed user search is not reported as an empty result", async ({ enter, newPerson }) => {
   const [seeker] = [await newPerson("seeker"), await newPerson("sought")];
   const screen = await enter(seeker);
   screen.expects(/503 \(Service Unavailable\)/, /net::ERR_FAILED/);
@@ -100,53 +100,50 @@ scene("that people could not be looked for is not taken for nobody being there",
   assert.ok(await dialog.getByRole("textbox").evaluate((field) => field === document.activeElement));
 });
 
-scene(
-  "an owner gives the group to another one, or leaves it to a new owner in one step",
-  async ({ enter, newPerson }) => {
-    const [first, second, third] = [await newPerson("first"), await newPerson("second"), await newPerson("third")];
-    const { id } = await first.rest.post("/v1/groups", { body: { name: "Throne" } });
-    for (const { id: user_id } of [second, third]) {
-      await first.rest.post("/v1/groups/{id}/members", { path: { id }, body: { user_id } });
-    }
-    const [king, heir] = [await enter(first), await enter(second)];
+scene("an owner makes another member the owner, or does so and leaves in one step", async ({ enter, newPerson }) => {
+  const [first, second, third] = [await newPerson("first"), await newPerson("second"), await newPerson("third")];
+  const { id } = await first.rest.post("/v1/groups", { body: { name: "Throne" } });
+  for (const { id: user_id } of [second, third]) {
+    await first.rest.post("/v1/groups/{id}/members", { path: { id }, body: { user_id } });
+  }
+  const [king, heir] = [await enter(first), await enter(second)];
+  for (const screen of [king, heir]) {
+    await screen.openRow("Throne");
+    await screen.button(say.messages.details).click();
+  }
+  const roleOf = async (name: string, role: string): Promise<void> => {
     for (const screen of [king, heir]) {
-      await screen.openRow("Throne");
-      await screen.button(say.messages.details).click();
+      const row = screen.panel("details").getByRole("listitem").filter({ hasText: name });
+      await row.getByText(words.roles[role]!, { exact: true }).waitFor();
     }
-    const roleOf = async (name: string, role: string): Promise<void> => {
-      for (const screen of [king, heir]) {
-        const row = screen.panel("details").getByRole("listitem").filter({ hasText: name });
-        await row.getByText(words.roles[role]!, { exact: true }).waitFor();
-      }
-    };
-    await king
-      .panel("details")
-      .getByRole("button", { name: words.memberActions("second") })
-      .click();
-    await king.choose(words.makeOwner);
-    await king.dialog(words.ownerTitle("second")).getByText(words.ownerText).waitFor();
-    await king.dialog(words.ownerTitle("second")).getByRole("button", { name: words.makeOwnerNow }).click();
-    await roleOf("second", "owner");
-    await roleOf("first", "admin");
+  };
+  await king
+    .panel("details")
+    .getByRole("button", { name: words.memberActions("second") })
+    .click();
+  await king.choose(words.makeOwner);
+  await king.dialog(words.ownerTitle("second")).getByText(words.ownerText).waitFor();
+  await king.dialog(words.ownerTitle("second")).getByRole("button", { name: words.makeOwnerNow }).click();
+  await roleOf("second", "owner");
+  await roleOf("first", "admin");
 
-    const leave = heir.panel("details").getByRole("button", { name: words.leave, exact: true });
-    await leave.click();
-    const dialog = heir.dialog(words.leaveTitle("Throne"));
-    const confirm = dialog.getByRole("button", { name: words.leaveToHeir });
-    assert.ok(await confirm.isDisabled());
-    await dialog.getByRole("radio", { name: "third" }).click();
-    await confirm.click();
-    await heir.row("Throne").waitFor({ state: "detached" });
-    await heir.page.waitForURL(({ hash }) => hash === "#/");
-    const members = await third.rest.get("/v1/groups/{id}/members", { path: { id } });
-    assert.deepEqual(
-      members.map(({ username, role }) => `${username} ${role}`),
-      ["first admin", "third owner"],
-    );
-  },
-);
+  const leave = heir.panel("details").getByRole("button", { name: words.leave, exact: true });
+  await leave.click();
+  const dialog = heir.dialog(words.leaveTitle("Throne"));
+  const confirm = dialog.getByRole("button", { name: words.leaveToHeir });
+  assert.ok(await confirm.isDisabled());
+  await dialog.getByRole("radio", { name: "third" }).click();
+  await confirm.click();
+  await heir.row("Throne").waitFor({ state: "detached" });
+  await heir.page.waitForURL(({ hash }) => hash === "#/");
+  const members = await third.rest.get("/v1/groups/{id}/members", { path: { id } });
+  assert.deepEqual(
+    members.map(({ username, role }) => `${username} ${role}`),
+    ["first admin", "third owner"],
+  );
+});
 
-scene("an owner who is alone in a group can put it out of sight", async ({ enter, newPerson }) => {
+scene("an owner who is alone in a group can archive it", async ({ enter, newPerson }) => {
   const hermit = await newPerson("hermit");
   await hermit.rest.post("/v1/groups", { body: { name: "Cave" } });
   const screen = await enter(hermit);
@@ -159,7 +156,7 @@ scene("an owner who is alone in a group can put it out of sight", async ({ enter
   await screen.inside.getByText(list.archived(1)).waitFor();
 });
 
-scene("whoever is taken out of a group while they look at it is told so", async ({ enter, newPerson }) => {
+scene("a member who is removed while looking at the group sees a notice", async ({ enter, newPerson }) => {
   const [host, outcast] = [await newPerson("chair"), await newPerson("outcast")];
   const { id } = await host.rest.post("/v1/groups", { body: { name: "Board" } });
   const path = { id, userId: outcast.id };

@@ -1,5 +1,7 @@
-/** Whatever people write and wherever they write it, for others it is text. The page's policy is the second wall: none of this
- * may even come so far that it is needed, which would be a violation of the policy. */
+/**
+ * Whatever users write, and wherever, others see it as text. The page's policy is a second line of defence: a payload
+ * that gets as far as the policy would be a violation, and fails the test.
+ */
 
 import assert from "node:assert/strict";
 import { ChatError } from "chatserver-client";
@@ -11,7 +13,7 @@ import type { Screen } from "./support/screen.js";
 
 const KINDS = ["image", "video", "audio", "file"];
 
-/** What the server refuses was never shown to anybody. */
+/** Returns `undefined` if the server refuses: such content is never shown to anybody. */
 async function unlessRefused<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -21,8 +23,8 @@ async function unlessRefused<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Every link leads to where links may lead, and nothing in the page is called when something happens to it. */
-async function isHarmless({ page }: Screen): Promise<void> {
+/** Checks that every link has a safe destination, and that no element has event handler attributes. */
+async function assertHarmless({ page }: Screen): Promise<void> {
   const found = await page.evaluate(() => {
     const wrong: string[] = [];
     for (const element of document.querySelectorAll("*")) {
@@ -41,7 +43,7 @@ async function isHarmless({ page }: Screen): Promise<void> {
   assert.deepEqual(found, []);
 }
 
-scene("the payloads are no blanks: without a wall most of them run", async ({ plainPage }) => {
+scene("the payloads are real: without protection most of them run", async ({ plainPage }) => {
   const ran = new Set<number>();
   const page = await plainPage();
   await page.exposeFunction("injected", (number: number) => ran.add(number));
@@ -74,15 +76,15 @@ scene("messages, their pictures, drafts and reactions are text", async ({ enter,
       await tom.rest.patch("/v1/messages/{id}", { path: { id: sent.id }, body: { content: `${content} edited` } });
     }
   }
-  // Whoever has read everything is shown the end, and what comes there.
+  // A user who has read everything sees the end of the list, where new messages appear.
   const read = await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "so far" } });
   await victim.rest.post("/v1/conversations/{id}/read", { path: { id: conversation }, body: { seq: read.seq } });
   const screen = await enter(victim);
-  // Pictures that are none.
+  // Not real pictures.
   screen.expects(/Failed to load resource/);
   await screen.openConversation(conversation);
   await screen.sees("so far");
-  // All of it comes by, some of it while it is looked at.
+  // All of them arrive, some while they are on the screen.
   for (const content of PAYLOADS.toReversed()) {
     const draft = { path: { id: conversation }, body: { draft: content } };
     await victim.rest.patch("/v1/conversations/{id}/state", draft);
@@ -90,12 +92,12 @@ scene("messages, their pictures, drafts and reactions are text", async ({ enter,
   }
   await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "the end" } });
   await screen.sees("the end");
-  await screen.lookBack(() => isHarmless(screen));
+  await screen.scrollToStart(() => assertHarmless(screen));
   await screen.page.reload();
   await screen.composer.waitFor();
   await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "the very end" } });
   await screen.sees("the very end");
-  await isHarmless(screen);
+  await assertHarmless(screen);
 });
 
 scene("names of users and groups are text", async ({ enter, server, newPerson: somebody }) => {
@@ -124,6 +126,6 @@ scene("names of users and groups are text", async ({ enter, server, newPerson: s
   const { conversations } = await victim.rest.get("/v1/conversations");
   for (const { id } of conversations.filter((_, index) => index % 5 === 0)) {
     await screen.openConversation(id);
-    await isHarmless(screen);
+    await assertHarmless(screen);
   }
 });

@@ -1,4 +1,4 @@
-/** Everything that one does every day, without a mouse; the focus is always somewhere, and is seen. */
+/** Every daily task without a mouse. The focus is always somewhere, and visible. */
 
 import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
@@ -8,23 +8,23 @@ import { PASSWORD } from "./support/people.js";
 import { scene } from "./support/scene.js";
 import type { Screen } from "./support/screen.js";
 
-/** More presses than any way takes. */
-const MOST_PRESSES = 60;
+/** More key presses than any path needs. */
+const MAX_PRESSES = 60;
 
 const isThere = (goal: Locator): Promise<boolean> =>
   goal.evaluateAll((all) => all.some((element) => element === document.activeElement));
 
-/** Waits until the focus is there, and looks whether one sees it. */
+/** Waits until an element has the focus, and checks that the focus is visible. */
 async function focused(screen: Screen, goal: Locator, what: string): Promise<void> {
   await eventually(async () => assert.ok(await isThere(goal), `the focus is ${what}; it is at ${await focus(screen)}`));
   assert.ok(await isSeen(screen), `the focus is seen ${what}: ${await focus(screen)}`);
 }
 
-/** Presses a key until the focus is there. */
+/** Presses a key until an element has the focus. */
 async function reach(screen: Screen, key: string, goal: Locator, what: string): Promise<void> {
   await goal.first().waitFor();
   for (let presses = 0; !(await isThere(goal)); presses += 1) {
-    assert.ok(presses < MOST_PRESSES, `${key} leads ${what}; the focus is at ${await focus(screen)}`);
+    assert.ok(presses < MAX_PRESSES, `${key} leads ${what}; the focus is at ${await focus(screen)}`);
     await screen.page.keyboard.press(key);
   }
   await focused(screen, goal, what);
@@ -34,7 +34,7 @@ function focus({ page }: Screen): Promise<string> {
   return page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200) ?? "nothing");
 }
 
-/** Whether one sees it: by its outline, by the caret of a field, or by being of another colour than its neighbours. */
+/** Whether the focus is visible: by an outline, a field's caret, or a colour different from the neighbours'. */
 function isSeen({ page }: Screen): Promise<boolean> {
   return page.evaluate(() => {
     const element = document.activeElement;
@@ -47,7 +47,7 @@ function isSeen({ page }: Screen): Promise<boolean> {
   });
 }
 
-scene("from the front door to signing out by keyboard alone", async ({ visit, newPerson }) => {
+scene("from the sign-in page to signing out by keyboard alone", async ({ visit, newPerson }) => {
   const [typist, friend, other] = [await newPerson("typist"), await newPerson("friend"), await newPerson("other")];
   const path = { userID: typist.id };
   await other.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "From the other" } });
@@ -57,7 +57,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   const press = (key: string): Promise<void> => page.keyboard.press(key);
   const type = (text: string): Promise<void> => page.keyboard.type(text);
 
-  await screen.frontDoor.waitFor();
+  await screen.signInPage.waitFor();
   await reach(screen, "Tab", screen.field(say.front.usernameOrEmail), "to the name");
   await type("typist");
   await press("Tab");
@@ -65,14 +65,14 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await press("Enter");
   await screen.row("friend").waitFor();
 
-  // Opening a conversation, and writing in it
+  // Opening a conversation and writing in it
   await reach(screen, "Tab", screen.row("friend").getByRole("button").first(), "to the newest conversation");
   await press("Enter");
-  await focused(screen, screen.composer, "where one writes");
+  await focused(screen, screen.composer, "in the composer");
   await type("Yes, here.");
   await press("Enter");
-  await screen.isMarked("Yes, here.", say.messages.sent);
-  await focused(screen, screen.composer, "still where one writes");
+  await screen.hasStatus("Yes, here.", say.messages.sent);
+  await focused(screen, screen.composer, "still in the composer");
 
   // Answering and reacting
   const list = screen.list.getByRole("article");
@@ -83,7 +83,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   const item = (name: string): Locator => page.getByRole("menuitem", { name, exact: true });
   await reach(screen, "ArrowDown", item(say.actions.reply), "to the answer");
   await press("Enter");
-  await focused(screen, screen.composer, "where one answers");
+  await focused(screen, screen.composer, "in the composer, to reply");
   await type("I was asleep.");
   await press("Enter");
   await screen.message("I was asleep.").getByTitle(say.messages.showQuoted("friend")).waitFor();
@@ -102,7 +102,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await reach(screen, "ArrowDown", item(say.actions.thread), "to the thread");
   await press("Enter");
   await screen.threadComposer.waitFor();
-  await reach(screen, "Tab", screen.threadComposer, "where one writes in the thread");
+  await reach(screen, "Tab", screen.threadComposer, "to the composer of the thread");
   await type("In the thread");
   await press("Enter");
   await screen.message("In the thread", screen.panel("thread")).waitFor();
@@ -120,7 +120,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   const found = screen.panel("search").getByRole("button", { name: say.panel.jump(say.panel.you, "") });
   await reach(screen, "Tab", found, "to what was found");
   await press("Enter");
-  await screen.isInSight("I was asleep.");
+  await screen.isInView("I was asleep.");
   await press("Escape");
   await screen.panel("search").waitFor({ state: "detached" });
   await eventually(async () => assert.ok(await isSeen(screen), `after the search: ${await focus(screen)}`));
@@ -128,14 +128,14 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   // Other conversations, by the arrows and by name
   await press("Alt+ArrowDown");
   await screen.sees("From the other");
-  await focused(screen, screen.composer, "where one writes");
+  await focused(screen, screen.composer, "in the composer");
   await press("Control+k");
-  await focused(screen, screen.inside.getByRole("textbox", { name: say.conversations.filter }), "to look by name");
+  await focused(screen, screen.inside.getByRole("textbox", { name: say.conversations.filter }), "in the filter field");
   await type("fri");
   await screen.row("other").waitFor({ state: "detached" });
   await press("Enter");
   await screen.sees("I was asleep.");
-  await focused(screen, screen.composer, "where one writes");
+  await focused(screen, screen.composer, "in the composer");
 
   // Settings and the end
   await reach(
@@ -159,5 +159,5 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await press("End");
   await focused(screen, item(say.conversations.signOut), "at the end of the menu");
   await press("Enter");
-  await screen.frontDoor.waitFor();
+  await screen.signInPage.waitFor();
 });

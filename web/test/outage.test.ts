@@ -1,4 +1,4 @@
-/** The server goes away while people write: nothing is lost, nothing is doubled. */
+/** The server stops while users write: nothing is lost and nothing is duplicated. */
 
 import assert from "node:assert/strict";
 import type { Locator, WebSocketRoute } from "playwright-core";
@@ -12,10 +12,10 @@ const KILLS = 5;
 
 const banner = ({ page }: Screen) => page.getByText(say.workspace.offline).locator("visible=true").last();
 
-scene("a server is killed five times while both write, and both screens end the same", async (at) => {
+scene("a server is killed five times while both write, and both screens end up the same", async (at) => {
   const [one, two] = [await at.newPerson("castor"), await at.newPerson("pollux")];
   const [left, right] = [await at.enter(one), await at.enter(two)];
-  for (const screen of [left, right]) screen.expectsBreaks();
+  for (const screen of [left, right]) screen.expectsOutage();
   await left.openUser(two.id);
   await right.openUser(one.id);
   await left.send("Begin");
@@ -31,9 +31,9 @@ scene("a server is killed five times while both write, and both screens end the 
     await at.server.kill();
     for (const screen of [left, right]) await banner(screen).waitFor();
     await write(left, `Left without ${kill}`);
-    await left.isMarked(`Left without ${kill}`, say.messages.waiting);
+    await left.hasStatus(`Left without ${kill}`, say.messages.waiting);
     await write(right, `Right without ${kill}`);
-    await right.isMarked(`Right without ${kill}`, say.messages.waiting);
+    await right.hasStatus(`Right without ${kill}`, say.messages.waiting);
     await at.server.start();
     await write(left, `Left after ${kill}`);
     await write(right, `Right after ${kill}`);
@@ -56,36 +56,36 @@ scene("a server is killed five times while both write, and both screens end the 
   }
 });
 
-/** The texts of the messages that are there, from the top. */
+/** Returns the texts of the rendered messages, from the top. */
 async function texts(where: Locator): Promise<string[]> {
   const names = await where.getByRole("article").evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel!));
   return names.map((name) => name.split(": ").at(-1)!);
 }
 
-/** The texts of all messages as they stand in the list, from the first to the last. */
+/** Returns the texts of all messages in the list, from the first to the last. */
 async function everything(screen: Screen): Promise<string[]> {
   const seen = new Map<number, string>();
-  await screen.lookBack(async () => {
+  await screen.scrollToStart(async () => {
     const rows = await screen.list
       .getByRole("article")
       .evaluateAll((all) =>
         all.map(({ ariaLabel, dataset }) => [Number(dataset["message"]), ariaLabel!.split(": ").at(-1)!] as const),
       );
-    assert.equal(new Set(rows.map(([, text]) => text)).size, rows.length, "nothing stands there twice");
+    assert.equal(new Set(rows.map(([, text]) => text)).size, rows.length, "no text is there twice");
     for (const [id, text] of rows) seen.set(id, text);
   });
   return [...seen].toSorted(([a], [b]) => a - b).map(([, text]) => text);
 }
 
-scene("what waits outlives a reload without a server, and is sent once", async ({ enter, newPerson }) => {
+scene("unsent messages survive a reload without a server, and are sent once", async ({ enter, newPerson }) => {
   const [sender, receiver] = [await newPerson("pigeon"), await newPerson("tower")];
   const screen = await enter(sender);
-  screen.expectsBreaks();
+  screen.expectsOutage();
   await screen.openUser(receiver.id);
   await screen.send("First");
-  await screen.isMarked("First", say.messages.sent);
+  await screen.hasStatus("First", say.messages.sent);
 
-  // The page itself can still be loaded, the server behind it is not heard.
+  // The page itself still loads, but the server's API does not answer.
   const context = screen.page.context();
   let isCut = false;
   const sockets = new Set<WebSocketRoute>();
@@ -101,18 +101,18 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   for (const socket of sockets) await socket.close();
   await banner(screen).waitFor();
   await screen.send("Second");
-  await screen.isMarked("Second", say.messages.waiting);
+  await screen.hasStatus("Second", say.messages.waiting);
   await screen.page.reload();
-  await screen.isMarked("Second", say.messages.waiting);
+  await screen.hasStatus("Second", say.messages.waiting);
   await screen.send("Third");
-  await screen.isMarked("Third", say.messages.waiting);
+  await screen.hasStatus("Third", say.messages.waiting);
   await screen.page.reload();
-  for (const text of ["Second", "Third"]) await screen.isMarked(text, say.messages.waiting);
+  for (const text of ["Second", "Third"]) await screen.hasStatus(text, say.messages.waiting);
   await banner(screen).waitFor();
 
   isCut = false;
   for (const text of ["Second", "Third"]) {
-    await screen.isMarked(text, say.messages.sent);
+    await screen.hasStatus(text, say.messages.sent);
     await screen.sees(text);
   }
   const other = await enter(receiver);
@@ -120,34 +120,34 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   for (const text of ["First", "Second", "Third"]) await other.sees(text);
 });
 
-scene("without a server a reload shows what was there and what waits, which is sent once", async (at) => {
+scene("a reload without a server shows the stored state and unsent messages, which are sent once", async (at) => {
   const [sender, receiver] = [await at.newPerson("mole"), await at.newPerson("badger")];
   const [screen, other] = [await at.enter(sender), await at.enter(receiver)];
-  screen.expectsBreaks();
+  screen.expectsOutage();
   await screen.openUser(receiver.id);
   await screen.send("First");
   await other.openRow("mole");
   await other.sees("First");
-  await screen.isKept();
+  await screen.isCached();
 
   await at.server.kill();
   await banner(screen).waitFor();
   await screen.send("Second");
   await screen.page.reload();
-  await screen.isMarked("Second", say.messages.waiting);
+  await screen.hasStatus("Second", say.messages.waiting);
   await screen.send("Third");
-  await screen.isMarked("Third", say.messages.waiting);
+  await screen.hasStatus("Third", say.messages.waiting);
   await screen.page.reload();
   await banner(screen).waitFor();
   await screen.row("badger").waitFor();
   await screen.conversation.getByRole("region", { name: say.messages.conversation("badger") }).waitFor();
-  // What is loaded when it is wanted is kept, too.
+  // Code that is loaded on demand is cached, too.
   await screen.chooseOfAccount(say.conversations.settings);
   await screen.dialog(say.settings.title).waitFor();
   await screen.page.keyboard.press("Escape");
   await screen.send("Fourth");
   const waiting = ["Second", "Third", "Fourth"];
-  for (const text of waiting) await screen.isMarked(text, say.messages.waiting);
+  for (const text of waiting) await screen.hasStatus(text, say.messages.waiting);
   const all = ["First", ...waiting];
   assert.deepEqual(await texts(screen.conversation), all);
 
@@ -158,13 +158,13 @@ scene("without a server a reload shows what was there and what waits, which is s
   await eventually(async () => assert.equal(await screen.list.getByLabel(say.messages.waiting).count(), 0));
 });
 
-scene("a name that nobody answered for is asked for again when the server is back", async (at) => {
+scene("a name that failed to load is requested again when the server is back", async (at) => {
   const [reader, writer] = [await at.newPerson("beacon"), await at.newPerson("keeper")];
   await writer.rest.post("/v1/messages/p2p/{userID}", { path: { userID: reader.id }, body: { content: "Light" } });
   const screen = await at.visit();
-  screen.expectsBreaks();
+  screen.expectsOutage();
   screen.expects(/status of 503/);
-  // All is there but the users.
+  // Everything works except requests for users.
   let isAway = true;
   await screen.page.context().route(/\/v1\/users\/\d+$/, (route) => {
     return isAway ? route.fulfill({ status: 503, json: { error: "later", temporary: true } }) : route.fallback();

@@ -1,4 +1,4 @@
-/** The page as it comes from the server: what it may do, and what the browser may keep of it. */
+/** The page as the server sends it: its policy, its caching and its compression. */
 
 import assert from "node:assert/strict";
 import { get, type IncomingMessage } from "node:http";
@@ -14,7 +14,7 @@ interface Got {
   body: Buffer;
 }
 
-/** As it goes over the wire: `fetch` would unpack it. */
+/** Fetches the raw response; `fetch` would decompress it. */
 function fetched(url: string, headers: Record<string, string> = {}): Promise<Got> {
   return new Promise((resolve, reject) => {
     const request = get(url, { headers }, (response) => {
@@ -28,7 +28,7 @@ function fetched(url: string, headers: Record<string, string> = {}): Promise<Got
   });
 }
 
-scene("files are kept for good, the page is asked for again, and both are sent packed and once", async ({ server }) => {
+scene("files are cached forever, the page is revalidated, and both are sent once, compressed", async ({ server }) => {
   const page = (await fetched(server.url)).body.toString();
   const named = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
   assert.ok(named.length >= 2, page);
@@ -58,8 +58,8 @@ scene("files are kept for good, the page is asked for again, and both are sent p
 
 scene("the page runs nothing but its own scripts", async ({ visit }) => {
   const screen = await visit();
-  await screen.frontDoor.waitFor();
-  // Each of these is what the policy is there to stop; that the canary is not heard of is what counts.
+  await screen.signInPage.waitFor();
+  // The policy must stop each of these. What counts is that the canary is never called.
   screen.expects(/^policy violated/, /^console error: .*(Content Security Policy|TrustedHTML|TrustedScript|document)/);
   const stopped = await screen.page.evaluate(async () => {
     const call = "injected('past the policy')";
@@ -84,13 +84,13 @@ scene("the page runs nothing but its own scripts", async ({ visit }) => {
     };
     const violations = new Set<string>();
     addEventListener("securitypolicyviolation", ({ effectiveDirective }) => violations.add(effectiveDirective));
-    // Later: the debugger, which calls this, may do more than a page.
+    // Deferred, because the debugger, which calls this, may do more than a page.
     await new Promise((resolve) => setTimeout(resolve));
     for (const attempt of Object.values(tries)) {
       try {
         attempt();
       } catch {
-        // Trusted Types refuse some at once.
+        // Trusted Types refuse some of them at once.
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -106,43 +106,40 @@ scene("the page runs nothing but its own scripts", async ({ visit }) => {
   );
 });
 
-scene(
-  "the client's own files are kept, those of one release, and the server is asked all the same",
-  async ({ visit }) => {
-    const screen = await visit();
-    await screen.page.evaluate(() => caches.open("chatserver-client-former"));
-    await screen.isKept();
-    const names = (): Promise<string[]> => screen.page.evaluate(() => caches.keys());
-    await eventually(async () => assert.equal((await names()).length, 1));
-    const [release] = await names();
-    assert.notEqual(release, "chatserver-client-former");
-    const files = await screen.page.evaluate(async (release) => {
-      const kept = await (await caches.open(release)).keys();
-      return kept.map(({ url }) => url.slice(location.origin.length));
-    }, release!);
-    assert.ok(files.includes("/") && files.includes("/favicon.svg"));
-    assert.ok(files.length > 20, "what is loaded later is there, too");
-    for (const file of files) assert.match(file, /^\/(assets\/[\w.-]+\.(js|css)|favicon[\w-]*\.svg)?$/);
+scene("the client's files are cached for one release, and the server is asked nevertheless", async ({ visit }) => {
+  const screen = await visit();
+  await screen.page.evaluate(() => caches.open("chatserver-client-former"));
+  await screen.isCached();
+  const names = (): Promise<string[]> => screen.page.evaluate(() => caches.keys());
+  await eventually(async () => assert.equal((await names()).length, 1));
+  const [release] = await names();
+  assert.notEqual(release, "chatserver-client-former");
+  const files = await screen.page.evaluate(async (release) => {
+    const kept = await (await caches.open(release)).keys();
+    return kept.map(({ url }) => url.slice(location.origin.length));
+  }, release!);
+  assert.ok(files.includes("/") && files.includes("/favicon.svg"));
+  assert.ok(files.length > 20, "code that is loaded later is included");
+  for (const file of files) assert.match(file, /^\/(assets\/[\w.-]+\.(js|css)|favicon[\w-]*\.svg)?$/);
 
-    await screen.page.evaluate(async (release) => {
-      await (
-        await caches.open(release)
-      ).put("/", new Response("Of yesterday", { headers: { "content-type": "text/html" } }));
-    }, release!);
-    await screen.page.reload();
-    await screen.frontDoor.waitFor();
-  },
-);
+  await screen.page.evaluate(async (release) => {
+    await (
+      await caches.open(release)
+    ).put("/", new Response("Of yesterday", { headers: { "content-type": "text/html" } }));
+  }, release!);
+  await screen.page.reload();
+  await screen.signInPage.waitFor();
+});
 
-/** Since the page was asked for. */
+/** Milliseconds since the page was requested. */
 const sinceStart = (screen: Screen): Promise<number> => screen.page.evaluate(() => Math.round(performance.now()));
 
-/** Figures to look at, since a busy machine may take longer; wanted is a second. */
-scene("something is there to see and to use at once", async ({ visit, enter, newPerson }) => {
-  const door = await visit();
-  await door.field(say.front.usernameOrEmail).fill("tom");
-  const toDoor = await sinceStart(door);
-  const paints = await door.page.evaluate(() =>
+/** Printed for information, since a busy machine may take longer; the goal is one second. */
+scene("something is visible and usable at once", async ({ visit, enter, newPerson }) => {
+  const signIn = await visit();
+  await signIn.field(say.front.usernameOrEmail).fill("tom");
+  const toSignIn = await sinceStart(signIn);
+  const paints = await signIn.page.evaluate(() =>
     performance.getEntriesByType("paint").map(({ startTime }) => startTime),
   );
   assert.ok(paints.length > 0);
@@ -155,7 +152,7 @@ scene("something is there to see and to use at once", async ({ visit, enter, new
   await screen.composer.fill("At once");
   const toComposer = await sinceStart(screen);
   console.log(
-    `First picture after ${Math.round(Math.min(...paints))} ms, front door usable after ${toDoor} ms, ` +
+    `First picture after ${Math.round(Math.min(...paints))} ms, sign-in page usable after ${toSignIn} ms, ` +
       `conversation read and composer usable after ${toComposer} ms (wanted: 1000)`,
   );
 });

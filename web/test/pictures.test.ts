@@ -1,4 +1,4 @@
-/** Pictures that lie elsewhere: whoever has them there would learn where the reader is, so the reader is asked first. */
+/** Pictures of other sites. Their host would learn the reader's IP address, so the reader is asked first. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -13,7 +13,7 @@ const PIXEL = Buffer.from(
   "base64",
 );
 
-/** Another host that has a picture at each address, and what it is asked. */
+/** Simulates another host that has a picture at each address. Returns the requests that it gets. */
 async function gallery({ page }: Screen): Promise<{ referrer: string | undefined }[]> {
   const asked: { referrer: string | undefined }[] = [];
   await page.route(`https://${HOST}/**`, (route) => {
@@ -28,7 +28,7 @@ function show(from: Person, to: Person, content: string, name: string): Promise<
   return from.rest.post("/v1/messages/p2p/{userID}", { path: { userID: to.id }, body: { content, media } });
 }
 
-scene("a picture of another site is loaded when one wants it, and nothing moves", async ({ enter, newPerson }) => {
+scene("a picture of another site is loaded on request, and nothing moves", async ({ enter, newPerson }) => {
   const [painter, viewer] = [await newPerson("painter"), await newPerson("viewer")];
   const screen = await enter(viewer);
   const asked = await gallery(screen);
@@ -49,12 +49,12 @@ scene("a picture of another site is loaded when one wants it, and nothing moves"
     "the focus goes along",
   );
 
-  // What was shown stays so as long as the page is there.
+  // A picture that was requested stays visible as long as the page exists.
   await screen.page.evaluate(() => (location.hash = "#/"));
   await screen.openRow("painter");
   await image.waitFor();
   assert.equal(await screen.message("And at this").getByRole("img").count(), 0);
-  // Whether the browser still has it is the browser's affair. Behind a reload it is not wanted any more.
+  // Whether the browser still has it cached does not matter. After a reload it has to be requested again.
   await image.evaluate((image: HTMLImageElement) => image.decode());
   const times = asked.length;
   await screen.page.reload();
@@ -71,21 +71,18 @@ scene("a picture of another site is loaded when one wants it, and nothing moves"
   await image.waitFor();
 });
 
-scene(
-  "one's own pictures are there at once, and what cannot be loaded leaves its room",
-  async ({ enter, newPerson }) => {
-    const [painter, viewer] = [await newPerson("owner"), await newPerson("onlooker")];
-    const screen = await enter(painter);
-    screen.expects(/Failed to load resource/);
-    await gallery(screen);
-    await screen.page.route(`https://${HOST}/gone.png`, (route) => route.fulfill({ status: 404, body: "" }));
-    await show(painter, viewer, "First", "first.png");
-    await show(painter, viewer, "Mine", "mine.png");
-    await show(painter, viewer, "Gone", "gone.png");
-    await screen.openRow("onlooker");
-    await screen.message("Mine").getByRole("img", { name: "mine.png" }).waitFor();
-    await screen.message("Gone").getByText(say.actions.imageFailed).waitFor();
-    const [mine, gone] = [await screen.message("Mine").boundingBox(), await screen.message("Gone").boundingBox()];
-    assert.equal(gone?.height, mine?.height);
-  },
-);
+scene("own pictures load at once, and a failed one keeps its space", async ({ enter, newPerson }) => {
+  const [painter, viewer] = [await newPerson("owner"), await newPerson("onlooker")];
+  const screen = await enter(painter);
+  screen.expects(/Failed to load resource/);
+  await gallery(screen);
+  await screen.page.route(`https://${HOST}/gone.png`, (route) => route.fulfill({ status: 404, body: "" }));
+  await show(painter, viewer, "First", "first.png");
+  await show(painter, viewer, "Mine", "mine.png");
+  await show(painter, viewer, "Gone", "gone.png");
+  await screen.openRow("onlooker");
+  await screen.message("Mine").getByRole("img", { name: "mine.png" }).waitFor();
+  await screen.message("Gone").getByText(say.actions.imageFailed).waitFor();
+  const [mine, gone] = [await screen.message("Mine").boundingBox(), await screen.message("Gone").boundingBox()];
+  assert.equal(gone?.height, mine?.height);
+});

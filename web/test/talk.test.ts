@@ -1,4 +1,4 @@
-/** Two people talk: all that can be done with messages, seen from both sides. */
+/** Two users chat: all actions on messages, seen from both sides. */
 
 import assert from "node:assert/strict";
 import type { Locator } from "playwright-core";
@@ -10,7 +10,7 @@ import type { Screen } from "./support/screen.js";
 
 const { messages: words } = say;
 
-/** Two who have not met, in front of each other. */
+/** Opens the conversation of two new users on a screen each. */
 async function pair({ enter, newPerson }: Scene, names: [string, string]): Promise<[Screen, Screen, Person, Person]> {
   const [one, other] = [await newPerson(names[0]), await newPerson(names[1])];
   const [left, right] = [await enter(one), await enter(other)];
@@ -19,18 +19,18 @@ async function pair({ enter, newPerson }: Scene, names: [string, string]): Promi
   return [left, right, one, other];
 }
 
-scene("Tom writes, and sees how far it has come; Jerry types and answers", async ({ enter }) => {
+scene("Tom writes and sees the delivery status; Jerry types and answers", async ({ enter }) => {
   const tom = await enter("tom");
   await tom.openUser(JERRY);
   await tom.send("Is there cheese?");
-  await tom.isMarked("Is there cheese?", words.sent);
+  await tom.hasStatus("Is there cheese?", words.sent);
 
   const jerry = await enter("jerry");
   await jerry.row("tom").getByText(say.conversations.unread(1)).waitFor();
-  await tom.isMarked("Is there cheese?", words.delivered);
+  await tom.hasStatus("Is there cheese?", words.delivered);
   await jerry.openUser(TOM);
   await jerry.sees("Is there cheese?");
-  await tom.isMarked("Is there cheese?", words.read);
+  await tom.hasStatus("Is there cheese?", words.read);
   await eventually(async () =>
     assert.equal(await jerry.row("tom").getByText(say.conversations.unread(1)).count(), 0, "nothing is unread"),
   );
@@ -49,7 +49,7 @@ scene("Tom writes, and sees how far it has come; Jerry types and answers", async
   await tom.message("Come and see.").getByTitle(words.showQuoted(words.you)).getByText("Is there cheese?").waitFor();
 });
 
-scene("what is changed, taken back and reacted to changes for both", async (at) => {
+scene("edits, deletions and reactions appear on both sides", async (at) => {
   const [left, right] = await pair(at, ["muscles", "cuckoo"]);
   await left.send("Chese");
   await right.sees("Chese");
@@ -84,40 +84,37 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
   }
 });
 
-scene(
-  "what was just sent is changed by Arrow Up, however long the server takes to answer",
-  async ({ enter, newPerson }) => {
-    const [writer, friend] = [await newPerson("hasty"), await newPerson("patient")];
-    const screen = await enter(writer);
-    const answers: (() => void)[] = [];
-    let isHeld = true;
-    await screen.page.context().routeWebSocket(/\/ws\b/, (socket) => {
-      const server = socket.connectToServer();
-      server.onMessage((frame) => {
-        const isAboutIt = isHeld && /"type":"(?:ack|message)"/.test(String(frame));
-        if (isAboutIt) answers.push(() => socket.send(frame));
-        else socket.send(frame);
-      });
+scene("Arrow Up edits the message just sent, however long the server takes to answer", async ({ enter, newPerson }) => {
+  const [writer, friend] = [await newPerson("hasty"), await newPerson("patient")];
+  const screen = await enter(writer);
+  const answers: (() => void)[] = [];
+  let isHeld = true;
+  await screen.page.context().routeWebSocket(/\/ws\b/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((frame) => {
+      const isAboutIt = isHeld && /"type":"(?:ack|message)"/.test(String(frame));
+      if (isAboutIt) answers.push(() => socket.send(frame));
+      else socket.send(frame);
     });
-    await screen.page.reload();
-    await screen.openUser(friend.id);
-    await screen.send("Chese");
-    await screen.isMarked("Chese", say.messages.waiting);
-    await screen.composer.press("ArrowUp");
-    await eventually(async () => assert.ok(answers.length > 0, "the server has answered"));
-    isHeld = false;
-    for (const answer of answers) answer();
-    await screen.conversation.getByText(say.aids.editing).waitFor();
-    assert.equal(await screen.composer.inputValue(), "Chese");
-    await screen.send("Cheese");
-    await screen.message("Cheese").getByRole("button", { name: words.edited, exact: true }).waitFor();
-  },
-);
+  });
+  await screen.page.reload();
+  await screen.openUser(friend.id);
+  await screen.send("Chese");
+  await screen.hasStatus("Chese", say.messages.waiting);
+  await screen.composer.press("ArrowUp");
+  await eventually(async () => assert.ok(answers.length > 0, "the server has answered"));
+  isHeld = false;
+  for (const answer of answers) answer();
+  await screen.conversation.getByText(say.aids.editing).waitFor();
+  assert.equal(await screen.composer.inputValue(), "Chese");
+  await screen.send("Cheese");
+  await screen.message("Cheese").getByRole("button", { name: words.edited, exact: true }).waitFor();
+});
 
-scene("a thread goes on beside the conversation", async (at) => {
+scene("a thread continues beside the conversation", async (at) => {
   const [left, right] = await pair(at, ["toodles", "topsy"]);
   await left.send("Where shall we meet?");
-  await left.isMarked("Where shall we meet?", words.read);
+  await left.hasStatus("Where shall we meet?", words.read);
   await left.chooseOf("Where shall we meet?", say.actions.thread);
   await left.send("In the kitchen?", left.threadComposer);
   await left.message("In the kitchen?", left.panel("thread")).waitFor();
@@ -132,20 +129,20 @@ scene("a thread goes on beside the conversation", async (at) => {
   await left.panel("thread").waitFor({ state: "detached" });
 });
 
-scene("what is pinned is pinned for both, what is saved for oneself", async (at) => {
+scene("pins are shared by both, saved messages are one's own", async (at) => {
   const [left, right] = await pair(at, ["lightning", "meathead"]);
   await left.send("The key is under the mat.");
   await right.sees("The key is under the mat.");
 
   await right.chooseOf("The key is under the mat.", say.actions.pin);
-  await left.isMarked("The key is under the mat.", words.pinned);
+  await left.hasStatus("The key is under the mat.", words.pinned);
   await left.button(words.pins).click();
   await left.panel("pins").getByText("The key is under the mat.").waitFor();
   await left.panel("pins").getByRole("button", { name: say.panel.unpin, exact: true }).click();
   await left.panel("pins").getByText(say.panel.pinsNone).waitFor();
 
   await right.chooseOf("The key is under the mat.", say.actions.save);
-  await right.isMarked("The key is under the mat.", words.saved);
+  await right.hasStatus("The key is under the mat.", words.saved);
   await right.chooseOfAccount(say.conversations.saved);
   await right.panel("saved").getByText("The key is under the mat.").waitFor();
   await right.panel("saved").getByRole("button", { name: say.panel.unsave, exact: true }).click();
@@ -153,7 +150,7 @@ scene("what is pinned is pinned for both, what is saved for oneself", async (at)
   assert.equal(await left.list.getByLabel(words.saved, { exact: true }).count(), 0);
 });
 
-scene("what was said long ago is found, and one click leads there and back", async (at) => {
+scene("an old message is found, and one click leads there and back", async (at) => {
   const { enter, newPerson } = at;
   const [writer, reader] = [await newPerson("droopy"), await newPerson("barney")];
   const path = { userID: reader.id };
@@ -175,12 +172,12 @@ scene("what was said long ago is found, and one click leads there and back", asy
     .panel("search")
     .getByRole("button", { name: say.panel.jump("droopy", "") })
     .click();
-  await screen.isInSight("The treasure lies below the oak.");
+  await screen.isInView("The treasure lies below the oak.");
   await screen.conversation.getByRole("button", { name: new RegExp(`${say.actions.toNewest}|new messages?$`) }).click();
-  await screen.isInSight("Line 299");
+  await screen.isInView("Line 299");
 });
 
-scene("a message is handed on, and its link leads others to it", async (at) => {
+scene("a message is forwarded, and its link leads others to it", async (at) => {
   const { enter, newPerson } = at;
   const [left, right, , other] = await pair(at, ["dripple", "red"]);
   const third = await newPerson("slick");
@@ -191,7 +188,7 @@ scene("a message is handed on, and its link leads others to it", async (at) => {
   const dialog = left.dialog(say.actions.forwardTitle);
   await dialog.getByLabel(say.actions.forwardSearch).fill("slick");
   await dialog.getByRole("button", { name: "slick" }).click();
-  await left.isTold(say.actions.forwardedTo("slick"));
+  await left.showsNotice(say.actions.forwardedTo("slick"));
   const screen = await enter(third);
   await screen.openRow("dripple");
   await screen.sees("Come at noon.");
@@ -199,17 +196,17 @@ scene("a message is handed on, and its link leads others to it", async (at) => {
 
   await left.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await left.chooseOf("Come at noon.", say.actions.copyLink);
-  await left.isTold(say.actions.copied);
+  await left.showsNotice(say.actions.copied);
   const link = await left.page.evaluate(() => navigator.clipboard.readText());
   for (let number = 0; number < 60; number += 1) {
     const path = { userID: (await at.person("dripple")).id };
     await other.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: `Later ${number}` } });
   }
   const opened = await enter(other, { path: link.slice(at.server.url.length) });
-  await opened.isInSight("Come at noon.");
+  await opened.isInView("Come at noon.");
 });
 
-scene("a link whose words look like another place says where it leads", async ({ enter, newPerson }) => {
+scene("a link whose text suggests another host shows where it leads", async ({ enter, newPerson }) => {
   const [writer, reader] = [await newPerson("angler"), await newPerson("careful")];
   const screen = await enter(reader);
   await screen.openUser(writer.id);
@@ -225,7 +222,7 @@ scene("a link whose words look like another place says where it leads", async ({
   );
 });
 
-scene("a text that is being written grows before the reader's eyes", async ({ enter, newPerson }) => {
+scene("a streaming text grows on the reader's screen", async ({ enter, newPerson }) => {
   const [writer, reader] = [await newPerson("narrator"), await newPerson("listener")];
   const screen = await enter(reader);
   await screen.openUser(writer.id);
@@ -250,7 +247,7 @@ scene("a text that is being written grows before the reader's eyes", async ({ en
   await screen.list.getByText("a mouse", { exact: true }).waitFor();
 });
 
-scene("whatever people write, it keeps within its place and has its direction", async ({ enter, newPerson }) => {
+scene("any text stays within its bounds and has its own direction", async ({ enter, newPerson }) => {
   const [reader, writer] = [await newPerson("reader of much"), await newPerson("writer of long and odd things")];
   const { group_id } = await writer.rest.post("/v1/groups", { body: { name: "A name that goes on ".repeat(4) } });
   await writer.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: reader.id } });
@@ -277,7 +274,7 @@ scene("whatever people write, it keeps within its place and has its direction", 
   assert.equal(await directionOf(listWith("one")), "ltr");
 });
 
-scene("who looks for what nobody is called is told so", async ({ enter }) => {
+scene("searching for an unknown user name is reported", async ({ enter }) => {
   const tom = await enter("tom");
   const field = tom.inside.getByRole("textbox", { name: say.conversations.filter });
   await field.fill("jerry");

@@ -1,4 +1,4 @@
-/** The widget in pages of another origin: what it shows, what it is told, and who may not show it. */
+/** The widget in pages of another origin: its content, its messages, and who may not embed it. */
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -20,8 +20,8 @@ settings(async () => {
   return { ALLOWED_ORIGINS: shop.origin };
 });
 
-/** The widget on somebody's screen. */
-class Shown {
+/** The widget on a user's screen. */
+class WidgetScreen {
   readonly button: Locator;
   readonly dialog: Locator;
   readonly window: FrameLocator;
@@ -46,21 +46,21 @@ class Shown {
   }
 }
 
-/** The example that the documentation shows. */
+/** The example of the documentation. */
 const EXAMPLE = new URL("../../../examples/widget.html", import.meta.url);
 
 let pages = 0;
 
-/** A page of the shop, open on a screen. */
+/** Opens a page of the shop on a screen. */
 async function enter(
   { server, visit }: Scene,
   attributes: string,
   { script = "", from = shop, ...options }: ScreenOptions & { script?: string; from?: Embedder } = {},
-): Promise<Shown> {
+): Promise<WidgetScreen> {
   from.chat = server.url;
   const path = `/page${(pages += 1)}`;
   from.page(path, attributes, script);
-  return new Shown(await visit({ ...options, origin: from.origin, path }));
+  return new WidgetScreen(await visit({ ...options, origin: from.origin, path }));
 }
 
 async function two({ newPerson }: Scene): Promise<[Person, Person]> {
@@ -71,7 +71,7 @@ async function two({ newPerson }: Scene): Promise<[Person, Person]> {
 const write = (from: Person, to: Person, content: string): Promise<unknown> =>
   from.rest.post("/v1/messages/p2p/{userID}", { path: { userID: to.id }, body: { content } });
 
-scene("a page shows a chat by one script, which is opened, written in and closed by keys alone", async (scene) => {
+scene("one script adds a chat to a page, which is opened, used and closed by keyboard alone", async (scene) => {
   const [buyer, seller] = await two(scene);
   const shown = await enter(
     scene,
@@ -105,11 +105,11 @@ scene("a page shows a chat by one script, which is opened, written in and closed
   assert.ok(await shown.button.evaluate((button) => (button.getRootNode() as ShadowRoot).activeElement === button));
 });
 
-scene("the button counts what is unread, and the window that is opened has read it", async (scene) => {
+scene("the button counts unread messages, and opening the window reads them", async (scene) => {
   const [buyer, seller] = await two(scene);
   await write(seller, buyer, "One");
   const script = `
-    const heard = [];
+    const counts = [];
     const shown = ChatServer.widget({ token: "${buyer.token}", to: { user: ${seller.id} } });
     shown.on("unread", (count) => (document.title = String(count)));
     document.querySelector("a").addEventListener("click", () => shown.open());`;
@@ -123,7 +123,7 @@ scene("the button counts what is unread, and the window that is opened has read 
   const before = await loaded();
   await shown.screen.page.getByRole("link").click();
   await shown.sees("Two");
-  assert.ok((await loaded()) > before, "what shows the conversation is loaded when it is opened");
+  assert.ok((await loaded()) > before, "opening the window loads the code that displays the conversation");
   await eventually(async () => assert.equal(await shown.screen.page.title(), "0"));
   await eventually(async () => {
     const { conversations } = await buyer.rest.get("/v1/conversations");
@@ -132,13 +132,13 @@ scene("the button counts what is unread, and the window that is opened has read 
 });
 
 scene(
-  "a conversation is read and written in after less than 60,000 bytes, and the rest is loaded then",
+  "a conversation can be read and written in after less than 60,000 bytes, and the rest is loaded afterwards",
   async (scene) => {
     const [buyer, seller] = await two(scene);
     await write(seller, buyer, "The **best** of it");
     const shown = await enter(scene, `data-token="${buyer.token}" data-to-user="${seller.id}"`);
     const { page } = shown.screen;
-    // What is loaded later does not come: whatever works has come before.
+    // Code that is loaded later is held back: everything that works was loaded before.
     const held: Route[] = [];
     let isHeld = true;
     await page.route(/\/assets\/parts-/, (route) => (isHeld ? void held.push(route) : route.continue()));
@@ -156,7 +156,7 @@ scene(
     await shown.composer.fill("I take *all*");
     await shown.composer.press("Enter");
     await shown.sees("I take all");
-    await eventually(async () => assert.ok(held.length > 0, "the rest is asked for"));
+    await eventually(async () => assert.ok(held.length > 0, "the rest is requested"));
     const bytes = (await Promise.all(loaded)).reduce((sum, size) => sum + size, 0);
     assert.ok(loaded.length >= 4, "the script, the window, the conversation and its styles");
     assert.ok(bytes > 40_000 && bytes < 60_000, `${bytes} bytes`);
@@ -168,7 +168,7 @@ scene(
   },
 );
 
-scene("a token that has ended is asked for anew, and nothing is kept in the browser", async (scene) => {
+scene("an expired token is replaced, and nothing is stored in the browser", async (scene) => {
   const [buyer, seller] = await two(scene);
   const other = await scene.person(buyer.username);
   const path = `/token${buyer.id}`;
@@ -194,7 +194,7 @@ scene("a token that has ended is asked for anew, and nothing is kept in the brow
   }
 });
 
-scene("a token that is worth nothing is told in a sentence, with a way to go on", async (scene) => {
+scene("an invalid token is reported in a sentence, with a way to continue", async (scene) => {
   const [buyer, seller] = await two(scene);
   const path = `/token${buyer.id}`;
   shop.answer(path, "not-a-token");
@@ -209,7 +209,7 @@ scene("a token that is worth nothing is told in a sentence, with a way to go on"
   await shown.composer.waitFor();
 });
 
-scene("a group is shown to its members, and to nobody else", async (scene) => {
+scene("a group is shown only to its members", async (scene) => {
   const [buyer, seller] = await two(scene);
   const group = await seller.rest.post("/v1/groups", { body: { name: "Sellers" } });
   const shown = await enter(scene, `data-token="${seller.token}" data-to-group="${group.id}" data-open`);
@@ -220,7 +220,7 @@ scene("a group is shown to its members, and to nobody else", async (scene) => {
   await outside.window.getByText(say.window.notMember).waitFor();
 });
 
-scene("a picture of another site is loaded only when one wants it", async (scene) => {
+scene("a picture of another site is loaded only on request", async (scene) => {
   const [buyer, seller] = await two(scene);
   const shown = await enter(scene, `data-token="${buyer.token}" data-to-user="${seller.id}" data-open`);
   const media = [{ url: "https://pictures.example/gouda.png", type: "image" }];
@@ -231,7 +231,7 @@ scene("a picture of another site is loaded only when one wants it", async (scene
   await shown.window.getByRole("button", { name: say.actions.showPicture }).waitFor();
 });
 
-scene("on a phone the window has the whole screen; axe finds nothing, light and dark", async (scene) => {
+scene("on a phone the window fills the screen; axe finds nothing, light and dark", async (scene) => {
   const [buyer, seller] = await two(scene);
   await write(seller, buyer, "Hello");
   const attributes = `data-token="${buyer.token}" data-to-user="${seller.id}"`;
@@ -253,12 +253,12 @@ scene("on a phone the window has the whole screen; axe finds nothing, light and 
   }
 });
 
-scene("a page that the server does not know shows no chat and reads no answers", async (scene) => {
+scene("a page that the server does not allow shows no chat and reads no answers", async (scene) => {
   const [buyer, seller] = await two(scene);
   const script = `
     window.asked = fetch("${scene.server.url}/v1/test-auth", { headers: { authorization: "Bearer ${buyer.token}" } })
       .then((answer) => String(answer.status), () => "refused");`;
-  const ask = ({ screen }: Shown): Promise<unknown> =>
+  const ask = ({ screen }: WidgetScreen): Promise<unknown> =>
     screen.page.evaluate(() => (window as unknown as { asked: Promise<string> }).asked);
   const attributes = `data-token="${buyer.token}" data-to-user="${seller.id}" data-open`;
   const known = await enter(scene, attributes, { script });
@@ -277,7 +277,7 @@ scene("a page that the server does not know shows no chat and reads no answers",
   assert.equal(await unknown.window.getByRole("textbox").count(), 0);
 });
 
-scene("what is asked for in vain is told to the page's developer, and the page goes on", async (scene) => {
+scene("failures are reported to the page's developer, and the page continues", async (scene) => {
   const script = `
     for (const options of [{ to: { user: 2 } }, { token: "t" }, { token: "t", to: {} }, { token: "t", to: { user: "2" } },
       { token: "t", to: { user: 1, group: 1 } }]) {
@@ -290,10 +290,10 @@ scene("what is asked for in vain is told to the page's developer, and the page g
   assert.equal(await shown.screen.page.locator("chatserver-widget").count(), 0);
 });
 
-scene("the example works as it stands", async ({ server, visit, person }) => {
+scene("the example works unchanged", async ({ server, visit, person }) => {
   const page = await readFile(EXAMPLE, "utf8");
   shop.plainPage("/widget.html", page.replaceAll("http://localhost:8080", server.url));
-  const shown = new Shown(await visit({ origin: shop.origin, path: "/widget.html" }));
+  const shown = new WidgetScreen(await visit({ origin: shop.origin, path: "/widget.html" }));
   await shown.button.click();
   await shown.composer.fill("Is there cheese, as in the example?");
   await shown.composer.press("Enter");

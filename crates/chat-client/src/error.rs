@@ -1,76 +1,77 @@
-//! What can go wrong between a client and a server.
+//! The errors of calls and streams between a client and a server.
 
 use std::io;
 use std::time::Duration;
 
-/// Why a call did not succeed.
+/// Reason why a call or a stream failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is not of the form `http://host:port` or `https://host:port`.
     #[error("{0} is not a server address; use one like http://127.0.0.1:8080")]
     Url(String),
-    /// The authorities that were named cannot be used.
+    /// The file of certificate authorities cannot be used.
     #[error("the file of certificate authorities cannot be used: {0}")]
     Authorities(&'static str),
-    /// The server's certificate is of nobody who is trusted, or of another server, or too old.
+    /// The server's certificate is expired, belongs to another server, or is signed by no trusted authority.
     #[error("{server} is not trusted: its certificate is refused ({reason}); --ca names a private authority")]
     Untrusted {
-        /// Which server.
+        /// Address of the server.
         server: String,
-        /// What is wrong.
+        /// Reason for which the certificate was refused.
         reason: String,
     },
-    /// No connection, or a broken one.
+    /// The connection could not be made, or it broke.
     #[error("cannot reach the server: {0}")]
     Io(#[from] io::Error),
-    /// The HTTP exchange broke.
+    /// The HTTP exchange failed.
     #[error("the HTTP exchange failed: {0}")]
     Http(#[from] hyper::Error),
-    /// The server refused.
+    /// The server refused the request.
     #[error("{sentence} ({code})")]
     Refused {
-        /// The HTTP status.
+        /// HTTP status code.
         status: u16,
-        /// The server's stable code.
+        /// The API's stable error code; `unknown` if the answer does not come from the API.
         code: String,
-        /// The server's sentence.
+        /// The server's error text.
         sentence: String,
-        /// After how long it may be tried again, where the server says so.
+        /// Time to wait before trying again, if the server names one.
         retry_after: Option<Duration>,
     },
-    /// The server answered in a way that this client does not understand.
+    /// The response is not one that this client understands.
     #[error("invalid response from the server: {0}")]
     Unexpected(String),
-    /// The stream has ended.
+    /// The server closed the stream.
     #[error("the stream was closed ({code}: {reason})")]
     Closed {
-        /// The close code; 1006 if there was none.
+        /// WebSocket close code; 1006 if the connection ended without one.
         code: u16,
-        /// The server's reason.
+        /// The reason in the close frame; may be empty.
         reason: String,
     },
 }
 
-/// The code of a refusal that is none of the API's.
+/// Error code of a refusal that does not come from the API.
 pub(crate) const UNKNOWN: &str = "unknown";
-/// Longest refusal in plain text that is handed on.
+/// Upper bound for a plain-text refusal that is passed on, in bytes.
 const MAX_SENTENCE: usize = 200;
 
 impl Error {
-    /// A refusal that is none of the API's: a sentence, as of a port that speaks TLS to whoever does not, or something of
-    /// another program's, which stands in front of the server as a rule: a proxy has pages of its own.
-    pub(crate) fn said(status: u16, body: &[u8]) -> Self {
+    /// Creates the error for a refusal that does not come from the API. It is either a sentence, as from a
+    /// port that speaks TLS and got plain text, or the page of another program, usually a proxy in front of
+    /// the server.
+    pub(crate) fn foreign_refusal(status: u16, body: &[u8]) -> Self {
         let text = std::str::from_utf8(body).unwrap_or_default().trim();
         let is_sentence = (1..=MAX_SENTENCE).contains(&text.len())
             && !text.starts_with('<')
             && !text.contains(char::is_control);
-        let sentence = if is_sentence { text.to_owned() } else { of_a_stranger(status) };
+        let sentence = if is_sentence { text.to_owned() } else { describe_status(status) };
         Self::Refused { status, code: UNKNOWN.into(), sentence, retry_after: None }
     }
 }
 
-/// What can be said of an answer that says nothing itself.
-fn of_a_stranger(status: u16) -> String {
+/// Describes an answer that contains no sentence of its own.
+fn describe_status(status: u16) -> String {
     match status {
         429 => {
             "a proxy in front of the server limits the request rate (status 429); try again in some seconds"
@@ -87,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_is_handed_on_and_a_page_is_not() {
-        let shown = |body: &str| Error::said(400, body.as_bytes()).to_string();
+    fn a_sentence_is_passed_on_and_a_page_is_not() {
+        let shown = |body: &str| Error::foreign_refusal(400, body.as_bytes()).to_string();
         assert_eq!(
             shown("This port speaks TLS: use https:// or wss://\n"),
             "This port speaks TLS: use https:// or wss:// (unknown)"
@@ -98,11 +99,11 @@ mod tests {
         }
     }
 
-    /// nginx's own page, as its `limit_req_status 429` gives it.
+    /// The page that nginx sends for `limit_req_status 429`.
     #[test]
-    fn a_limit_of_a_proxys_is_told_from_the_servers() {
+    fn the_limit_of_a_proxy_is_not_taken_for_the_servers() {
         let page = b"<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n</html>\r\n";
-        let told = Error::said(429, page).to_string();
-        assert!(told.starts_with("a proxy in front of the server limits"), "{told}");
+        let shown = Error::foreign_refusal(429, page).to_string();
+        assert!(shown.starts_with("a proxy in front of the server limits"), "{shown}");
     }
 }

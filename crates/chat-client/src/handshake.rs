@@ -1,5 +1,5 @@
-//! The opening of a stream: the upgrade of an HTTP connection to WebSocket, for v1 and v2. What travels afterwards is
-//! not dealt with in here.
+//! Opens a stream: upgrades an HTTP connection to WebSocket, for v1 and v2. This module does not handle the
+//! frames that follow.
 
 use std::time::Duration;
 
@@ -11,31 +11,31 @@ use crate::http::seconds;
 use crate::rest::percent_encoded;
 use crate::{Error, ServerUrl, Socket};
 
-/// Largest answer to the upgrade.
+/// Upper bound for the server's answer to the upgrade, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// The `Sec-WebSocket-Key`. Its randomness only guards against caches that take one answer for another, and none of
-/// them stands in front of an upgrade with a token.
+/// The `Sec-WebSocket-Key`. Its randomness only protects against caches that mix up answers, and no cache
+/// serves an upgrade with a token.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-/// The subprotocol that chooses the v2 stream.
+/// The subprotocol that selects the v2 stream.
 const V2: &str = "chatserver.v2";
 
-/// How a client of the v2 stream says who it is.
+/// The way in which a client of the v2 stream sends its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// By an `Authorization` header, as programs do.
+    /// In an `Authorization` header, as programs do.
     Header,
-    /// By a second subprotocol, as browsers have to.
+    /// In a second subprotocol, as browsers must.
     Subprotocol,
 }
 
-/// What a client sends to open a v2 stream.
+/// The data with which a client opens a v2 stream.
 #[derive(Clone)]
 pub struct Entrance {
-    /// A JWT.
+    /// The token, a JWT.
     pub token: String,
-    /// How it is given.
+    /// The way in which the token is sent.
     pub way: Way,
-    /// Where to resume.
+    /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
 }
 
@@ -57,13 +57,13 @@ impl Entrance {
     }
 }
 
-/// Connects and upgrades; gives the socket and what came in after the upgrade.
+/// Connects and upgrades. Returns the socket and the bytes that arrived after the upgrade.
 pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(Socket, Vec<u8>), Error> {
     upgrade(Socket::connect(url).await?, url, token).await
 }
 
-/// Upgrades a connected socket to v1, for callers who choose where it comes from; gives it back with what came in
-/// after.
+/// Upgrades a connected socket to v1, for callers that choose its origin. Returns it with the bytes that
+/// arrived after the upgrade.
 pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut socket: S,
     url: &ServerUrl,
@@ -73,7 +73,7 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     Ok((socket, rest))
 }
 
-/// Upgrades a connected socket to v2; gives it back with what came in after.
+/// Upgrades a connected socket to v2. Returns it with the bytes that arrived after the upgrade.
 pub async fn upgrade_v2<S: AsyncRead + AsyncWrite + Unpin>(
     mut socket: S,
     url: &ServerUrl,
@@ -86,7 +86,7 @@ pub async fn upgrade_v2<S: AsyncRead + AsyncWrite + Unpin>(
     Ok((socket, rest))
 }
 
-/// Gives the head of the answer, and what came after it.
+/// Returns the head of the answer, and the bytes after it.
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut S,
     url: &ServerUrl,
@@ -136,7 +136,7 @@ fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
     fields.find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then(|| value.trim()))
 }
 
-/// The body of a refusal, of which the beginning may have come with the head.
+/// Reads the body of a refusal; its first bytes may have arrived with the head.
 async fn read_body(
     socket: &mut (impl AsyncRead + Unpin),
     mut body: Vec<u8>,
@@ -149,7 +149,7 @@ async fn read_body(
 fn refusal(status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
     match serde_json::from_slice::<Problem>(body) {
         Ok(problem) => Error::Refused { status, code: problem.code, sentence: problem.error, retry_after },
-        Err(_) => Error::said(status, body),
+        Err(_) => Error::foreign_refusal(status, body),
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_says_who_it_is_in_either_way_and_where_it_resumes() {
+    fn a_client_sends_its_token_in_either_way_and_its_cursor() {
         let mut entrance = Entrance { token: "t.o.k".into(), way: Way::Header, cursor: None };
         assert_eq!(entrance.path(), "/ws");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept open.
+//! One HTTP/1.1 connection that is kept open between requests.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use hyper_util::rt::TokioIo;
 
 use crate::{Error, ServerUrl, Socket};
 
-/// An answer, whole.
+/// A complete response.
 #[derive(Debug)]
 pub struct Response {
-    /// The status.
+    /// HTTP status code.
     pub status: StatusCode,
-    /// The body.
+    /// The complete body.
     pub body: Bytes,
-    /// After how long it may be tried again, where the server says so.
+    /// Time to wait before trying again, if the server names one.
     pub retry_after: Option<Duration>,
-    /// The cookie by which the server will know this device, where it gives one: name and value.
+    /// Name and value of the cookie by which the server will recognise this device, if it sets one.
     pub device: Option<String>,
 }
 
-/// A connection to a server; requests on it follow one another.
+/// A connection to a server. It sends one request at a time.
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to the server. Fails if the connection or the TLS handshake fails.
     pub async fn open(url: &ServerUrl) -> Result<Self, Error> {
         let socket = Socket::connect(url).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
-        // Its errors reach the sender as well.
+        // The sender gets this task's errors too.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, host: url.authority().to_owned() })
     }
 
-    /// Whether another request can be sent.
+    /// Returns whether the connection can send another request.
     pub fn is_usable(&self) -> bool {
         !self.sender.is_closed()
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the complete response.
     pub async fn send(
         &mut self,
         method: Method,
@@ -58,7 +58,7 @@ impl Connection {
         self.send_with(method, path, bearer, json).await
     }
 
-    /// The same with a header that says who asks, whatever kind it is of.
+    /// Same as [`Connection::send`], with a header of the caller's choice that authenticates the request.
     pub(crate) async fn send_with(
         &mut self,
         method: Method,
@@ -86,14 +86,14 @@ impl Connection {
     }
 }
 
-/// The device's cookie among whatever a server and the proxies before it set.
+/// Returns the device's cookie among all cookies that the server and its proxies set.
 fn device(headers: &HeaderMap) -> Option<String> {
     let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
     pairs.find(|pair| pair.split('=').next() == Some(DEVICE_COOKIE)).map(str::to_owned)
 }
 
-/// What a `Retry-After` header says, in the form that our server uses.
+/// Parses a `Retry-After` header in seconds, the only form that our server uses.
 pub(crate) fn seconds(header: &str) -> Option<Duration> {
     header.parse().ok().map(Duration::from_secs)
 }

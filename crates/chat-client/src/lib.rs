@@ -1,5 +1,5 @@
-//! The Rust client: REST over one kept connection, and both streams. Used by the terminal client, the benchmark, the
-//! torture test and the tests; it knows the wire types and nothing of the server's inside.
+//! The Rust client: REST over one kept connection, and both streams. The terminal client, the benchmark, the
+//! torture test and the tests use it. It knows the wire types and none of the server's internals.
 
 mod error;
 mod handshake;

@@ -1,4 +1,5 @@
-//! What to do when a stream is gone: try again, and when, or give up. Nothing here touches a socket.
+//! Decides what follows when a stream ends: reconnect, after which delay, or give up. Nothing here touches a
+//! socket.
 
 use std::time::Duration;
 
@@ -7,20 +8,20 @@ use chat_protocol::close_codes;
 use crate::Error;
 use crate::error::UNKNOWN;
 
-/// A server that names a longer delay is not waited for that long.
+/// Upper bound for the delay before reconnecting, even if the server names a longer one.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
-/// What follows from the end of a stream, or of an attempt to open one.
+/// Decision after the end of a stream, or of an attempt to open one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Connect again, after this delay if the server named one.
     Again {
-        /// What happened, for the person.
+        /// Reason for the end, as text for the user.
         why: String,
-        /// The server's wish.
+        /// The delay that the server asked for, if any.
         delay: Option<Duration>,
     },
-    /// Connecting again would not help.
+    /// Connecting again would not help; the text for the user says why.
     GiveUp(String),
 }
 
@@ -28,7 +29,7 @@ fn again(why: impl Into<String>) -> Verdict {
     Verdict::Again { why: why.into(), delay: None }
 }
 
-/// Judges a close code and reason.
+/// Decides by a close code and reason.
 pub fn after_close(code: u16, reason: &str) -> Verdict {
     match code {
         close_codes::RESTART => Verdict::Again { why: "the server restarts".into(), delay: delay_in(reason) },
@@ -47,7 +48,7 @@ pub fn after_close(code: u16, reason: &str) -> Verdict {
     }
 }
 
-/// Judges an error while connected or connecting.
+/// Decides by an error while connected or connecting.
 pub fn after_error(error: &Error) -> Verdict {
     match error {
         Error::Closed { code, reason } => after_close(*code, reason),
@@ -55,7 +56,7 @@ pub fn after_error(error: &Error) -> Verdict {
             Verdict::GiveUp("the server no longer accepts this login; log in again".into())
         }
         Error::Refused { status: 500..=599, sentence, .. } => again(sentence.clone()),
-        // The server's own limit, or that of a proxy in front of it, whose page has no code.
+        // The limit is the server's own, or that of a proxy in front of it, whose page has no code.
         Error::Refused { status: 429, code, sentence, retry_after }
             if code == "rate_limited" || code == UNKNOWN =>
         {
@@ -68,14 +69,14 @@ pub fn after_error(error: &Error) -> Verdict {
     }
 }
 
-/// The number of milliseconds that a reason names, if any.
+/// Returns the delay in milliseconds that a reason names, if any.
 fn delay_in(reason: &str) -> Option<Duration> {
     let number = reason.strip_suffix(" ms")?.rsplit(' ').next()?.parse().ok()?;
     Some(Duration::from_millis(number).min(LONGEST_DELAY))
 }
 
-/// Delays whose bound doubles. Each is drawn from all of what its bound allows ("full jitter"), so that the clients of a
-/// server that was gone don't return all at once.
+/// Delays below a bound that doubles with each attempt. Each is drawn from the full interval below the bound
+/// ("full jitter"), so that the clients of a server that was down do not all return at once.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -85,24 +86,24 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The first bound, the last one, and where the chance comes from: clients with one seed wait alike.
+    /// Creates delays with a first and a last bound. Clients with the same seed get the same delays.
     pub fn new(first: Duration, longest: Duration, seed: u64) -> Self {
         Self { first, longest, n_attempts: 0, state: seed }
     }
 
-    /// It worked; the next delay is short again.
+    /// Resets the bound after a success, so that the next delay is short again.
     pub fn reset(&mut self) {
         self.n_attempts = 0;
     }
 
-    /// The next delay.
+    /// Returns the next delay and doubles the bound.
     pub fn next_delay(&mut self) -> Duration {
         let bound = self.first.saturating_mul(2_u32.saturating_pow(self.n_attempts)).min(self.longest);
         self.n_attempts = self.n_attempts.saturating_add(1);
         bound.mul_f64(self.chance())
     }
 
-    /// From 0 up to 1, by SplitMix64.
+    /// Returns a random number from 0 up to, but not including, 1, by SplitMix64.
     fn chance(&mut self) -> f64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closed_streams_are_opened_again_where_that_helps() {
+    fn closed_streams_are_reopened_if_that_helps() {
         let delay = Some(Duration::from_millis(840));
         assert_eq!(
             after_close(1012, "server restarts: reconnect in 840 ms"),
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_waited_for() {
+    fn a_rate_limit_is_waited_for() {
         let delay = Some(Duration::from_secs(7));
         for code in ["rate_limited", "unknown"] {
             assert_eq!(after_error(&refused(429, code)), Verdict::Again { why: "s".into(), delay }, "{code}");

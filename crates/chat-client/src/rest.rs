@@ -1,4 +1,4 @@
-//! The calls of `/v1`; those about conversations stand in a file of their own.
+//! The calls of `/v1`. Those about conversations are in a file of their own.
 
 mod conversations;
 
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::http::{Connection, Response};
 use crate::{Error, ServerUrl};
 
-/// A client of one server, on behalf of one user once it has a token.
+/// A client of one server. With a token, it acts for the token's user.
 pub struct Client {
     url: ServerUrl,
     token: Option<String>,
@@ -23,33 +23,33 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without a token. Nothing is sent yet.
+    /// Creates a client without a token. Sends nothing yet. Fails if the URL is not a server address.
     pub fn new(url: &str) -> Result<Self, Error> {
         Ok(Self::at(ServerUrl::parse(url)?))
     }
 
-    /// The same for an address that was understood already.
+    /// Same as [`Client::new`], for an address that is already parsed.
     pub fn at(url: ServerUrl) -> Self {
         Self { url, token: None, connection: Mutex::new(None) }
     }
 
-    /// The same server, on behalf of the user of this token.
+    /// Returns a client of the same server that acts for the user of this token.
     #[must_use]
     pub fn with_token(&self, token: String) -> Self {
         Self { url: self.url.clone(), token: Some(token), connection: Mutex::new(None) }
     }
 
-    /// Where the server is.
+    /// Returns the address of the server.
     pub fn url(&self) -> &ServerUrl {
         &self.url
     }
 
-    /// The token, if there is one.
+    /// Returns the token, if there is one.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }
 
-    /// Whether the server says that it is ready.
+    /// Returns whether the server reports that it is ready.
     pub async fn ready(&self) -> Result<bool, Error> {
         Ok(self.exchange(Method::GET, "/readyz", self.bearer(), None).await?.status == StatusCode::OK)
     }
@@ -64,7 +64,8 @@ impl Client {
         Ok(self.login_from(None, username, password).await?.0)
     }
 
-    /// The same from a device that is known by a cookie of an earlier login, if there is one; gives the cookie for the next.
+    /// Same as [`Client::login`], from a device that presents the cookie of an earlier login, if there is
+    /// one. Returns the cookie for the next login too.
     pub async fn login_from(
         &self,
         device: Option<&str>,
@@ -77,26 +78,26 @@ impl Client {
         let cookie = device.map(|device| (COOKIE, device.to_owned()));
         let answer = self.exchange(Method::POST, "/v1/users/login", cookie, Some(json)).await?;
         let device = answer.device.clone();
-        Ok((understood(answer)?, device))
+        Ok((parsed(answer)?, device))
     }
 
-    /// Ends the token.
+    /// Revokes the token.
     pub async fn logout(&self) -> Result<rest::Done, Error> {
         self.call(Method::POST, "/v1/users/logout", Some(&rest::LogoutRequest::default())).await
     }
 
-    /// Ends all tokens of the user.
+    /// Revokes all tokens of the user.
     pub async fn logout_everywhere(&self) -> Result<rest::Done, Error> {
         let request = rest::LogoutRequest { everywhere: true };
         self.call(Method::POST, "/v1/users/logout", Some(&request)).await
     }
 
-    /// The users whose names begin so.
+    /// Returns the users whose names begin with this prefix.
     pub async fn users(&self, prefix: &str) -> Result<Vec<rest::User>, Error> {
         self.get(&format!("/v1/users?q={}", percent_encoded(prefix))).await
     }
 
-    /// The user of that name, however it [was typed](is_same_name).
+    /// Returns the user of this name, in any spelling that counts as the [same name](is_same_name).
     pub async fn user_named(&self, name: &str) -> Result<Option<rest::User>, Error> {
         let encoded = percent_encoded(name);
         let mut after = 0;
@@ -111,28 +112,28 @@ impl Client {
         }
     }
 
-    /// The user of that number.
+    /// Returns the user of this id.
     pub async fn user(&self, id: i64) -> Result<rest::User, Error> {
         self.get(&format!("/v1/users/{id}")).await
     }
 
-    /// Whom the token stands for.
+    /// Returns the user of the token.
     pub async fn caller(&self) -> Result<rest::User, Error> {
         let granted: rest::AccessGranted = self.get("/v1/test-auth").await?;
         self.user(granted.user_id).await
     }
 
-    /// The last messages of the conversation with a user, oldest first.
+    /// Returns the last messages of the conversation with a user, oldest first.
     pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<History, Error> {
         self.get(&format!("/v1/messages/history/{user_id}?limit={limit}")).await
     }
 
-    /// The last messages of a group, oldest first.
+    /// Returns the last messages of a group, oldest first.
     pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<History, Error> {
         self.get(&format!("/v1/groups/{group_id}/messages?limit={limit}")).await
     }
 
-    /// The user's groups.
+    /// Returns the user's groups.
     pub async fn groups(&self) -> Result<Vec<rest::Group>, Error> {
         self.get("/v1/groups").await
     }
@@ -149,7 +150,7 @@ impl Client {
         self.call(Method::POST, &format!("/v1/groups/{group}/members"), Some(&request)).await
     }
 
-    /// The members of a group.
+    /// Returns the members of a group.
     pub async fn members(&self, group: i64) -> Result<Vec<rest::Member>, Error> {
         self.get(&format!("/v1/groups/{group}/members")).await
     }
@@ -159,7 +160,7 @@ impl Client {
         self.call(Method::DELETE, &format!("/v1/groups/{group}/members/{user_id}"), None::<&()>).await
     }
 
-    /// Any `GET` that answers with JSON.
+    /// Sends any `GET` that answers with JSON.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         self.call(Method::GET, path, None::<&()>).await
     }
@@ -172,7 +173,7 @@ impl Client {
     ) -> Result<T, Error> {
         let json = request.map(serde_json::to_vec).transpose();
         let json = json.map_err(|error| Error::Unexpected(error.to_string()))?;
-        understood(self.exchange(method, path, self.bearer(), json).await?)
+        parsed(self.exchange(method, path, self.bearer(), json).await?)
     }
 
     fn bearer(&self) -> Option<(HeaderName, String)> {
@@ -197,8 +198,8 @@ impl Client {
     }
 }
 
-/// What an answer says, or why it was refused.
-fn understood<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
+/// Parses a response, or returns the reason for a refusal.
+fn parsed<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
     let Response { status, body, retry_after, .. } = answer;
     if status.is_success() {
         return serde_json::from_slice(&body).map_err(|error| Error::Unexpected(error.to_string()));
@@ -208,7 +209,7 @@ fn understood<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
             let Problem { code, error: sentence, .. } = problem;
             Err(Error::Refused { status: status.as_u16(), code, sentence, retry_after })
         }
-        Err(_) => Err(Error::said(status.as_u16(), &body)),
+        Err(_) => Err(Error::foreign_refusal(status.as_u16(), &body)),
     }
 }
 

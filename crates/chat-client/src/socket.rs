@@ -1,5 +1,5 @@
-//! A connection to a server: TCP, with TLS around it where the address asks for it. What travels on it is not known in
-//! here.
+//! A connection to a server: TCP, with TLS around it if the address asks for it. This module does not know
+//! what is sent over the connection.
 
 use std::io;
 use std::pin::Pin;
@@ -11,31 +11,32 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{Error, ServerUrl};
 
-/// The connection.
+/// A connected socket.
 pub enum Socket {
-    /// For `http://`.
+    /// Plain TCP, for `http://`.
     Plain(TcpStream),
-    /// For `https://`.
+    /// TLS, for `https://`.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    /// Connects, and makes sure of who answers where the address asks for it.
+    /// Connects. If the address asks for TLS, verifies the server's certificate.
     pub async fn connect(url: &ServerUrl) -> Result<Self, Error> {
         Self::over(TcpStream::connect(url.authority()).await?, url).await
     }
 
-    /// The same over a connected socket, for callers who choose where it comes from.
+    /// Same as [`Socket::connect`] over a connected socket, for callers that choose its origin.
     pub async fn over(socket: TcpStream, url: &ServerUrl) -> Result<Self, Error> {
         socket.set_nodelay(true)?;
         let Some(tls) = url.tls() else { return Ok(Self::Plain(socket)) };
         // Boxed, because it is large.
-        let shaken = Box::pin(tls.connector.connect(tls.name.clone(), socket)).await;
-        shaken.map(|stream| Self::Tls(Box::new(stream))).map_err(|error| untrusted(url, error))
+        let handshake = Box::pin(tls.connector.connect(tls.name.clone(), socket)).await;
+        handshake.map(|stream| Self::Tls(Box::new(stream))).map_err(|error| untrusted(url, error))
     }
 }
 
-/// A certificate that is not trusted stays so, and connecting again would not help; all else may pass.
+/// Converts an error of the TLS handshake. A certificate that is not trusted stays so, and connecting again
+/// would not help; any other error may be temporary.
 fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
     let certificate = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match certificate {
@@ -49,8 +50,9 @@ fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
     }
 }
 
-/// What is wrong with a certificate. One that signs itself as `openssl req -x509` makes it is marked as an authority's, and
-/// no server may show such a one: naming it with `--ca` does not help, which one would not guess.
+/// Describes the fault of a certificate. A self-signed one, as `openssl req -x509` makes it, is marked as an
+/// authority's certificate, and no server may use such a certificate. Naming it with `--ca` does not help,
+/// which users would not guess.
 fn refusal(reason: &rustls::CertificateError) -> String {
     let reason = format!("{reason:?}");
     if reason.contains("CaUsedAsEndEntity") {

@@ -1,4 +1,4 @@
-//! The v1 stream as a client sees it: text frames in and out, pings answered underneath.
+//! The v1 stream of a client: text frames in and out. Pings are answered internally.
 
 use std::collections::VecDeque;
 
@@ -8,21 +8,21 @@ use crate::handshake::connect_raw;
 use crate::wire::Wire;
 use crate::{Error, ServerUrl};
 
-/// What came from the server.
+/// Input from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Received {
-    /// A text frame.
+    /// The content of a text frame.
     Text(String),
     /// The server closed the stream; nothing follows.
     Closed {
-        /// Its code; 1005 if it gave none.
+        /// WebSocket close code; 1005 if the frame had none.
         code: u16,
-        /// Its reason.
+        /// The reason in the close frame; may be empty.
         reason: String,
     },
 }
 
-/// An open stream.
+/// An open v1 stream.
 pub struct Stream {
     wire: Wire,
     received: VecDeque<Received>,
@@ -40,7 +40,7 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Waits for the next frame. Safe to drop half-way and call again.
+    /// Waits for the next frame. May be cancelled and called again.
     pub async fn next(&mut self) -> Result<Received, Error> {
         loop {
             if let Some(received) = self.received.pop_front() {
@@ -50,12 +50,12 @@ impl Stream {
         }
     }
 
-    /// What came and was not asked for with [`next`](Self::next) yet.
+    /// Removes and returns the frames that have arrived and that [`next`](Self::next) has not returned yet.
     pub fn take_received(&mut self) -> VecDeque<Received> {
         std::mem::take(&mut self.received)
     }
 
-    /// Sends a ping; gives its number.
+    /// Sends a ping. Returns its number.
     pub async fn ping(&mut self) -> Result<u64, Error> {
         self.pings += 1;
         self.wire.queue(Opcode::Ping, &self.pings.to_be_bytes());
@@ -63,11 +63,11 @@ impl Stream {
         Ok(self.pings)
     }
 
-    /// Waits until the server has answered this ping, or until something else came: then `false`, and it is to be
-    /// taken before the next call. Safe to drop half-way.
+    /// Waits until the server has answered this ping and returns `true`, or until another frame has arrived
+    /// and returns `false`. The caller must take that frame before the next call. May be cancelled.
     ///
-    /// The server takes frames in turn, so by its answer it has dealt with all that was sent before the ping; what it
-    /// refused of that stands among what was received.
+    /// The server handles frames in order, so its answer means that it has handled everything sent before the
+    /// ping. Its refusals are among the received frames.
     pub async fn answered(&mut self, ping: u64) -> Result<bool, Error> {
         while self.answered < ping {
             if !self.received.is_empty() {
@@ -84,7 +84,7 @@ impl Stream {
         self.wire.flush().await
     }
 
-    /// Says goodbye.
+    /// Sends a close frame with code 1000.
     pub async fn close(mut self) -> Result<(), Error> {
         self.wire.queue_close(1000, "");
         self.wire.flush().await

@@ -1,4 +1,4 @@
-//! Where a server is, and whom a client trusts to be it.
+//! The address of a server, and the authorities that a client trusts to certify it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,14 +11,14 @@ use tokio_rustls::TlsConnector;
 
 use crate::Error;
 
-/// The address of a server: `http://host:port` or `https://host:port`, nothing after it.
+/// The address of a server: `http://host:port` or `https://host:port`, without a path.
 #[derive(Clone)]
 pub struct ServerUrl {
     authority: String,
     tls: Option<Tls>,
 }
 
-/// How a server with TLS is recognised.
+/// The name and the authorities by which a client recognises a server with TLS.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
@@ -26,14 +26,15 @@ pub(crate) struct Tls {
 }
 
 impl ServerUrl {
-    /// Understands `http://host[:port][/]` and `https://host[:port][/]`; the port is 80 or 443 where none is named. A
-    /// certificate has to be of an authority that browsers trust.
+    /// Parses `http://host[:port][/]` and `https://host[:port][/]`; the default port is 80 or 443. The
+    /// certificate must be signed by an authority that browsers trust.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let roots = || webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        Self::understand(url, roots).ok_or_else(|| Error::Url(url.to_owned()))
+        Self::parsed(url, roots).ok_or_else(|| Error::Url(url.to_owned()))
     }
 
-    /// The same, but the certificate has to be of one of the authorities in this PEM file's text, and of no other.
+    /// Same as [`ServerUrl::parse`], but the certificate must be signed by one of the authorities in this PEM
+    /// text, and by no other.
     pub fn parse_trusting(url: &str, authorities: &[u8]) -> Result<Self, Error> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(authorities) {
@@ -45,10 +46,10 @@ impl ServerUrl {
         if roots.is_empty() {
             return Err(Error::Authorities("it contains no certificate"));
         }
-        Self::understand(url, || roots).ok_or_else(|| Error::Url(url.to_owned()))
+        Self::parsed(url, || roots).ok_or_else(|| Error::Url(url.to_owned()))
     }
 
-    fn understand(url: &str, roots: impl FnOnce() -> RootCertStore) -> Option<Self> {
+    fn parsed(url: &str, roots: impl FnOnce() -> RootCertStore) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let is_secure = match scheme {
             "http" => false,
@@ -67,17 +68,17 @@ impl ServerUrl {
         Some(Self { authority: whole, tls })
     }
 
-    /// `host:port`, to connect to and for the `Host` header.
+    /// Returns `host:port`, for connecting and for the `Host` header.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Whether TLS is spoken.
+    /// Returns whether the address uses TLS.
     pub fn is_secure(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// Whether nobody on the way can read what is sent there: with TLS, or where the way does not leave this machine.
+    /// Returns whether nobody on the network can read the traffic: it uses TLS or stays on this machine.
     pub fn keeps_secrets(&self) -> bool {
         let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_by_tls_or_stay_on_the_machine() {
+    fn secrets_use_tls_or_stay_on_the_machine() {
         for (url, is_kept) in [
             ("https://chat.example.com", true),
             ("http://127.0.0.1:8080", true),
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_understood_or_refused() {
+    fn addresses_are_parsed_or_refused() {
         let shown = |url| ServerUrl::parse(url).ok().map(|url| url.to_string());
         for (url, whole) in [
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),

@@ -1,5 +1,5 @@
-//! The v2 stream (docs/stream.md): frames in and out over one connection ([`V2Stream`]), a session that survives its
-//! connections ([`Session`]), and what a client knows by what it was told ([`State`]).
+//! The v2 stream (docs/stream.md): frames in and out over one connection ([`V2Stream`]), a session that
+//! survives its connections ([`Session`]), and a client's knowledge from all frames and answers ([`State`]).
 
 mod op;
 mod outbox;

@@ -1,5 +1,5 @@
-//! A socket that speaks WebSocket: whole messages in and out, pings answered underneath. What the messages mean is not
-//! known in here.
+//! A socket that speaks WebSocket: complete messages in and out. Pings are answered internally. This module
+//! does not interpret the messages.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,14 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{Error, Socket};
 
-/// Largest message that is taken from a server.
+/// Upper bound for a message from a server, in bytes.
 const MAX_MESSAGE: usize = 1024 * 1024;
 const BUFFER: usize = 8 * 1024;
-/// Masks guard proxies against pages in browsers (RFC 6455, 10.3); this is no browser, so any value will do.
+/// Masks protect proxies against pages in browsers (RFC 6455, 10.3). This is no browser, so any value will
+/// do.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// The socket, after the upgrade. Every method may be dropped half-way and called again: what is queued stays queued,
-/// and nothing that was read is lost.
+/// The socket after the upgrade. Every method may be cancelled and called again: queued messages stay queued,
+/// and no input is lost.
 pub(crate) struct Wire {
     socket: Socket,
     decoder: Decoder,
@@ -32,7 +33,7 @@ impl Wire {
         Self { socket, decoder, buffer: vec![0; BUFFER], queued: Vec::new() }
     }
 
-    /// Takes a message to be written with the next call that waits.
+    /// Queues a message. The next call that waits writes it.
     pub(crate) fn queue(&mut self, opcode: Opcode, payload: &[u8]) {
         encode_masked_into(&mut self.queued, opcode, payload, MASK);
     }
@@ -41,12 +42,12 @@ impl Wire {
         self.queued.extend_from_slice(&encode_close_masked(code, reason, MASK));
     }
 
-    /// Waits until all that is queued is written.
+    /// Waits until all queued messages are written.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_write(cx)).await.map_err(Error::from)
     }
 
-    /// Waits until something has come and shows each message in it; writes what is queued meanwhile.
+    /// Waits for input and visits each message in it. Writes queued messages meanwhile.
     pub(crate) async fn read(&mut self, visit: impl FnMut(Incoming<'_>)) -> Result<(), Error> {
         let count = poll_fn(|cx| self.poll_read(cx)).await?;
         if count == 0 {
@@ -56,12 +57,12 @@ impl Wire {
         let taken = self.take(bytes.get_mut(..count).unwrap_or_default(), visit);
         self.buffer = bytes;
         taken?;
-        // The answers to pings go as far as they can; the next call that waits writes the rest.
+        // Write the answers to pings as far as possible; the next call that waits writes the rest.
         let written = poll_fn(|cx| Poll::Ready(self.poll_write(cx))).await;
         if let Poll::Ready(Err(error)) = written { Err(error.into()) } else { Ok(()) }
     }
 
-    /// Shows the messages in what was read already.
+    /// Visits the messages in bytes that were already read.
     pub(crate) fn take(
         &mut self,
         bytes: &mut [u8],
@@ -78,7 +79,7 @@ impl Wire {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // That writing has to wait keeps nobody from reading.
+        // A blocked write must not keep this end from reading.
         if let Poll::Ready(Err(error)) = self.poll_write(cx) {
             return Poll::Ready(Err(error));
         }
@@ -95,7 +96,7 @@ impl Wire {
             }
             self.queued.drain(..count);
         }
-        // TLS may keep back what it was given.
+        // TLS may hold back bytes that it was given.
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 }

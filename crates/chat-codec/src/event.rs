@@ -1,5 +1,5 @@
-//! Events as the journal keeps them and nodes tell each other of them: each an object of its place in the log, the
-//! kind of its change and, by kind, the change itself; a batch is an array of these.
+//! The encoding of events in the journal and between nodes. Each event is an object with its log position, the kind of
+//! its change and the change itself; a batch is an array of these.
 
 mod access;
 mod audience;
@@ -20,30 +20,37 @@ use serde_json::value::RawValue;
 use crate::Malformed;
 use crate::event::change::Kind;
 
-/// A batch of events.
+/// Encodes a batch of events.
 pub fn encode(events: &[Arc<Event>]) -> Vec<u8> {
     written(&Batch(events))
 }
 
-/// One event.
+/// Encodes one event.
 pub fn encode_one(event: &Event) -> Vec<u8> {
     written(&One(event))
 }
 
-/// The events of a batch, in its order. What only a later release knows is left out, so there may be fewer than were
-/// encoded, and the places of those that are left out are missing.
+/// Decodes a batch of events, in its order. Events that only a later release knows are left out, so there may be fewer
+/// than were encoded, with gaps in the log positions.
+///
+/// # Errors
+/// [`Malformed`] if a known event lacks a required field, or the bytes are no batch.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Event>, Malformed> {
     let batch: Vec<Envelope<'_>> = serde_json::from_slice(bytes)?;
     batch.iter().filter_map(|envelope| envelope.open().transpose()).collect()
 }
 
-/// One event; none where only a later release knows it.
+/// Decodes one event; `None` if only a later release knows it.
+///
+/// # Errors
+/// [`Malformed`] as for [`decode`].
 pub fn decode_one(bytes: &[u8]) -> Result<Option<Event>, Malformed> {
     serde_json::from_slice::<Envelope<'_>>(bytes)?.open()
 }
 
 fn written(value: &impl Serialize) -> Vec<u8> {
-    // Numbers, texts and lists of them can always be written to memory; nothing at all would not be decoded.
+    // Numbers, texts and lists of them can always be written to memory. The fallback, an empty text, could not be
+    // decoded.
     serde_json::to_vec(value).unwrap_or_default()
 }
 
@@ -67,7 +74,7 @@ impl Serialize for One<'_> {
     }
 }
 
-/// An event whose change has not been looked at, so that one of an unknown kind may hold anything.
+/// An event whose change has not been parsed yet, so an unknown kind may have any body.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     position: i64,

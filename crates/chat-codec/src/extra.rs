@@ -1,6 +1,6 @@
-//! The JSON of what few messages have, as stores keep it in one column: media of which there is more to say than an
-//! address, mentions, custom data, where a message was forwarded from. Ordinary messages have none, and what cannot be
-//! understood reads as nothing.
+//! The JSON of fields that few messages have, which stores keep in one column: media with more than an address,
+//! mentions, custom data, the origin of a forward. Ordinary messages have none. JSON that cannot be parsed is read as
+//! empty.
 
 use std::borrow::Cow;
 
@@ -9,30 +9,29 @@ use chat_core::media::Media;
 use chat_core::messages::{Forwarded, Mentions, Message};
 use serde::{Deserialize, Serialize};
 
-use crate::attached::Attached;
 use crate::fields::{numbers, users};
+use crate::media::EncodedMedia;
 
-/// What a message has beside its columns.
+/// The fields of a message that have no column of their own.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub struct Extra {
-    /// All media, or none where the column `media_url` says it all.
+    /// All media; empty if the column `media_url` is sufficient.
     pub media: Vec<Media>,
-    /// Whom it calls upon.
     pub mentions: Mentions,
-    /// A JSON object of the application's own.
+    /// JSON object of an application.
     pub custom: Option<String>,
-    /// Where it comes from, where it was forwarded.
+    /// The original, if the message is a forward.
     pub forwarded: Option<Forwarded>,
 }
 
-/// As the column holds it; `None` where the message has nothing beside its columns.
+/// Encodes the fields for the column; `None` if the message has none of them.
 pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
     let media = match message.media.as_slice() {
         [only] if is_bare(only) => &[],
         all => all,
     };
     let fields = Fields {
-        media: media.iter().map(Attached::from).collect(),
+        media: media.iter().map(EncodedMedia::from).collect(),
         mentions: numbers(&message.mentions.users),
         mention_all: message.mentions.all,
         custom: message.custom.as_deref().map(Cow::from),
@@ -44,22 +43,22 @@ pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
     serde_json::to_string(&fields).map(Some)
 }
 
-/// The media of a message whose column `media_url` is that: those that are beside it, or it alone where it says all.
-pub fn media(url: String, beside: Vec<Media>) -> Vec<Media> {
-    match (beside.is_empty(), url.is_empty()) {
-        (false, _) => beside,
+/// Returns the media of a message: those of the extra data or, if there are none, the one of the column `media_url`.
+pub fn media(url: String, extra: Vec<Media>) -> Vec<Media> {
+    match (extra.is_empty(), url.is_empty()) {
+        (false, _) => extra,
         (true, true) => Vec::new(),
         (true, false) => vec![Media { url, ..Media::default() }],
     }
 }
 
-/// Whom mentions name in the table of mentions: 0 stands for all members.
+/// Returns the user ids for the table of mentions; 0 stands for all members.
 pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
     mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
 }
 
 impl Extra {
-    /// What the column holds; of a later release's fields those that are known here.
+    /// Decodes the column. Unknown fields of a later release are ignored.
     pub fn decode(json: &str) -> Self {
         let fields: Fields<'_> = serde_json::from_str(json).unwrap_or_else(|error| {
             tracing::warn!(error = %error, "skipped extra data of a message: it cannot be parsed");
@@ -76,7 +75,7 @@ impl Extra {
     }
 }
 
-/// Whether there is nothing to say of it but where it is.
+/// Whether the attachment has only an address.
 fn is_bare(media: &Media) -> bool {
     let Media { url: _, kind, name, size, width, height } = media;
     kind.is_none() && name.is_none() && size.is_none() && width.is_none() && height.is_none()
@@ -86,14 +85,14 @@ fn is_bare(media: &Media) -> bool {
 #[serde(default)]
 struct Fields<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    media: Vec<Attached<'a>>,
+    media: Vec<EncodedMedia<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<i64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     mention_all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom: Option<Cow<'a, str>>,
-    /// The message and its sender.
+    /// Ids of the message and its sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<(i64, i64)>,
 }
@@ -116,8 +115,8 @@ mod tests {
         let named = Media { name: Some("a.png".into()), ..at("https://example.com/a.png") };
         for media in [vec![], vec![at("https://example.com/a.png")], vec![named], vec![at("/a"), at("/b")]] {
             let message = Message { media: media.clone(), ..plain() };
-            let beside = encode(&message).unwrap().map(|json| Extra::decode(&json).media).unwrap_or_default();
-            assert_eq!(super::media(message.media_url().into(), beside), media);
+            let extra = encode(&message).unwrap().map(|json| Extra::decode(&json).media).unwrap_or_default();
+            assert_eq!(super::media(message.media_url().into(), extra), media);
         }
     }
 
@@ -150,14 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_message_has_nothing() {
+    fn an_ordinary_message_has_no_extra_data() {
         assert_eq!(encode(&plain()).unwrap(), None);
         let picture = Message { media: vec![at("https://example.com/a.png")], ..plain() };
         assert_eq!(encode(&picture).unwrap(), None, "the column has the address");
     }
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn every_field_survives_encoding() {
         let film = Media {
             kind: Some(MessageKind::Video),
             name: Some("\"cheese\"\0.mp4".into()),
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_left_out() {
+    fn invalid_data_is_left_out() {
         for broken in ["", "{", "[1]", "null", "{\"mentions\":\"all\"}"] {
             assert_eq!(Extra::decode(broken), Extra::default(), "{broken}");
         }

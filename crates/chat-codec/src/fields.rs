@@ -1,13 +1,13 @@
-//! What the mirrors of the core's types share: which fields need not be written, and what stands for what a later
-//! release means.
+//! Shared by the types that mirror the core's: which fields can be omitted, and the error for values that only a later
+//! release knows.
 
 use chat_core::ids::UserId;
 
-/// Something of a kind that only a later release knows: whatever is about it is left out.
+/// A value of a kind that only a later release knows; the object that contains it is left out.
 #[derive(Debug)]
 pub(crate) struct Unknown;
 
-/// Whether a field need not be written, since a reader takes it for this where it is missing.
+/// Whether a field can be omitted, because a reader assumes this value if it is missing.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -1,5 +1,6 @@
-//! Reads rows of the stores' databases as the core's types. The columns of both stores mean the same; each function here says
-//! which ones a statement has to give, and in which order. No statement and no driver may be here.
+//! Converts rows of the stores' databases to the core's types. The columns of both stores have the same meaning; each
+//! function here lists the columns that a statement has to return, in their order. No statement and no driver may be
+//! here.
 
 use chat_core::conversations::{Audience, Departure};
 use chat_core::edits::Version;
@@ -8,42 +9,41 @@ use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, Use
 use chat_core::media::MessageKind;
 use chat_core::messages::{Message, Pin, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::{Reaction, Reactor};
-use chat_core::receipts::{Place, Pointers};
-use chat_core::sync::page::Concerned;
+use chat_core::receipts::{PointerScope, Pointers};
+use chat_core::sync::page::ChangedConversation;
 use chat_core::sync::{Cursor, Epoch};
 use chat_core::time::Timestamp;
 
 use crate::extra::{self, Extra};
 
-/// A row, read by the numbers of its columns, from 0 on.
+/// Access to the columns of a row by number, from 0.
 pub trait Row {
     /// The driver's error: a column has another type, or does not exist.
     type Error;
 
-    /// A whole number.
+    /// Reads an integer.
     fn int(&self, column: usize) -> Result<i64, Self::Error>;
-    /// A whole number, or NULL.
+    /// Reads an integer or NULL.
     fn opt_int(&self, column: usize) -> Result<Option<i64>, Self::Error>;
-    /// A truth value.
+    /// Reads a boolean.
     fn flag(&self, column: usize) -> Result<bool, Self::Error>;
-    /// A text.
+    /// Reads a text.
     fn text(&self, column: usize) -> Result<&str, Self::Error>;
-    /// A text, or NULL.
+    /// Reads a text or NULL.
     fn opt_text(&self, column: usize) -> Result<Option<&str>, Self::Error>;
 }
 
-/// A message as its own row has it, without its quote and its reactions, which few messages have.
+/// A message from its own row, without its quote and its reactions, which few messages have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The message.
     pub message: Message,
-    /// The message that it answers.
+    /// The message that it replies to.
     pub reply_to: Option<MessageId>,
-    /// How many reactions there are to it.
+    /// Number of reactions to it.
     pub n_reactions: u32,
 }
 
-/// A message: `id`, `conversation_id`, `seq`, `rev`, `sender_id`, `recipient_id`, `group_id`, `kind`, `content`,
+/// Reads a message: `id`, `conversation_id`, `seq`, `rev`, `sender_id`, `recipient_id`, `group_id`, `kind`, `content`,
 /// `media_url`, `client_msg_id`, `sent_at`, `reply_to`, `thread_id`, `n_replies`, `last_reply_at`, `n_reactions`,
 /// `edited_at`, `deleted_at`, `pinned_at`, `pinned_by`, `streaming`, `extra`, and the recipient's `delivered_seq` and
 /// `read_seq`.
@@ -100,40 +100,41 @@ fn status<R: Row>(row: &R, to: Recipient, seq: Seq) -> Result<Status, R::Error> 
     Ok(Status::of(to, seq, Pointers { delivered: Seq(delivered), read: Seq(read) }))
 }
 
-/// How many there are of something.
+/// Reads a number of things; 0 for a value that is not a `u32`.
 pub fn count<R: Row>(row: &R, column: usize) -> Result<u32, R::Error> {
     Ok(u32::try_from(row.int(column)?).unwrap_or(0))
 }
 
-/// Pointers: `delivered_seq` and `read_seq`, from this column on.
+/// Reads pointers: `delivered_seq` and `read_seq`, starting at this column.
 pub fn pointers<R: Row>(row: &R, first: usize) -> Result<Pointers, R::Error> {
     Ok(Pointers { delivered: Seq(row.int(first)?), read: Seq(row.int(first + 1)?) })
 }
 
-/// A member and how far that one has come: `user_id`, `delivered_seq` and `read_seq`, from this column on.
+/// Reads a member with its pointers: `user_id`, `delivered_seq` and `read_seq`, starting at this column.
 pub fn member<R: Row>(row: &R, first: usize) -> Result<(UserId, Pointers), R::Error> {
     Ok((UserId(row.int(first)?), pointers(row, first + 1)?))
 }
 
-/// One emoji under a message, for a viewer: `emoji`, how many used it, and whether the viewer did, from this column on.
+/// Reads one emoji under a message, for a viewer: `emoji`, the number of its users, and whether the viewer is one,
+/// starting at this column.
 pub fn reaction<R: Row>(row: &R, first: usize, viewer: UserId) -> Result<Reaction, R::Error> {
     let users = if row.flag(first + 2)? { vec![viewer] } else { Vec::new() };
     Ok(Reaction { emoji: row.text(first)?.to_owned(), count: count(row, first + 1)?, users })
 }
 
-/// One member's reaction: `user_id`, `emoji`, `at`.
+/// Reads one member's reaction: `user_id`, `emoji`, `at`.
 pub fn reactor<R: Row>(row: &R) -> Result<Reactor, R::Error> {
     Ok(Reactor { user: UserId(row.int(0)?), emoji: row.text(1)?.to_owned(), at: Timestamp(row.int(2)?) })
 }
 
-/// A text that a message had before: `content`, `since`.
+/// Reads an earlier text of a message: `content`, `since`.
 pub fn version<R: Row>(row: &R) -> Result<Version, R::Error> {
     Ok(Version { content: row.text(0)?.to_owned(), since: Timestamp(row.int(1)?) })
 }
 
-/// What limits the pointers in a conversation: `id`, `last_seq`, `n_members`, whether it is a group's, and the two
-/// of a direct one.
-pub fn place<R: Row>(row: &R) -> Result<Place, R::Error> {
+/// Reads a conversation for moving pointers in it: `id`, `last_seq`, `n_members`, whether it is a group's, and the two
+/// users of a direct one.
+pub fn place<R: Row>(row: &R) -> Result<PointerScope, R::Error> {
     let conversation = ConversationId(row.int(0)?);
     let members = if row.flag(3)? {
         Audience::Group(conversation)
@@ -141,14 +142,14 @@ pub fn place<R: Row>(row: &R) -> Result<Place, R::Error> {
         let user = |column| Ok(UserId(row.opt_int(column)?.unwrap_or_default()));
         Audience::Pair(user(4)?, user(5)?)
     };
-    Ok(Place { conversation, last: Seq(row.int(1)?), n_members: count(row, 2)?, members })
+    Ok(PointerScope { conversation, last: Seq(row.int(1)?), n_members: count(row, 2)?, members })
 }
 
-/// A conversation in which something changed: `id`, `last_seq`, `n_members`, `position`, `meta_position`,
-/// `receipts_position`, and the user's `joined_position`, `state_position` and whether they had left before.
-pub fn concerned<R: Row>(row: &R) -> Result<Concerned, R::Error> {
+/// Reads a conversation with changes: `id`, `last_seq`, `n_members`, `position`, `meta_position`, `receipts_position`,
+/// and the user's `joined_position`, `state_position` and whether the user had left before.
+pub fn concerned<R: Row>(row: &R) -> Result<ChangedConversation, R::Error> {
     let position = |column| row.int(column).map(Position);
-    Ok(Concerned {
+    Ok(ChangedConversation {
         id: ConversationId(row.int(0)?),
         last: Seq(row.int(1)?),
         n_members: count(row, 2)?,
@@ -161,30 +162,31 @@ pub fn concerned<R: Row>(row: &R) -> Result<Concerned, R::Error> {
     })
 }
 
-/// A conversation that a user has left: `position`, `conversation_id`, and the `rev` and `owner_id` of then, if known.
+/// Reads a conversation that a user has left: `position`, `conversation_id`, and the `rev` and `owner_id` at that time,
+/// if known.
 pub fn left<R: Row>(row: &R) -> Result<(Position, ConversationId, Option<Departure>), R::Error> {
     let then = row.opt_int(2)?.zip(row.opt_int(3)?);
     let then = then.map(|(rev, owner)| Departure { rev: Rev(rev), owner: UserId(owner) });
     Ok((Position(row.int(0)?), ConversationId(row.int(1)?), then))
 }
 
-/// Which log it is.
+/// Reads the epoch of a log.
 pub fn epoch<R: Row>(row: &R, column: usize) -> Result<Epoch, R::Error> {
     Ok(Epoch(count(row, column)?))
 }
 
-/// A place in a log: `epoch` and `position`, from this column on.
+/// Reads a cursor: `epoch` and `position`, starting at this column.
 pub fn cursor<R: Row>(row: &R, first: usize) -> Result<Cursor, R::Error> {
     Ok(Cursor { epoch: epoch(row, first)?, position: Position(row.int(first + 1)?) })
 }
 
-/// A reader of the feed: `name`, `epoch`, `position`, `added_at`.
+/// Reads a reader of the feed: `name`, `epoch`, `position`, `added_at`.
 pub fn feed_reader<R: Row>(row: &R) -> Result<Reader, R::Error> {
     let name = ReaderName::stored(row.text(0)?.to_owned());
     Ok(Reader { name, at: cursor(row, 1)?, added_at: Timestamp(row.int(3)?) })
 }
 
-/// An entry of the feed: `position`, `at`, `kind`, `conversation_id`, `message_id`, `user_id`, `actor_id`.
+/// Reads an entry of the feed: `position`, `at`, `kind`, `conversation_id`, `message_id`, `user_id`, `actor_id`.
 pub fn feed_entry<R: Row>(row: &R) -> Result<Entry, R::Error> {
     Ok(Entry {
         position: Position(row.int(0)?),
@@ -197,7 +199,7 @@ pub fn feed_entry<R: Row>(row: &R) -> Result<Entry, R::Error> {
     })
 }
 
-/// When an entry of the feed was written: `position`, `at`.
+/// Reads the time of an entry of the feed: `position`, `at`.
 pub fn feed_time<R: Row>(row: &R) -> Result<(Position, Timestamp), R::Error> {
     Ok((Position(row.int(0)?), Timestamp(row.int(1)?)))
 }

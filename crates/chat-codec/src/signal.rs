@@ -1,5 +1,4 @@
-//! Signals as nodes tell each other of them. They are not stored, so there are never two releases' in one place but
-//! while a cluster is upgraded.
+//! The encoding of signals between nodes. They are not stored, so two releases meet only while a cluster is upgraded.
 
 use chat_core::event::Signal;
 use chat_core::ids::{ConversationId, GroupId, UserId};
@@ -8,13 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::Malformed;
 
-/// A signal.
+/// Encodes a signal.
 pub fn encode(signal: &Signal) -> Vec<u8> {
-    // Numbers can always be written to memory; nothing at all would not be decoded.
+    // Numbers can always be written to memory. The fallback, an empty text, could not be decoded.
     serde_json::to_vec(&Written::from(signal)).unwrap_or_default()
 }
 
-/// A signal; none where only a later release knows it.
+/// Decodes a signal; `None` if only a later release knows it.
+///
+/// # Errors
+/// [`Malformed`] if a known signal lacks a required field.
 pub fn decode(bytes: &[u8]) -> Result<Option<Signal>, Malformed> {
     Ok(serde_json::from_slice::<Written>(bytes)?.signal())
 }

@@ -1,4 +1,4 @@
-//! The MUSTs of `AccessStore`.
+//! Tests that every `AccessStore` must pass.
 
 use chat_core::access::{Ended, Fingerprint, Revoked};
 use chat_core::accounts::LoginName;
@@ -8,7 +8,7 @@ use chat_core::ids::UserId;
 use super::samples::code;
 use super::test_store::{Stores, TestStore};
 
-/// Far from now in either direction, whatever the clock of the machine says.
+/// Far from now in either direction, whatever the machine's clock says.
 const LONG_AGO: i64 = 1;
 const IN_AGES: i64 = 1 << 40;
 
@@ -37,12 +37,12 @@ pub async fn a_revoked_token_is_remembered_until_it_has_expired(stores: &dyn Sto
     assert_eq!(revocations(&node, IN_AGES + 1).await, []);
 }
 
-pub async fn what_has_expired_long_ago_goes_when_the_next_token_is_revoked(stores: &dyn Stores) {
+pub async fn long_expired_tokens_are_removed_by_the_next_revocation(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let tom = node.user("tom").await;
     node.store.revoke(one(tom, 1, LONG_AGO)).await.unwrap();
     assert_eq!(revocations(&node, 0).await, [one(tom, 1, LONG_AGO)]);
-    // This clock may be a year ahead, for all that a store knows.
+    // A store must assume that this clock is up to a year ahead.
     let a_year_ago = one(tom, 2, seconds_ago(365 * 24 * 3600));
     node.store.revoke(a_year_ago).await.unwrap();
     node.store.revoke(one(tom, 3, IN_AGES)).await.unwrap();
@@ -57,13 +57,13 @@ fn seconds_ago(seconds: i64) -> i64 {
 pub async fn all_tokens_up_to_a_second_are_revoked_and_that_second_grows_each_time(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
-    // Also where a clock was set back, or that of another node is asked: what was made between the two ends as well.
+    // A clock may be set back, or belong to another node: tokens issued between the two calls must be revoked too.
     for (second, taken) in [(50, 50), (40, 51), (51, 52), (60, 60)] {
         assert_eq!(node.store.revoke(all(tom, second)).await.unwrap(), all(tom, taken));
     }
     node.store.revoke(all(jerry, 7)).await.unwrap();
     assert_eq!(revocations(&node, 1000).await, [all(tom, 60), all(jerry, 7)]);
-    let told: Vec<_> = node
+    let published: Vec<_> = node
         .sink
         .events()
         .iter()
@@ -73,7 +73,7 @@ pub async fn all_tokens_up_to_a_second_are_revoked_and_that_second_grows_each_ti
         })
         .collect();
     assert_eq!(
-        told,
+        published,
         [50, 51, 52, 60]
             .map(|second| all(tom, second))
             .into_iter()

@@ -1,4 +1,4 @@
-//! The MUSTs of `AccountStore`.
+//! Tests that every `AccountStore` must pass.
 
 use chat_core::accounts::{Account, AccountQuery, LoginName, NewAccount};
 use chat_core::ids::UserId;
@@ -32,11 +32,11 @@ pub async fn names_and_addresses_are_unique_without_regard_to_case(stores: &dyn 
         assert_eq!((found.account.id, found.account.username.as_str()), (tom, "Jérôme"));
         assert_eq!(found.password_hash, "hash of Jérôme");
     }
-    // A name is not an address.
+    // A username is not accepted as an address.
     assert!(node.store.credentials(LoginName::Email("jérôme".into())).await.unwrap().is_none());
 }
 
-pub async fn a_name_that_looks_like_one_that_is_there_is_taken_in_every_case(stores: &dyn Stores) {
+pub async fn a_name_that_looks_like_an_existing_one_is_taken_in_any_case(stores: &dyn Stores) {
     let node = stores.fresh().await;
     node.users(["max", "tina", "alice", "jean-luc", "mike"]).await;
     for name in ["\u{41c}ax", "\u{422}INA", "ali\u{307}ce", "jean\u{2010}luc", "\u{41c}IKE"] {
@@ -45,7 +45,7 @@ pub async fn a_name_that_looks_like_one_that_is_there_is_taken_in_every_case(sto
     node.user("rnike").await;
 }
 
-pub async fn of_many_who_register_one_name_at_once_one_gets_it(stores: &dyn Stores) {
+pub async fn one_of_many_concurrent_registrations_gets_the_name(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let mut tasks = JoinSet::new();
     for number in 0..32 {

@@ -1,4 +1,4 @@
-//! The servers of one database, and how properties are checked on them.
+//! The servers of one database, and running properties on them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::rows;
 use super::test_store::{Stores, TestStore};
 
-/// The servers of one database, each of which is asked in turn; one, where nothing else is asked for.
+/// The servers of one database, called in turn. Often there is only one.
 pub struct Cluster {
     pub nodes: Vec<TestStore>,
     turns: AtomicUsize,
@@ -25,18 +25,18 @@ impl From<Vec<TestStore>> for Cluster {
 }
 
 impl Cluster {
-    /// The node whose turn it is.
+    /// The next server in turn.
     pub fn node(&self) -> &TestStore {
         &self.nodes[self.turns.fetch_add(1, Ordering::Relaxed) % self.nodes.len()]
     }
 
-    /// The store of the node whose turn it is.
+    /// The store of the next server in turn.
     pub fn store(&self) -> &dyn Store {
         &*self.node().store
     }
 
-    /// New accounts with names of this kind, whatever others there are.
-    pub async fn newcomers<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
+    /// Creates accounts with unique names that begin with these.
+    pub async fn new_users<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let names = names.map(|name| format!("{name}{turn}"));
         self.node().users(names.each_ref().map(String::as_str)).await
@@ -46,7 +46,7 @@ impl Cluster {
         self.nodes.iter().map(|node| node.sink.n_events()).sum()
     }
 
-    /// What all of them have published, in the order of the log.
+    /// Everything that the servers have published, in log order.
     pub fn events(&self) -> Vec<Arc<Event>> {
         let mut all = Vec::new();
         for node in &self.nodes {
@@ -58,14 +58,15 @@ impl Cluster {
         all
     }
 
-    /// Checks that the events of all are the whole log, each published by one, and that the rows agree with them.
+    /// Checks that the events of all servers form the whole log, that each was published once, and that the rows agree
+    /// with them.
     pub async fn check(&self) {
         rows::check_events(self.node(), &self.events()).await;
     }
 }
 
-/// Runs one case of a property after the other on the same servers, since new ones are expensive. Servers on which a case
-/// failed are not used again, so that what they have in them does not fail the smaller cases that are tried then.
+/// Runs the cases of a property one after another on the same servers, since new ones are expensive. After a failed
+/// case, the servers are dropped, so that their contents do not make the smaller cases fail that are tried then.
 pub struct Cases<F> {
     runtime: Runtime,
     kept: RefCell<Option<Cluster>>,
@@ -91,7 +92,7 @@ impl<F: AsyncFn() -> Cluster> Cases<F> {
     }
 }
 
-/// One server.
+/// A cluster of one server.
 pub async fn one_node(stores: &dyn Stores) -> Cluster {
     vec![stores.fresh().await].into()
 }

@@ -1,4 +1,4 @@
-//! The MUSTs of `ConversationStore`.
+//! Tests that every `ConversationStore` must pass.
 
 use chat_core::conversations::{
     ConversationKind, ConversationPage, ConversationView, Counts, OwnChange, OwnPart, Totals,
@@ -72,7 +72,7 @@ pub async fn the_list_begins_with_the_newest_message_and_goes_on_page_by_page(st
     }
 }
 
-pub async fn a_conversation_is_what_it_is_between_and_for_its_members_only(stores: &dyn Stores) {
+pub async fn a_conversation_is_visible_to_its_members_only(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -109,7 +109,7 @@ pub async fn the_last_message_is_the_last_that_the_user_has_not_hidden(stores: &
     assert!(view.last_message.is_some_and(|message| message.id == two.id && message.deleted_at.is_some()));
 }
 
-pub async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delete(stores: &dyn Stores) {
+pub async fn unread_messages_are_those_of_others_after_the_pointer_except_deleted_ones(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -121,7 +121,7 @@ pub async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delet
     node.post(calling(spike, to, &[jerry], false)).await;
     node.post(calling(spike, to, &[tom], false)).await;
     node.post(calling(jerry, to, &[jerry], true)).await;
-    assert_eq!(counts(&node, jerry, id).await, (4, 2), "one that calls twice counts once");
+    assert_eq!(counts(&node, jerry, id).await, (4, 2), "a message with two mentions counts once");
     assert_eq!(counts(&node, tom, id).await, (4, 2));
     let gone = node.post(calling(tom, to, &[jerry], false)).await;
     assert_eq!(counts(&node, jerry, id).await, (5, 3));
@@ -132,7 +132,7 @@ pub async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delet
     let Message { id: root, .. } = node.say(tom, to, "8").await;
     let body = Body { content: "9".into(), thread: Some(root), ..Body::default() };
     node.post(NewMessage { body, ..message(spike, to, "") }).await;
-    assert_eq!(counts(&node, jerry, id).await, (4, 1), "replies in threads wait too");
+    assert_eq!(counts(&node, jerry, id).await, (4, 1), "replies in threads are unread too");
     read(&node, jerry, id, 9).await;
     assert_eq!(counts(&node, jerry, id).await, (0, 0));
 }
@@ -163,7 +163,7 @@ pub async fn totals_leave_out_what_is_muted_and_count_what_is_marked(stores: &dy
     assert_eq!(node.store.totals(UserId(99), NOW).await.unwrap(), Totals::default());
 }
 
-pub async fn the_own_part_changes_as_far_as_asked_and_concerns_nobody_else(stores: &dyn Stores) {
+pub async fn own_state_changes_only_as_requested_and_for_nobody_else(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
@@ -192,16 +192,16 @@ pub async fn the_own_part_changes_as_far_as_asked_and_concerns_nobody_else(store
         assert_eq!(node.store.conversation(jerry, id).await.unwrap(), changed.view);
     }
     assert_eq!(own(&node, tom, id).await, OwnPart { role: Some(Role::Member), ..OwnPart::default() });
-    let told = node.sink.events();
-    assert_eq!(told.len(), events + 6);
+    let published = node.sink.events();
+    assert_eq!(published.len(), events + 6);
     assert!(
-        told[events..]
+        published[events..]
             .iter()
             .all(|event| matches!(&event.change, Change::OwnPartChanged { user, .. } if *user == jerry))
     );
 }
 
-pub async fn times_of_being_seen_grow_and_are_for_companions(stores: &dyn Stores) {
+pub async fn last_seen_times_grow_and_are_for_companions(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -212,7 +212,7 @@ pub async fn times_of_being_seen_grow_and_are_for_companions(stores: &dyn Stores
     assert_eq!(seen(tom, 10).await, [(jerry, at(5)), (spike, None)]);
     assert_eq!(seen(spike, 10).await, [(tom, at(2)), (jerry, at(5))]);
     assert_eq!(seen(spike, 1).await, [(tom, at(2))]);
-    // By a clock that is a year ahead, and by the same when it has been set right.
+    // First from a clock that is a year ahead, then from the same clock after a correction.
     let year = 365 * 24 * 3600 * 1_000_000;
     node.store.note_last_seen(vec![(jerry, Timestamp(year))]).await.unwrap();
     assert_eq!(seen(tom, 1).await, [(jerry, at(year))]);
@@ -220,7 +220,7 @@ pub async fn times_of_being_seen_grow_and_are_for_companions(stores: &dyn Stores
     assert_eq!(seen(tom, 1).await, [(jerry, at(7))]);
 }
 
-pub async fn where_a_message_to_somebody_goes_is_known_from_either_side(stores: &dyn Stores) {
+pub async fn a_direct_conversation_is_found_from_either_side(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry]).await;

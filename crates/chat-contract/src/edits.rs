@@ -1,4 +1,5 @@
-//! The MUSTs of changing a message: who may, what is refused, what is kept, and that doing it twice changes nothing.
+//! Tests of changing messages: who may, what is refused, what is kept, and that a second identical change does
+//! nothing.
 
 use chat_core::changes::{Changed, MessageEvent};
 use chat_core::command::MessageCommand;
@@ -20,7 +21,7 @@ fn later(actor: UserId, message: &Message, seconds: i64) -> MessageCommand {
     MessageCommand::new(actor, message.id, Timestamp(NOW.0 + seconds))
 }
 
-/// What a change made of the message.
+/// The changed message and the kind of change.
 fn now(result: Result<Changed>) -> (Message, MessageEvent) {
     match result {
         Ok(Changed::Now(message, what)) => (message, what),
@@ -104,11 +105,11 @@ pub async fn only_its_author_edits_and_only_what_can_be_edited(stores: &dyn Stor
         assert_eq!(code(edit(jerry, &sent, empty).await), "invalid_request");
     }
     assert_eq!(node.sink.events().len(), events);
-    assert_eq!(now(edit(jerry, &shown, "").await).0.content, "", "its picture says enough");
+    assert_eq!(now(edit(jerry, &shown, "").await).0.content, "", "a picture needs no text");
     rows::check(&node).await;
 }
 
-pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Stores) {
+pub async fn a_deleted_message_keeps_its_seq_and_nothing_else(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let root = node.say(tom, Recipient::User(jerry), "root").await;
@@ -143,13 +144,13 @@ pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Sto
         deleted_at: Some(Timestamp(NOW.0 + 60)),
         ..sent.clone()
     };
-    assert_eq!(gone, wanted, "its place in the thread and where it came from are no substance");
+    assert_eq!(gone, wanted, "its thread and its origin are not content");
     assert_eq!(node.store.message(jerry, sent.id).await.unwrap(), wanted);
     assert_eq!(node.store.versions(tom, sent.id).await.unwrap(), []);
     assert_eq!(node.store.reactors(tom, sent.id).await.unwrap(), []);
     assert_eq!(node.store.pinned(tom, sent.conversation, 9).await.unwrap(), []);
     let left = node.rows().await.mentions;
-    assert!(left.is_empty(), "nobody is called upon by what is not there: {left:?}");
+    assert!(left.is_empty(), "a deleted message mentions nobody: {left:?}");
 
     let events = node.sink.events().len();
     assert_eq!(already(node.store.delete(later(tom, &sent, 99)).await), wanted);
@@ -159,7 +160,7 @@ pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Sto
     rows::check(&node).await;
 }
 
-pub async fn authors_and_leaders_delete_for_everyone(stores: &dyn Stores) {
+pub async fn authors_and_admins_delete_for_everyone(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, tyke, spike] = node.users(["tom", "jerry", "tyke", "spike"]).await;
     let group = node.group(tom, &[jerry, tyke]).await;
@@ -172,7 +173,11 @@ pub async fn authors_and_leaders_delete_for_everyone(stores: &dyn Stores) {
     let toms = node.say(tom, Recipient::Group(group.id), "mine").await;
     let direct = node.say(jerry, Recipient::User(tom), "hi").await;
     assert_eq!(code(node.store.delete(command(jerry, &toms)).await), "forbidden");
-    assert_eq!(code(node.store.delete(command(tom, &direct)).await), "forbidden", "nobody leads there");
+    assert_eq!(
+        code(node.store.delete(command(tom, &direct)).await),
+        "forbidden",
+        "a direct conversation has no admin"
+    );
     assert_eq!(code(node.store.delete(command(spike, &toms)).await), "message_not_found");
     for (actor, message) in [(jerry, &sent[0]), (tom, &sent[1]), (tyke, &sent[2])] {
         now(node.store.delete(command(actor, message)).await);
@@ -180,7 +185,7 @@ pub async fn authors_and_leaders_delete_for_everyone(stores: &dyn Stores) {
     rows::check(&node).await;
 }
 
-/// Nobody could end its growth any more, so that whoever shows it would wait forever.
+/// Otherwise, nobody could end its growth, and clients that show the message would wait forever.
 pub async fn deleting_ends_the_growth(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
@@ -231,18 +236,19 @@ pub async fn former_texts_are_for_members(stores: &dyn Stores) {
     }
 }
 
-/// What is told of a change is what a reading right after it finds.
-pub async fn an_event_tells_what_there_is_to_read(stores: &dyn Stores) {
+/// An event contains the same message as a read right after it.
+pub async fn an_event_has_the_message_that_a_read_returns(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "one").await;
     node.confirm(jerry, sent.conversation, sent.seq.0).await;
     let answered = now(node.store.edit(command(tom, &sent), "two".into()).await).0;
     let events = node.sink.events();
-    let Some(Change::MessageChanged { message: told, .. }) = events.last().map(|event| &event.change) else {
+    let Some(Change::MessageChanged { message: published, .. }) = events.last().map(|event| &event.change)
+    else {
         panic!("{events:?}")
     };
-    assert_eq!(told, &answered);
+    assert_eq!(published, &answered);
     assert_eq!(node.store.message(jerry, sent.id).await.unwrap(), answered);
     assert_eq!(answered.status.as_str(), "DELIVERED");
 }

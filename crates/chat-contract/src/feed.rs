@@ -1,5 +1,5 @@
-//! The MUSTs of the feed: its entries are the log's changes, each once and in order, for as long as somebody reads and no
-//! longer than they are kept.
+//! Tests of the feed: its entries are the log's changes, each once and in order, while there is a reader and until
+//! they expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub async fn add_reader(store: &dyn Store, reader: &str, start: Start) -> Reader
     store.add_reader(reader_name(reader), start, NOW).await.unwrap()
 }
 
-/// The entries of a page, and what to acknowledge.
+/// The entries of a page, and the cursor to acknowledge.
 pub async fn read_page(store: &dyn Store, reader: &str, limit: u16) -> (Vec<Entry>, Cursor) {
     match store.read_feed(reader_name(reader), limit).await.unwrap() {
         Page::Entries { entries, up_to, .. } => {
@@ -45,7 +45,7 @@ pub async fn read_page(store: &dyn Store, reader: &str, limit: u16) -> (Vec<Entr
     }
 }
 
-/// Why the reader has to reload, and where it is to go on.
+/// Why the reader has to reload, and the cursor to continue from.
 pub async fn must_reload(store: &dyn Store, reader: &str) -> (Why, Cursor) {
     match store.read_feed(reader_name(reader), 10).await.unwrap() {
         Page::Reload(reload) => (reload.why, reload.from),
@@ -53,7 +53,7 @@ pub async fn must_reload(store: &dyn Store, reader: &str) -> (Why, Cursor) {
     }
 }
 
-/// Everything that the reader has not acknowledged, page by page, each of which it acknowledges.
+/// Reads all entries that the reader has not acknowledged, page by page, and acknowledges each page.
 pub async fn read_rest(store: &dyn Store, reader: &str, limit: u16) -> Vec<Entry> {
     let mut all = Vec::new();
     loop {
@@ -67,7 +67,7 @@ pub async fn read_rest(store: &dyn Store, reader: &str, limit: u16) -> Vec<Entry
     }
 }
 
-/// That the entries are those of these events: times are the store's own.
+/// Asserts that the entries are those of these events. Their times are the store's own.
 pub fn assert_entries(entries: &[Entry], events: &[Arc<Event>]) {
     let wanted: Vec<_> =
         events.iter().zip(entries).map(|(event, entry)| Entry::of(event, entry.at)).collect();
@@ -75,8 +75,8 @@ pub fn assert_entries(entries: &[Entry], events: &[Arc<Event>]) {
     assert_eq!(entries.len(), events.len());
 }
 
-fn after(events: &[Arc<Event>], place: Position) -> Vec<Arc<Event>> {
-    events.iter().filter(|event| event.position > place).cloned().collect()
+fn after(events: &[Arc<Event>], position: Position) -> Vec<Arc<Event>> {
+    events.iter().filter(|event| event.position > position).cloned().collect()
 }
 
 async fn chatting(stores: &dyn Stores) -> (TestStore, UserId, UserId) {
@@ -92,7 +92,7 @@ async fn say(node: &TestStore, (tom, jerry): (UserId, UserId), count: usize) {
     }
 }
 
-pub async fn entries_are_written_only_while_somebody_reads(stores: &dyn Stores) {
+pub async fn entries_are_written_only_while_there_is_a_reader(stores: &dyn Stores) {
     let (node, tom, jerry) = chatting(stores).await;
     assert_eq!(node.rows().await.feed, [0; 0]);
     let end = node.store.log_end().await.unwrap();
@@ -110,9 +110,9 @@ pub async fn entries_are_written_only_while_somebody_reads(stores: &dyn Stores) 
         node.store.remove_reader(reader_name(gone)).await.unwrap();
     }
     say(&node, (tom, jerry), 1).await;
-    assert_eq!(node.rows().await.feed.last(), Some(&(first + 4)), "the last one was told to nobody");
+    assert_eq!(node.rows().await.feed.last(), Some(&(first + 4)), "the last one has no reader");
     assert_eq!(code(node.store.remove_reader(reader_name("a")).await), "unknown_reader");
-    // What is left is for nobody, and goes.
+    // The remaining entries have no reader, so they are removed.
     assert_eq!(node.store.prune_feed(WEEK, LONG_AGO).await.unwrap(), Pruned { has_more: false });
     assert_eq!(node.rows().await.feed, [0; 0]);
     let reader = add_reader(&*node.store, "a", Start::Oldest).await;
@@ -121,7 +121,7 @@ pub async fn entries_are_written_only_while_somebody_reads(stores: &dyn Stores) 
     assert_eq!(read_rest(&*node.store, "a", 10).await.len(), 1);
 }
 
-pub async fn a_place_stays_where_it_was_acknowledged_and_never_goes_back(stores: &dyn Stores) {
+pub async fn a_readers_cursor_stays_where_it_was_acknowledged_and_never_goes_back(stores: &dyn Stores) {
     let (node, tom, jerry) = chatting(stores).await;
     let start = add_reader(&*node.store, "a", Start::End).await.at;
     let taken = node.store.add_reader(reader_name("a"), Start::End, NOW).await;
@@ -130,8 +130,8 @@ pub async fn a_place_stays_where_it_was_acknowledged_and_never_goes_back(stores:
     let (two, up_to) = read_page(&*node.store, "a", 2).await;
     assert_eq!(read_page(&*node.store, "a", 2).await, (two, up_to), "nothing was acknowledged");
     node.store.acknowledge(reader_name("a"), up_to).await.unwrap();
-    for place in [start, start.before(), up_to] {
-        assert_eq!(node.store.acknowledge(reader_name("a"), place).await.unwrap().at, up_to);
+    for cursor in [start, start.before(), up_to] {
+        assert_eq!(node.store.acknowledge(reader_name("a"), cursor).await.unwrap().at, up_to);
     }
     let beyond = Cursor { position: Position(start.position.0 + 6), ..start };
     assert_eq!(code(node.store.acknowledge(reader_name("a"), beyond).await), "beyond_the_end");
@@ -167,7 +167,7 @@ pub async fn a_name_of_a_later_release_breaks_no_other_reader(stores: &dyn Store
     assert!(node.rows().await.feed.len() > read.len(), "it is still a reader");
 }
 
-pub async fn who_stays_away_for_too_long_has_to_reload(stores: &dyn Stores) {
+pub async fn a_reader_that_stays_away_too_long_has_to_reload(stores: &dyn Stores) {
     let (node, tom, jerry) = chatting(stores).await;
     let start = add_reader(&*node.store, "a", Start::End).await.at;
     say(&node, (tom, jerry), 10).await;
@@ -182,21 +182,21 @@ pub async fn who_stays_away_for_too_long_has_to_reload(stores: &dyn Stores) {
     assert_eq!(must_reload(&*node.store, "a").await, (Why::TooOld, kept(3)));
     node.store.acknowledge(reader_name("a"), kept(3)).await.unwrap();
     assert_eq!(read_rest(&*node.store, "a", 2).await.len(), 3);
-    // All of it is too old by then.
+    // Now all entries are too old.
     node.store.prune_feed(WEEK, LATER).await.unwrap();
     assert_eq!(node.rows().await.feed, [0; 0]);
     assert_eq!(must_reload(&*node.store, "b").await, (Why::TooOld, kept(0)));
-    assert_eq!(read_rest(&*node.store, "a", 2).await, [], "which has read it all");
+    assert_eq!(read_rest(&*node.store, "a", 2).await, [], "it has read everything");
     say(&node, (tom, jerry), 1).await;
     assert_eq!(read_rest(&*node.store, "a", 2).await.len(), 1);
     assert_eq!(must_reload(&*node.store, "b").await, (Why::TooOld, kept(0)));
 }
 
-/// What is refused in between leaves nothing, and what is committed at the same time comes in the log's order.
+/// Refused messages in between leave no entry, and messages that are committed at the same time come in log order.
 pub async fn run_beside_readers(cluster: &Cluster) {
     const SENDERS: usize = 8;
     const EACH: usize = 10;
-    let [tom, jerry] = cluster.newcomers(["tom", "jerry"]).await;
+    let [tom, jerry] = cluster.new_users(["tom", "jerry"]).await;
     let start = add_reader(cluster.store(), "first", Start::End).await.at.position;
     add_reader(cluster.store(), "second", Start::End).await;
     let mut senders = JoinSet::new();
@@ -239,22 +239,22 @@ pub async fn readers_keep_up_with_senders(stores: &dyn Stores) {
     run_beside_readers(&one_node(stores).await).await;
 }
 
-/// Does all of it while somebody reads, and compares the entries with what was told.
-pub async fn run(cluster: &Cluster, moves: Vec<random::Move>, limit: u16) {
+/// Runs all actions while there is a reader, and compares the entries with the published events.
+pub async fn run(cluster: &Cluster, actions: Vec<random::Action>, limit: u16) {
     let readers = cluster.store().feed_readers().await.unwrap();
     if readers.is_empty() {
         add_reader(cluster.store(), "all", Start::End).await;
     }
     let start = cluster.store().log_end().await.unwrap().position;
-    random::run(cluster, moves).await;
+    random::run(cluster, actions).await;
     let entries = read_rest(cluster.store(), "all", limit).await;
     assert_entries(&entries, &after(&cluster.events(), start));
     assert_eq!(entries.last().unwrap().position, cluster.store().log_end().await.unwrap().position);
 }
 
-pub fn any_sequence_of_moves_is_read_as_it_was_published(stores: &dyn Stores) {
+pub fn any_sequence_of_actions_is_read_as_published(stores: &dyn Stores) {
     let cases = Cases::on(async || one_node(stores).await);
-    proptest!(ProptestConfig::with_cases(16), |(moves in random::moves(), limit in 1..50_u16)| {
-        cases.run(async |cluster| run(cluster, moves, limit).await);
+    proptest!(ProptestConfig::with_cases(16), |(actions in random::actions(), limit in 1..50_u16)| {
+        cases.run(async |cluster| run(cluster, actions, limit).await);
     });
 }

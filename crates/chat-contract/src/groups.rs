@@ -1,4 +1,4 @@
-//! The MUSTs of `GroupStore`.
+//! Tests that every `GroupStore` must pass.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub async fn adding_is_checked_in_the_promised_order(stores: &dyn Stores) {
     let events = node.sink.events().len();
     assert_eq!(node.add(tom, group.id, jerry).await.unwrap(), MembersChanged::Already);
     assert_eq!(node.add(tom, group.id, tom).await.unwrap(), MembersChanged::Already);
-    assert_eq!(node.sink.events().len(), events, "nothing changed, so there is nothing to tell");
+    assert_eq!(node.sink.events().len(), events, "no change, no event");
     assert_eq!(node.store.members(tom, group.id).await.unwrap().len(), 2);
 }
 
@@ -66,8 +66,8 @@ pub async fn a_new_member_has_everything_before_as_delivered(stores: &dyn Stores
     assert_eq!(node.store.group_history(jerry, group.id, ALL).await.unwrap().len(), 2);
 }
 
-/// What a snapshot says at its position is what the events up to that position add up to: who attaches to the events
-/// first and reads the snapshot then can tell which events are already in it.
+/// A snapshot with a position equals the sum of the events up to that position. So a client that subscribes to the
+/// events first and reads the snapshot then can tell which events it contains.
 pub async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
@@ -89,7 +89,7 @@ pub async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position
     snapshots.push(node.store.memberships(jerry).await.unwrap());
     let events = node.sink.events();
     for snapshot in &snapshots {
-        let told: BTreeSet<_> = events
+        let joined: BTreeSet<_> = events
             .iter()
             .filter(|event| event.position <= snapshot.position)
             .filter_map(|event| match &event.change {
@@ -97,7 +97,7 @@ pub async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position
                 _ => None,
             })
             .collect();
-        assert_eq!(BTreeSet::from_iter(snapshot.conversations.iter().copied()), told);
+        assert_eq!(BTreeSet::from_iter(snapshot.conversations.iter().copied()), joined);
     }
     assert_eq!(snapshots.last().unwrap().conversations.len(), 40);
 }

@@ -1,10 +1,10 @@
-//! Deleting for oneself: the message is in no answer to that reader, and in all answers to the others.
+//! Tests of hiding a message: it is in no answer to that reader, and in all answers to the others.
 
 use chat_core::accounts::AccountQuery;
 use chat_core::edits::Hidden;
 use chat_core::event::Change;
 use chat_core::ids::{MessageId, Rev, UserId};
-use chat_core::messages::{Message, Page, Recipient, Start, Stretch};
+use chat_core::messages::{Message, MessageRange, Page, Recipient, Start};
 
 use super::rows;
 use super::samples::{ALL, code, command, ids, keyed, message};
@@ -18,11 +18,11 @@ pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
     let hidden = Hidden::Now { user: jerry, conversation: sent.conversation, message: sent.id };
     assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), hidden);
     let events = node.sink.events();
-    let told = &events.last().unwrap().change;
-    assert!(matches!(told, Change::MessageHidden { user, .. } if *user == jerry), "{told:?}");
+    let published = &events.last().unwrap().change;
+    assert!(matches!(published, Change::MessageHidden { user, .. } if *user == jerry), "{published:?}");
     assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), Hidden::Already);
     assert_eq!(node.sink.events().len(), events.len());
-    assert_eq!(rev(&node, &sent).await, rev_before, "it is nothing to the other side");
+    assert_eq!(rev(&node, &sent).await, rev_before, "the other member sees no change");
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
     assert_eq!(code(node.store.hide(command(spike, &sent)).await), "message_not_found");
     assert_eq!(code(node.store.hide(command(tom, &nowhere)).await), "message_not_found");
@@ -33,24 +33,24 @@ async fn rev(node: &TestStore, sent: &Message) -> Rev {
     node.store.conversation(sent.sender, sent.conversation).await.unwrap().conversation.rev
 }
 
-/// All that a reader can be answered of messages in a pair's and a group's conversation.
+/// Every answer with messages of a direct conversation and of a group's that a reader can get.
 async fn seen(node: &TestStore, reader: UserId, sent: &Message, group: &Message) -> Vec<Vec<i64>> {
     let store = &node.store;
     let Recipient::Group(group_id) = group.to else { panic!("{group:?}") };
     let Recipient::User(receiver) = sent.to else { panic!("{sent:?}") };
     let other = if reader == sent.sender { receiver } else { sent.sender };
-    let stretch = |thread, from| Stretch { thread, from, limit: 99 };
+    let range = |thread, from| MessageRange { thread, from, limit: 99 };
     let root = store.message(reader, sent.thread.unwrap()).await.unwrap();
     assert_eq!(root.conversation, sent.conversation);
     let page = Page { before: None, limit: 99 };
     let mut answers = vec![
         store.direct_history(reader, other, ALL).await.unwrap(),
         store.group_history(reader, group_id, ALL).await.unwrap(),
-        store.stretch(reader, sent.conversation, stretch(None, Start::End)).await.unwrap(),
-        store.stretch(reader, sent.conversation, stretch(None, Start::After(root.seq))).await.unwrap(),
-        store.stretch(reader, sent.conversation, stretch(Some(root.id), Start::End)).await.unwrap(),
+        store.read_range(reader, sent.conversation, range(None, Start::End)).await.unwrap(),
+        store.read_range(reader, sent.conversation, range(None, Start::After(root.seq))).await.unwrap(),
+        store.read_range(reader, sent.conversation, range(Some(root.id), Start::End)).await.unwrap(),
         store
-            .stretch(reader, sent.conversation, stretch(Some(root.id), Start::After(root.seq)))
+            .read_range(reader, sent.conversation, range(Some(root.id), Start::After(root.seq)))
             .await
             .unwrap(),
         store.last_of_each(reader, 99).await.unwrap(),
@@ -61,7 +61,7 @@ async fn seen(node: &TestStore, reader: UserId, sent: &Message, group: &Message)
     answers.iter().map(|messages| ids(messages)).collect()
 }
 
-pub async fn what_is_hidden_is_in_no_answer_to_that_reader(stores: &dyn Stores) {
+pub async fn a_hidden_message_is_in_no_answer_to_that_reader(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -94,11 +94,11 @@ pub async fn what_is_hidden_is_in_no_answer_to_that_reader(stores: &dyn Stores) 
     assert_eq!(code(node.store.reactors(jerry, sent.id).await), "message_not_found");
     assert_eq!(seen(&node, tom, &sent, &grouped).await, before[0], "Tom sees what he saw");
     let again = node.store.post(in_thread).await.unwrap();
-    assert_eq!(again.message().id, sent.id, "and a key of his is used up");
+    assert_eq!(again.message().id, sent.id, "his key stays used");
     rows::check(&node).await;
 }
 
-pub async fn whoever_has_hidden_everything_has_no_last_message(stores: &dyn Stores) {
+pub async fn a_user_who_has_hidden_everything_has_no_last_message(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;

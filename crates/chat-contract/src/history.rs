@@ -1,4 +1,4 @@
-//! Reading back: pages of history and the last message of each conversation.
+//! Tests of reading back: pages of history, and the last message of each conversation.
 
 use chat_core::ids::{GroupId, MessageId, UserId};
 use chat_core::messages::{MAX_PAGE, Message, Page, Recipient};
@@ -9,7 +9,7 @@ use super::cluster::runtime;
 use super::samples::{ALL, code, ids};
 use super::test_store::{Stores, TestStore};
 
-/// Conversations of several lengths, their messages interleaved.
+/// Conversations of several lengths, with interleaved messages.
 struct Library {
     node: TestStore,
     runtime: Runtime,
@@ -83,7 +83,7 @@ pub fn paging_back_gives_every_message_once_whatever_the_page_sizes(stores: &dyn
     });
 }
 
-pub fn a_page_holds_the_newest_before_any_id_be_it_of_another_conversation(stores: &dyn Stores) {
+pub fn a_page_holds_the_newest_before_any_id_even_of_another_conversation(stores: &dyn Stores) {
     let library = Library::new(stores);
     let before = prop_oneof![8 => 0..=library.last + 3, 1 => any::<i64>(), 1 => Just(i64::MAX)];
     proptest!(|(shelf in 0..5_usize, before in before, limit in 1..=MAX_PAGE)| {
@@ -94,7 +94,7 @@ pub fn a_page_holds_the_newest_before_any_id_be_it_of_another_conversation(store
     });
 }
 
-pub async fn history_with_a_stranger_is_empty_and_with_nobody_refused(stores: &dyn Stores) {
+pub async fn history_with_a_stranger_is_empty_and_with_an_unknown_user_refused(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     assert_eq!(node.store.direct_history(tom, jerry, ALL).await.unwrap(), []);

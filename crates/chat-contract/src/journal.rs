@@ -1,4 +1,4 @@
-//! The MUSTs of `Journal`: what is read of it is what was published, all of it and in that order.
+//! Tests that every `Journal` must pass: it yields all published events, in the order of publication.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use chat_core::conversations::OwnChange;
 use chat_core::event::{Change, Event};
 use chat_core::groups::{ChangeRole, RemoveMember, Role};
 use chat_core::ids::{Position, UserId};
-use chat_core::live_text::{Ending, Piece};
+use chat_core::live_text::{Chunk, Finish};
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use crate::posting::rich;
 use crate::samples::{command, keyed, message};
 use crate::test_store::{Stores, TestStore};
 
-/// How long all writers together may take before a test gives up on them.
+/// Longest time for all writers together.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn page(journal: &dyn Journal, after: Position, limit: u16) -> (Vec<Arc<Event>>, Position) {
@@ -29,15 +29,15 @@ async fn page(journal: &dyn Journal, after: Position, limit: u16) -> (Vec<Arc<Ev
     }
 }
 
-/// One page; checks that it begins right after the place, has no gap and ends where it says.
+/// Reads one page. Checks that it begins right after the position, has no gap and ends at the position that it states.
 async fn whole_page(journal: &dyn Journal, after: Position, limit: u16) -> (Vec<Arc<Event>>, Position) {
     let (events, up_to) = page(journal, after, limit).await;
-    let places: Vec<_> = events.iter().map(|event| event.position.0).collect();
-    assert!(places.iter().copied().eq(after.0 + 1..=up_to.0), "{places:?} from {after:?} to {up_to:?}");
+    let positions: Vec<_> = events.iter().map(|event| event.position.0).collect();
+    assert!(positions.iter().copied().eq(after.0 + 1..=up_to.0), "{positions:?} from {after:?} to {up_to:?}");
     (events, up_to)
 }
 
-/// Everything after a place, page by page.
+/// Reads everything after a position, page by page.
 async fn rest(journal: &dyn Journal, mut after: Position, limit: u16) -> Vec<Arc<Event>> {
     let mut all = Vec::new();
     loop {
@@ -50,7 +50,7 @@ async fn rest(journal: &dyn Journal, mut after: Position, limit: u16) -> Vec<Arc
     }
 }
 
-/// Events cannot be compared, but all of their parts can be printed.
+/// Compares printed events, since events do not implement `PartialEq`.
 fn assert_same(found: &[Arc<Event>], expected: &[Arc<Event>]) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
@@ -58,7 +58,7 @@ fn assert_same(found: &[Arc<Event>], expected: &[Arc<Event>]) {
     }
 }
 
-/// Which kind of change; a kind that is added has to be added here, and to [`everything`].
+/// Number of the kind of change. Add a new kind here and to [`everything`].
 fn kind(change: &Change) -> usize {
     match change {
         Change::MessagePosted(_) => 0,
@@ -93,13 +93,13 @@ async fn change_messages(node: &TestStore, [tom, jerry]: [UserId; 2], sent: &Mes
         ..keyed(tom, Recipient::User(jerry), "Once", "grows")
     };
     let growing = node.post(growing).await;
-    store.append(command(tom, &growing), Piece { offset: 4, content: " upon".into() }, 1000).await.unwrap();
-    let ending = Ending { state: Streaming::Abandoned, content: None };
-    store.finish(command(tom, &growing), ending).await.unwrap();
+    store.append(command(tom, &growing), Chunk { offset: 4, content: " upon".into() }, 1000).await.unwrap();
+    let finish = Finish { state: Streaming::Abandoned, content: None };
+    store.finish(command(tom, &growing), finish).await.unwrap();
     store.delete(command(tom, sent)).await.unwrap();
 }
 
-/// Changes of all kinds, and writes that change nothing in between.
+/// Makes changes of all kinds, and writes that change nothing in between.
 async fn everything(node: &TestStore) {
     let store = &node.store;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
@@ -120,7 +120,7 @@ async fn everything(node: &TestStore) {
     store.revoke(Ended { user: tom, which: Revoked::IssuedBefore(7) }).await.unwrap();
 }
 
-pub async fn what_was_published_is_read_in_order_and_from_any_place(stores: &dyn Stores) {
+pub async fn published_events_are_read_in_order_from_any_position(stores: &dyn Stores) {
     let node = stores.fresh().await;
     everything(&node).await;
     let published = node.sink.events();
@@ -165,7 +165,7 @@ pub async fn a_page_is_about_as_long_as_was_asked_for(stores: &dyn Stores) {
     let mut after = Position(0);
     while after < end {
         let (events, up_to) = whole_page(&*journal, after, LIMIT).await;
-        // What was committed together may be read together, and one after the other it was not.
+        // Changes that were committed together may be in one page. These were committed one after another.
         assert!((1..=usize::from(LIMIT) + 2).contains(&events.len()), "{} events", events.len());
         after = up_to;
     }
@@ -192,7 +192,7 @@ pub async fn nothing_is_missing_though_servers_write_at_once_while_it_is_read(st
     let journal = cluster.node().journal().await;
     let read = async {
         let (mut all, mut after) = (Vec::new(), Position(0));
-        // The first message brought their conversation with it.
+        // The first message also created the conversation.
         while all.len() < WRITERS * EACH + 2 {
             let (events, up_to) = whole_page(&*journal, after, 20).await;
             if events.is_empty() {

@@ -1,5 +1,5 @@
-//! A key is one intention: the MUSTs of posting again under it. What is answered is the core's to decide, and tested
-//! there; here it is seen that stores keep what that takes, and ask.
+//! Tests of posting again with the same key. A key stands for one intention. The core decides about the answers, and
+//! has tests of that; these tests check that stores keep what the decision needs, and ask for it.
 
 use chat_core::groups::RemoveMember;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, UserId};
@@ -19,7 +19,7 @@ fn duplicate(posted: chat_core::Result<Posted>) -> Message {
     }
 }
 
-/// A post that refers to another message, which stores treat apart from ordinary ones.
+/// A post that refers to another message. Stores handle it differently from other posts.
 fn answering(sender: UserId, to: impl Into<Destination>, answered: MessageId, key: &str) -> NewMessage {
     let body = Body { content: "hi".into(), reply_to: Some(answered), ..Body::default() };
     under(key, NewMessage { body, ..message(sender, to, "") })
@@ -33,7 +33,7 @@ pub async fn a_key_that_stands_for_another_message_is_refused_wherever_it_would_
     let grouped = node.post(keyed(tom, Recipient::Group(group.id), "hi", "g")).await;
     let answer = node.post(answering(tom, Recipient::User(jerry), direct.id, "a")).await;
     let node = node.reopen().await;
-    // Nobody has to be there, and the sender needs no right there.
+    // The destination need not exist, and the sender needs no right there.
     let elsewhere = [
         Destination::To(Recipient::User(spike)),
         Destination::To(Recipient::User(UserId(99))),
@@ -64,10 +64,10 @@ pub async fn a_key_that_stands_for_another_message_is_refused_wherever_it_would_
     assert_eq!(
         before(keyed(jerry, Recipient::User(tom), "hi", "k")).await.unwrap(),
         None,
-        "a key is its sender's"
+        "a key belongs to its sender"
     );
     assert_eq!(code(before(keyed(tom, Recipient::User(jerry), "ho", "k")).await), "key_reused");
-    assert_eq!(node.sink.n_events(), 0, "nothing came of all that");
+    assert_eq!(node.sink.n_events(), 0, "no event was published");
     for (to, first) in [(direct.to, &direct), (grouped.to, &grouped)] {
         let key = first.client_msg_id.clone().unwrap();
         assert_eq!(&duplicate(node.store.post(keyed(tom, to, "hi", &key)).await), first);
@@ -90,8 +90,8 @@ pub async fn the_same_again_is_the_first_message_also_after_it_was_changed(store
     assert_eq!((gone.id, gone.content.as_str(), gone.deleted_at.is_some()), (sent.id, "", true));
 }
 
-/// Many at once, so that some are written together.
-pub async fn of_two_messages_under_one_key_at_once_one_is_refused(stores: &dyn Stores) {
+/// Many posts at once, so that some are in the same transaction.
+pub async fn one_of_two_concurrent_messages_with_one_key_is_refused(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let mut tasks = JoinSet::new();
@@ -118,7 +118,7 @@ pub async fn of_two_messages_under_one_key_at_once_one_is_refused(stores: &dyn S
     rows::check(&node).await;
 }
 
-pub async fn forwarding_again_is_known_by_what_is_forwarded_and_not_by_what_it_says_now(stores: &dyn Stores) {
+pub async fn a_repeated_forward_is_recognised_by_its_source_and_not_by_its_present_text(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let original = node.say(jerry, Recipient::User(tom), "cheese").await;
@@ -147,8 +147,8 @@ pub async fn forwarding_again_is_known_by_what_is_forwarded_and_not_by_what_it_s
     assert_eq!(code(node.store.post(typed).await), "key_reused", "the same words, but not forwarded");
 }
 
-/// Nothing of the group's present comes back by an old key.
-pub async fn who_was_removed_is_told_of_an_old_key_what_was_so_at_first(stores: &dyn Stores) {
+/// An old key must not reveal the present state of the group.
+pub async fn a_removed_member_gets_the_original_answer_for_an_old_key(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -168,18 +168,18 @@ pub async fn who_was_removed_is_told_of_an_old_key_what_was_so_at_first(stores: 
     let node = node.reopen().await;
     let again = [keyed(jerry, to, "hi", "plain"), answering(jerry, to, answered.id, "answer")];
     for (new, first) in again.into_iter().zip([&plain, &answer]) {
-        let told = duplicate(node.store.post(new).await);
+        let repeated = duplicate(node.store.post(new).await);
         let mut wanted = Message { rev: Rev(0), ..first.clone() };
         if let Some(quote) = &mut wanted.reply_to {
             quote.content.clear();
         }
-        assert_eq!(told, wanted);
+        assert_eq!(repeated, wanted);
     }
     assert_eq!(code(node.store.post(keyed(jerry, to, "ho", "plain")).await), "key_reused");
     assert_eq!(code(node.store.post(keyed(jerry, to, "hi", "new")).await), "not_a_member");
-    // A member again, who may read it all.
+    // As a member again, the user may read everything.
     node.add(tom, group.id, jerry).await.unwrap();
-    let told = duplicate(node.store.post(keyed(jerry, to, "hi", "plain")).await);
-    assert_eq!(told, node.store.message(jerry, plain.id).await.unwrap());
-    assert!(told.pin.is_some() && told.replies.is_some() && told.rev > plain.rev);
+    let repeated = duplicate(node.store.post(keyed(jerry, to, "hi", "plain")).await);
+    assert_eq!(repeated, node.store.message(jerry, plain.id).await.unwrap());
+    assert!(repeated.pin.is_some() && repeated.replies.is_some() && repeated.rev > plain.rev);
 }

@@ -1,6 +1,6 @@
-//! What every store MUST do: the traits in `chat-core` say it, these tests hold stores to it. An adapter's test binary
-//! implements [`Stores`] and [`Backend`], and calls [`store_tests!`] where the tests are to be, and [`cluster_tests!`] if
-//! several servers may share the store. Nothing here knows an engine.
+//! Tests of what every store MUST do: the traits in `chat-core` say it, and these tests check it. The test binary of
+//! an adapter implements [`Stores`] and [`Backend`], and calls [`store_tests!`] where the tests are to be, and
+//! [`cluster_tests!`] if several servers can share the store. Nothing here knows a particular engine.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -25,13 +25,13 @@ mod nodes;
 mod pointers;
 mod posting;
 mod random;
+mod ranges;
 mod reactions;
 mod receipts;
 mod rows;
 mod samples;
 mod saved;
 mod search;
-mod stretches;
 mod sync;
 mod test_store;
 mod threads;

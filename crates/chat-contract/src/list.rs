@@ -1,8 +1,8 @@
-//! The list of all tests. From it the crate makes them public and a store's test binary makes `#[test]` functions; one that
-//! is missing here is dead code, and the compiler says so.
+//! The list of all tests. This crate makes them public, and a store's test binary makes `#[test]` functions of them. A
+//! test that is missing in the list is dead code, about which the compiler warns.
 
-/// Defines the tests of every store, in modules of the place where this is called. The argument is an expression of type
-/// `&dyn Stores`.
+/// Defines the tests of every store, in modules at the place of the call. The argument is an expression of type `&dyn
+/// Stores`.
 #[macro_export]
 macro_rules! store_tests {
     ($stores:expr) => {
@@ -12,14 +12,14 @@ macro_rules! store_tests {
         $($apply)*! { [$($argument)*]
             access {
                 async a_revoked_token_is_remembered_until_it_has_expired;
-                async what_has_expired_long_ago_goes_when_the_next_token_is_revoked;
+                async long_expired_tokens_are_removed_by_the_next_revocation;
                 async all_tokens_up_to_a_second_are_revoked_and_that_second_grows_each_time;
                 async a_password_is_changed_together_with_the_tokens_or_not_at_all;
             }
             accounts {
                 async names_and_addresses_are_unique_without_regard_to_case;
-                async a_name_that_looks_like_one_that_is_there_is_taken_in_every_case;
-                threads of_many_who_register_one_name_at_once_one_gets_it;
+                async a_name_that_looks_like_an_existing_one_is_taken_in_any_case;
+                threads one_of_many_concurrent_registrations_gets_the_name;
                 async a_prefix_is_literal_and_without_regard_to_case;
                 async names_are_found_by_the_beginning_of_any_word_whatever_their_accents;
                 async a_name_is_taken_with_all_that_could_be_mistaken_for_it;
@@ -32,33 +32,33 @@ macro_rules! store_tests {
             }
             conversations {
                 async the_list_begins_with_the_newest_message_and_goes_on_page_by_page;
-                async a_conversation_is_what_it_is_between_and_for_its_members_only;
+                async a_conversation_is_visible_to_its_members_only;
                 async the_last_message_is_the_last_that_the_user_has_not_hidden;
-                async what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delete;
+                async unread_messages_are_those_of_others_after_the_pointer_except_deleted_ones;
                 async totals_leave_out_what_is_muted_and_count_what_is_marked;
-                async the_own_part_changes_as_far_as_asked_and_concerns_nobody_else;
-                async times_of_being_seen_grow_and_are_for_companions;
-                async where_a_message_to_somebody_goes_is_known_from_either_side;
+                async own_state_changes_only_as_requested_and_for_nobody_else;
+                async last_seen_times_grow_and_are_for_companions;
+                async a_direct_conversation_is_found_from_either_side;
             }
             edits {
                 async an_edit_replaces_the_text_and_keeps_the_former_ones;
                 async of_many_former_texts_the_last_ones_are_kept;
                 async only_its_author_edits_and_only_what_can_be_edited;
-                async a_deleted_message_keeps_its_place_and_nothing_else;
-                async authors_and_leaders_delete_for_everyone;
+                async a_deleted_message_keeps_its_seq_and_nothing_else;
+                async authors_and_admins_delete_for_everyone;
                 async deleting_ends_the_growth;
                 async pins_are_listed_the_last_one_first;
                 async former_texts_are_for_members;
-                async an_event_tells_what_there_is_to_read;
+                async an_event_has_the_message_that_a_read_returns;
                 async a_refusal_leaves_no_trace_among_writes_that_stand;
             }
             feed {
-                async entries_are_written_only_while_somebody_reads;
-                async a_place_stays_where_it_was_acknowledged_and_never_goes_back;
-                async who_stays_away_for_too_long_has_to_reload;
+                async entries_are_written_only_while_there_is_a_reader;
+                async a_readers_cursor_stays_where_it_was_acknowledged_and_never_goes_back;
+                async a_reader_that_stays_away_too_long_has_to_reload;
                 async a_name_of_a_later_release_breaks_no_other_reader;
                 threads readers_keep_up_with_senders;
-                fn any_sequence_of_moves_is_read_as_it_was_published;
+                fn any_sequence_of_actions_is_read_as_published;
             }
             groups {
                 async a_group_begins_with_its_owner_alone;
@@ -70,32 +70,32 @@ macro_rules! store_tests {
             }
             hidden {
                 async hiding_is_for_members_and_happens_once;
-                async what_is_hidden_is_in_no_answer_to_that_reader;
-                async whoever_has_hidden_everything_has_no_last_message;
+                async a_hidden_message_is_in_no_answer_to_that_reader;
+                async a_user_who_has_hidden_everything_has_no_last_message;
                 async the_list_of_users_does_not_show_it_either;
             }
             history {
                 fn paging_back_gives_every_message_once_whatever_the_page_sizes;
-                fn a_page_holds_the_newest_before_any_id_be_it_of_another_conversation;
-                async history_with_a_stranger_is_empty_and_with_nobody_refused;
+                fn a_page_holds_the_newest_before_any_id_even_of_another_conversation;
+                async history_with_a_stranger_is_empty_and_with_an_unknown_user_refused;
                 async the_last_of_each_conversation_comes_newest_first;
                 async a_user_and_a_group_of_one_number_are_never_mistaken;
             }
             keys {
                 async a_key_that_stands_for_another_message_is_refused_wherever_it_would_go;
                 async the_same_again_is_the_first_message_also_after_it_was_changed;
-                threads of_two_messages_under_one_key_at_once_one_is_refused;
-                async forwarding_again_is_known_by_what_is_forwarded_and_not_by_what_it_says_now;
-                async who_was_removed_is_told_of_an_old_key_what_was_so_at_first;
+                threads one_of_two_concurrent_messages_with_one_key_is_refused;
+                async a_repeated_forward_is_recognised_by_its_source_and_not_by_its_present_text;
+                async a_removed_member_gets_the_original_answer_for_an_old_key;
             }
             live_text {
-                async text_grows_piece_by_piece;
-                async a_piece_that_is_there_is_acknowledged_and_one_that_does_not_fit_refused;
-                async only_its_author_lets_a_message_grow_and_only_one_that_does;
-                async there_is_an_end_to_a_text;
+                async text_grows_chunk_by_chunk;
+                async a_repeated_chunk_is_acknowledged_and_one_at_a_wrong_offset_refused;
+                async only_its_author_appends_to_a_message_and_only_to_a_growing_one;
+                async the_length_of_a_text_is_limited;
                 async growth_ends_once_and_in_one_way;
                 async finishing_may_give_the_whole_text_and_then_it_can_be_edited;
-                fn whatever_is_sent_again_the_text_is_that_of_its_pieces;
+                fn repeated_and_late_chunks_leave_the_text_whole;
             }
             log {
                 threads events_come_in_commit_order_with_growing_positions;
@@ -111,22 +111,22 @@ macro_rules! store_tests {
             }
             members {
                 async every_change_of_the_group_counts_and_so_do_its_members;
-                async who_may_remove_whom_is_checked_in_the_promised_order;
-                async who_was_removed_sees_nothing_and_comes_back_as_anew;
+                async removal_rights_are_checked_in_the_promised_order;
+                async a_removed_member_sees_nothing_and_returns_as_a_new_member;
                 async only_the_owner_changes_roles_and_there_is_always_one;
-                async a_group_is_renamed_by_those_who_lead_it;
+                async only_the_owner_and_admins_rename_a_group;
             }
             messages {
                 async a_message_comes_back_as_it_was_posted;
-                async who_may_not_be_written_to_is_refused;
+                async a_post_to_a_forbidden_recipient_is_refused;
                 threads seqs_have_no_gap_under_64_concurrent_senders;
                 threads one_key_makes_one_message_though_32_send_it_at_once;
                 async a_key_is_the_senders_own_and_lasts_over_restarts;
             }
             pointers {
-                async moving_answers_what_moved_and_tells_it_once;
-                async reading_takes_the_mark_away_and_whoever_resumes_hears_of_it;
-                async a_batch_is_one_change_for_each_conversation_at_the_place_that_is_noted;
+                async moving_returns_the_moved_pointers_and_publishes_them_once;
+                async reading_clears_the_mark_and_a_resuming_client_gets_that;
+                async a_batch_is_one_change_for_each_conversation_at_the_stored_position;
                 async receipts_are_listed_for_members_page_by_page;
                 async a_thread_has_a_pointer_of_its_own;
             }
@@ -140,53 +140,53 @@ macro_rules! store_tests {
                 async a_message_is_there_for_members_only;
             }
             random {
-                fn any_sequence_of_deeds_leaves_what_a_model_says;
+                fn any_sequence_of_actions_matches_the_model;
+            }
+            ranges {
+                fn a_range_holds_the_nearest_ones_oldest_first;
+                async only_members_read_a_range;
             }
             reactions {
-                async an_event_tells_of_everybody_and_a_reading_of_the_reader;
+                async an_event_lists_everybody_and_a_read_only_the_reader;
                 async doing_it_twice_changes_nothing;
                 async strangers_do_not_react_and_nobody_to_what_is_deleted;
-                async there_is_an_end_to_different_emoji;
-                async there_is_an_end_to_reactions;
+                async the_number_of_different_emoji_is_limited;
+                async the_number_of_reactions_is_limited;
             }
             receipts {
                 async a_pointer_only_grows_and_stops_at_the_last_message;
                 async strangers_and_unknown_conversations_are_ignored_and_the_rest_is_done;
-                async what_is_undelivered_is_what_others_wrote_beyond_the_pointer;
-                async the_backlog_of_a_client_goes_on_with_everything_since_it_connected;
+                async undelivered_messages_are_those_of_others_beyond_the_pointer;
+                async a_clients_backlog_continues_with_everything_since_it_connected;
             }
             saved {
                 async saving_is_for_members_and_twice_changes_nothing;
                 async the_newest_message_comes_first_page_by_page;
-                async what_one_may_see_no_more_is_not_in_the_list;
+                async messages_that_a_user_may_no_longer_see_are_not_listed;
             }
             search {
                 async words_beginnings_and_phrases_are_found_without_regard_to_case_and_accents;
                 async filters_narrow_a_search_or_stand_alone;
-                async one_finds_only_what_one_may_see;
+                async a_user_finds_only_visible_messages;
                 async the_index_follows_edits_deletions_and_texts_that_grow;
                 async what_changes_while_search_is_off_is_found_when_it_is_on_again;
                 async the_best_comes_first_if_asked_for;
-                async the_many_messages_of_others_hide_none_of_ones_own;
-                async nothing_that_is_typed_is_understood_as_anything_but_words;
+                async many_messages_of_others_hide_none_of_a_users_own;
+                async typed_text_is_taken_for_words_only;
                 async a_closed_store_finds_nothing_and_says_so;
-            }
-            stretches {
-                fn a_stretch_holds_the_nearest_ones_oldest_first;
-                async only_members_read_a_stretch;
             }
             sync {
                 async the_end_of_the_log_grows_and_its_epoch_is_the_files_own;
-                async where_nothing_changed_nothing_is_told;
-                async a_message_is_told_of_once_where_it_was_added_and_as_it_is_now;
-                async text_that_grew_and_threads_are_told_of_as_changed_messages;
-                async what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not;
-                async who_joins_is_told_of_the_conversation_and_then_of_what_comes_after;
-                async who_slept_through_leaving_and_joining_again_is_told_of_what_came_in_between;
-                async who_left_hears_of_that_first_and_of_nothing_that_is_said_there;
-                async who_left_is_told_how_it_was_then_and_nothing_of_now;
-                async receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted;
-                async in_large_groups_only_the_own_pointers_are_told;
+                async no_change_gives_no_event;
+                async a_message_comes_once_at_its_own_position_in_its_present_state;
+                async grown_texts_and_threads_come_as_changed_messages;
+                async hiding_and_saving_come_and_the_hidden_message_does_not;
+                async a_new_member_gets_the_conversation_and_then_later_changes;
+                async a_client_that_missed_leaving_and_rejoining_gets_the_messages_in_between;
+                async a_former_member_gets_the_departure_first_and_no_later_message;
+                async a_former_member_sees_the_state_at_leaving_and_nothing_later;
+                async receipts_at_one_position_are_one_event_and_only_own_ones_have_counts;
+                async in_large_groups_only_own_pointers_come;
                 async pages_have_no_hole_between_them;
                 mod random {
                     fn a_resumed_client_has_what_a_fresh_one_has;
@@ -200,14 +200,14 @@ macro_rules! store_tests {
                 async a_thread_is_read_without_its_root_and_a_conversation_with_everything;
             }
             trace {
-                async a_trace_tells_how_far_those_have_come_for_whom_the_message_was;
-                async only_its_author_and_those_who_lead_trace_a_message;
+                async a_trace_shows_the_progress_of_every_recipient;
+                async only_its_author_and_the_groups_admins_trace_a_message;
             }
         }
     };
 }
 
-/// The same for what several servers on one database promise together.
+/// As [`store_tests!`], for what several servers on one database promise together.
 #[macro_export]
 macro_rules! cluster_tests {
     ($stores:expr) => {
@@ -216,29 +216,29 @@ macro_rules! cluster_tests {
     (@ [$($apply:tt)*] [$($argument:tt)*]) => {
         $($apply)*! { [$($argument)*]
             journal {
-                async what_was_published_is_read_in_order_and_from_any_place;
+                async published_events_are_read_in_order_from_any_position;
                 async it_ends_where_the_log_ends_also_after_a_restart;
                 async a_page_is_about_as_long_as_was_asked_for;
                 threads nothing_is_missing_though_servers_write_at_once_while_it_is_read;
             }
             nodes {
-                threads places_and_numbers_have_no_gap_though_both_nodes_write;
+                threads positions_and_seqs_have_no_gap_though_both_nodes_write;
                 threads one_key_makes_one_message_whichever_node_is_asked;
-                threads what_there_may_be_one_of_is_made_once_though_both_nodes_begin_it;
-                threads groups_are_changed_from_both_nodes_and_nobody_waits_for_ever;
+                threads unique_things_are_created_once_though_both_nodes_try;
+                threads group_changes_from_both_nodes_do_not_deadlock;
                 threads one_message_keeps_what_both_nodes_did_to_it;
                 async what_one_node_has_answered_the_other_knows;
                 async one_node_goes_on_when_the_other_ends_and_comes_back;
-                fn any_sequence_of_deeds_leaves_what_a_model_says_whichever_node_is_asked;
+                fn any_sequence_of_actions_matches_the_model_on_any_node;
                 fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has;
                 threads readers_of_the_feed_keep_up_with_both_nodes;
-                fn any_sequence_of_deeds_by_way_of_two_nodes_is_read_as_it_was_published;
+                fn any_sequence_of_actions_on_two_nodes_is_read_as_published;
             }
         }
     };
 }
 
-/// A module of `#[test]` functions for each module of the list.
+/// Defines a module of `#[test]` functions for each module of the list.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_tests {
@@ -247,7 +247,8 @@ macro_rules! define_tests {
     };
 }
 
-/// The `#[test]` functions of a module: `async` ones on one thread, `threads` on several, `fn` without a runtime.
+/// Defines the `#[test]` functions of a module: `async` ones run on one thread, `threads` on several, `fn` without a
+/// runtime.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_module {

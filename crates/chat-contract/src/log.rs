@@ -1,5 +1,5 @@
-//! What holds for every write: published in commit order, carried on without its caller, refused when closed or
-//! overloaded, and there after a restart once it was answered.
+//! Tests of all writes: they are published in commit order, finished without their caller, refused when the store is
+//! closed or overloaded, and present after a restart if they were answered.
 
 use std::pin::pin;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -46,9 +46,9 @@ pub async fn events_come_in_commit_order_with_growing_positions(stores: &dyn Sto
         assert!(messages.is_sorted(), "{messages:?}");
     };
     let first = node.sink.events();
-    assert_eq!(first.len(), 41, "one for each, and one for the conversation that the first message made");
+    assert_eq!(first.len(), 41, "one per message, and one for the new conversation");
     check(&first);
-    // The log goes on where it ended.
+    // The log continues where it ended.
     let node = node.reopen().await;
     node.say(tom, Recipient::User(jerry), "after").await;
     check(&[first, node.sink.events()].concat());
@@ -96,18 +96,18 @@ pub async fn a_write_goes_on_without_its_caller(stores: &dyn Stores) {
     assert_eq!(node.sink.events().len(), 3, "the conversation and two messages");
 }
 
-/// A sink that tells when it is called and holds the writer until it is told to go on.
+/// A sink that reports when it is called, and blocks the writer until the test releases it.
 struct Gate {
     entered: SyncSender<()>,
-    go_on: Mutex<Receiver<()>>,
+    release: Mutex<Receiver<()>>,
 }
 
 impl EventSink for Gate {
     fn publish(&self, events: &[Arc<Event>]) {
         if !events.is_empty() {
             let _ = self.entered.send(());
-            // An error means that the test holds nobody any more.
-            let _ = self.go_on.lock().unwrap().recv();
+            // An error means that the test has released all writes.
+            let _ = self.release.lock().unwrap().recv();
         }
     }
 
@@ -116,8 +116,8 @@ impl EventSink for Gate {
 
 pub async fn a_full_queue_refuses_and_what_it_took_is_written(stores: &dyn Stores) {
     let (entered, is_in) = sync_channel(1);
-    let (go_on, held) = sync_channel(1);
-    let sink = Arc::new(Gate { entered, go_on: Mutex::new(held) });
+    let (release, held) = sync_channel(1);
+    let sink = Arc::new(Gate { entered, release: Mutex::new(held) });
     let node = stores.fresh_with(sink).await;
     let store = node.store.clone();
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
@@ -138,7 +138,7 @@ pub async fn a_full_queue_refuses_and_what_it_took_is_written(stores: &dyn Store
         }
         assert!(taken < 100_000, "the queue has no bound");
     }
-    drop(go_on);
+    drop(release);
     assert!(first.await.unwrap().is_ok());
     drop(store);
     let last = node.reopen().await.store.last_of_each(tom, 1).await.unwrap();

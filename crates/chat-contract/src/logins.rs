@@ -1,4 +1,4 @@
-//! Logging in on a store: in whatever form names and passwords are typed, and with the same work for every failure.
+//! Tests of logging in on a store: with names and passwords in any form, and with the same work for every failure.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,17 +13,17 @@ use chat_core::{Adapters, Chat, Limits, Result};
 use super::samples::{NOW, account, code};
 use super::test_store::{Stores, TestStore};
 
-/// What a hash of the present kind is here: this and the password.
+/// Prefix of a present hash in these tests. The password follows.
 const PRESENT: &str = "present:";
-/// The same for a hash of the earlier server.
+/// Prefix of an earlier server's hash.
 const EARLIER: &str = "$2a$10$";
 
-/// Passwords in the clear, which writes down what it was asked to work on.
+/// A password hasher that keeps passwords in clear text, and records what it was asked to hash.
 #[derive(Default)]
 struct Work(Mutex<Vec<String>>);
 
 impl Work {
-    /// What was done since it was last asked: the kind of hash and the password, sorted.
+    /// The work since the last call: the kinds of hashes and the passwords, sorted.
     fn done(&self) -> Vec<String> {
         let mut done = std::mem::take(&mut *self.0.lock().unwrap());
         done.sort();
@@ -107,7 +107,7 @@ pub async fn every_failed_login_does_the_same_work(stores: &dyn Stores) {
             ["earlier wrо\u{308}ng", "earlier wr\u{4e7}ng", "present wrо\u{308}ng", "present wr\u{4e7}ng"];
         assert_eq!(work.done(), both, "{name}: in both forms");
     }
-    // With the last of the earlier hashes the work for them goes, too.
+    // Without any earlier hash, that work is no longer needed.
     assert_eq!(login(&chat, "jerry", "right password").await.unwrap(), 2);
     work.done();
     assert_eq!(code(login(&chat, "nobody", "wrong").await), "wrong_credentials");
@@ -143,7 +143,8 @@ pub async fn only_a_demo_user_with_the_known_password_has_to_be_on_the_servers_m
     assert!(attempt("tom", PASSWORD, DemoLogin::Allowed).await.is_ok());
     assert_eq!(code(attempt("tom", PASSWORD, DemoLogin::Refused).await), "demo_user");
     assert_eq!(code(attempt("tom", "password124", DemoLogin::Refused).await), "wrong_credentials");
-    // A demo user with a password of somebody's own is an account like any other, and so is one that only looks like one.
+    // A demo user who has changed the password is an account like any other, and so is one that only looks like a demo
+    // user.
     let [tom, _] = &chat.demo_users().await.unwrap()[..] else { panic!("two were made") };
     assert!(chat.has_known_password(tom).await.unwrap());
     let change = ChangePassword { old: PASSWORD.into(), new: "a secret".into(), turn: Turn::OWN };

@@ -1,4 +1,4 @@
-//! The MUSTs of `GroupStore` about leaving, removing, roles and names.
+//! Tests of `GroupStore` on leaving, removing, roles and names.
 
 use chat_core::conversations::{ConversationKind, OwnChange};
 use chat_core::event::Change;
@@ -57,7 +57,7 @@ pub async fn every_change_of_the_group_counts_and_so_do_its_members(stores: &dyn
     assert_eq!(node.store.conversation(tom, conversation.id).await.unwrap().conversation, conversation);
 }
 
-pub async fn who_may_remove_whom_is_checked_in_the_promised_order(stores: &dyn Stores) {
+pub async fn removal_rights_are_checked_in_the_promised_order(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike, tyke] = node.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = node.group(tom, &[jerry, spike]).await.id;
@@ -85,7 +85,7 @@ pub async fn who_may_remove_whom_is_checked_in_the_promised_order(stores: &dyn S
     assert_eq!(removed, [spike, jerry]);
 }
 
-pub async fn who_was_removed_sees_nothing_and_comes_back_as_anew(stores: &dyn Stores) {
+pub async fn a_removed_member_sees_nothing_and_returns_as_a_new_member(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -139,7 +139,7 @@ pub async fn only_the_owner_changes_roles_and_there_is_always_one(stores: &dyn S
     remove(&node, tom, id, tom).await.unwrap();
 }
 
-pub async fn a_group_is_renamed_by_those_who_lead_it(stores: &dyn Stores) {
+pub async fn only_the_owner_and_admins_rename_a_group(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -153,5 +153,7 @@ pub async fn a_group_is_renamed_by_those_who_lead_it(stores: &dyn Stores) {
     assert_eq!(renamed.rev.0, before.0 + 1);
     assert_eq!(node.store.groups_of(jerry).await.unwrap()[0].name, "Crumbs");
     let events = node.sink.events();
-    assert!(matches!(&events.last().unwrap().change, Change::ConversationChanged(told) if *told == renamed));
+    assert!(
+        matches!(&events.last().unwrap().change, Change::ConversationChanged(changed) if *changed == renamed)
+    );
 }

@@ -1,4 +1,4 @@
-//! The MUSTs of posting: once, in order, without gaps, and only to whom one may write.
+//! Tests of posting: once, in order, without gaps, and only to permitted recipients.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub async fn a_message_comes_back_as_it_was_posted(stores: &dyn Stores) {
     }
 }
 
-pub async fn who_may_not_be_written_to_is_refused(stores: &dyn Stores) {
+pub async fn a_post_to_a_forbidden_recipient_is_refused(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, spike] = node.users(["tom", "spike"]).await;
     let group = node.group(tom, &[]).await;
@@ -45,7 +45,7 @@ pub async fn who_may_not_be_written_to_is_refused(stores: &dyn Stores) {
     assert_eq!(post(UserId(99), Recipient::User(tom)).await, "unauthenticated");
     assert_eq!(post(tom, Recipient::Group(GroupId(99))).await, "group_not_found");
     assert_eq!(post(spike, Recipient::Group(group.id)).await, "not_a_member");
-    // A group's number is no user's and a user's no group's.
+    // A group's id is not taken for a user's, nor a user's for a group's.
     let before = node.sink.events().len();
     assert_eq!(post(tom, Recipient::Group(GroupId(spike.0))).await, "group_not_found");
     assert_eq!(node.sink.events().len(), before);
@@ -64,7 +64,7 @@ pub async fn seqs_have_no_gap_under_64_concurrent_senders(stores: &dyn Stores) {
         (tom, Recipient::Group(groups[0])),
         (jerry, Recipient::Group(groups[0])),
         (spike, Recipient::Group(groups[1])),
-        // Refused ones in between must leave no trace.
+        // Refused messages among the others must leave no trace.
         (tom, Recipient::User(UserId(99))),
         (tom, Recipient::Group(GroupId(99))),
     ];
@@ -86,7 +86,7 @@ pub async fn seqs_have_no_gap_under_64_concurrent_senders(stores: &dyn Stores) {
             }
             assert!(
                 posted.is_sorted_by_key(|message| message.seq),
-                "one sender's order is the conversation's"
+                "messages of one sender keep their order"
             );
             posted
         });
@@ -139,7 +139,7 @@ pub async fn a_key_is_the_senders_own_and_lasts_over_restarts(stores: &dyn Store
         let again = node.store.post(keyed(tom, to, "first", "k")).await.unwrap();
         let Posted::Duplicate(again) = again else { panic!("{again:?}") };
         assert_eq!((again.id, again.content.as_str(), again.to), (first.id, "first", first.to));
-        assert_eq!(again.status, Status::Delivered, "its status is that of now");
+        assert_eq!(again.status, Status::Delivered, "its status is the present one");
     }
     assert_eq!(node.sink.events().len(), 0);
     let history = node.store.direct_history(tom, jerry, ALL).await.unwrap();

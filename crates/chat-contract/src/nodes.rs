@@ -1,4 +1,4 @@
-//! Two servers on one database: what each promises alone, both promise together.
+//! Tests of two servers on one database: together they keep every promise that each keeps alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -10,7 +10,7 @@ use chat_core::changes::Changed;
 use chat_core::event::Change;
 use chat_core::groups::{AddMember, ChangeRole, Group, RemoveMember, Role};
 use chat_core::ids::{Position, Seq, UserId};
-use chat_core::live_text::Piece;
+use chat_core::live_text::Chunk;
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::ports::Store;
 use chat_core::posting::{NewMessage, Posted};
@@ -24,7 +24,7 @@ use crate::samples::{ALL, NOW, account, code, command, keyed, message, seqs};
 use crate::test_store::{Stores, TestStore};
 use crate::{feed, random, sync};
 
-/// Longer than anything here takes, and a deadlock takes forever.
+/// Longer than any test here takes. A deadlock never ends.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn two(stores: &dyn Stores) -> Cluster {
@@ -32,7 +32,7 @@ async fn two(stores: &dyn Stores) -> Cluster {
     vec![node.second().await, node].into()
 }
 
-/// What all tasks answer.
+/// Waits for all tasks and collects their results.
 async fn all<T: 'static>(tasks: JoinSet<T>) -> Vec<T> {
     within(tasks.join_all()).await
 }
@@ -41,7 +41,7 @@ async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| panic!("they wait for each other"))
 }
 
-/// Refusals are part of life; faults are not.
+/// Panics on a fault. A refusal is a valid result.
 fn done<T>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -50,7 +50,7 @@ fn done<T>(result: Result<T>) -> Option<T> {
     }
 }
 
-pub async fn places_and_numbers_have_no_gap_though_both_nodes_write(stores: &dyn Stores) {
+pub async fn positions_and_seqs_have_no_gap_though_both_nodes_write(stores: &dyn Stores) {
     const SENDERS: usize = 32;
     const EACH: usize = 12;
     let cluster = two(stores).await;
@@ -61,7 +61,7 @@ pub async fn places_and_numbers_have_no_gap_though_both_nodes_write(stores: &dyn
         (jerry, Recipient::User(tom)),
         (spike, Recipient::Group(group.id)),
         (jerry, Recipient::Group(group.id)),
-        // Refused ones in between leave no trace.
+        // Refused messages among the others must leave no trace.
         (tom, Recipient::User(UserId(99))),
     ];
     let mut tasks = JoinSet::new();
@@ -74,10 +74,10 @@ pub async fn places_and_numbers_have_no_gap_though_both_nodes_write(stores: &dyn
             for number in 0..EACH {
                 let posted = store.post(message(sender, to, &format!("{task}/{number}"))).await;
                 let Some(posted) = done(posted) else { continue };
-                assert!(sink.has_message(posted.message().id), "answered before its node has told of it");
+                assert!(sink.has_message(posted.message().id), "answered before its node has published it");
                 sent.push(posted.message().clone());
             }
-            assert!(sent.is_sorted_by_key(|message| message.seq), "one sender's order is the conversation's");
+            assert!(sent.is_sorted_by_key(|message| message.seq), "messages of one sender keep their order");
             sent
         });
     }
@@ -126,7 +126,7 @@ pub async fn one_key_makes_one_message_whichever_node_is_asked(stores: &dyn Stor
     cluster.check().await;
 }
 
-pub async fn what_there_may_be_one_of_is_made_once_though_both_nodes_begin_it(stores: &dyn Stores) {
+pub async fn unique_things_are_created_once_though_both_nodes_try(stores: &dyn Stores) {
     let cluster = two(stores).await;
     let tom = cluster.node().user("tom").await;
     for number in 0..12 {
@@ -166,8 +166,8 @@ pub async fn what_there_may_be_one_of_is_made_once_though_both_nodes_begin_it(st
     cluster.check().await;
 }
 
-/// What one of many does to groups in its turn: numbers that look drawn and are the same each time.
-async fn meddle(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usize) {
+/// One task's change of a group in this turn. Its numbers look random and are the same in every run.
+async fn change_groups(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usize) {
     let drawn = turn.wrapping_mul(0x9e37_79b9).rotate_left(7) ^ turn;
     let (actor, user) = (users[drawn % users.len()], users[drawn / 7 % users.len()]);
     let Group { id: group, conversation, .. } = groups[drawn / 53 % groups.len()];
@@ -186,7 +186,8 @@ async fn meddle(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usi
                 .map(|group| Delivered { user: actor, conversation: group.conversation, seq })
                 .chain([Delivered { user, conversation, seq }])
                 .collect();
-            // Half of them in the other order, so that these would meet if each were locked as it comes.
+            // Half of the batches have the opposite order, so that they would deadlock if rows were locked in the
+            // order of a batch.
             if turn.is_multiple_of(2) {
                 receipts.reverse();
             }
@@ -195,7 +196,7 @@ async fn meddle(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usi
     };
 }
 
-pub async fn groups_are_changed_from_both_nodes_and_nobody_waits_for_ever(stores: &dyn Stores) {
+pub async fn group_changes_from_both_nodes_do_not_deadlock(stores: &dyn Stores) {
     const TASKS: usize = 24;
     const EACH: usize = 15;
     let cluster = two(stores).await;
@@ -209,7 +210,7 @@ pub async fn groups_are_changed_from_both_nodes_and_nobody_waits_for_ever(stores
         let (store, groups) = (cluster.node().store.clone(), groups.clone());
         tasks.spawn(async move {
             for turn in 0..EACH {
-                meddle(&*store, &users, &groups, task * EACH + turn + 1).await;
+                change_groups(&*store, &users, &groups, task * EACH + turn + 1).await;
             }
         });
     }
@@ -227,7 +228,11 @@ pub async fn groups_are_changed_from_both_nodes_and_nobody_waits_for_ever(stores
         assert_eq!(members.iter().filter(|member| member.role == Role::Owner).count(), 1, "{members:?}");
         let seen = cluster.store().conversation(member, conversation).await.unwrap();
         assert_eq!(seen.conversation.n_members, u32::try_from(members.len()).unwrap());
-        assert_eq!(cluster.store().conversation(member, conversation).await.unwrap(), seen, "on both alike");
+        assert_eq!(
+            cluster.store().conversation(member, conversation).await.unwrap(),
+            seen,
+            "both nodes return the same"
+        );
     }
 }
 
@@ -239,7 +244,7 @@ pub async fn one_message_keeps_what_both_nodes_did_to_it(stores: &dyn Stores) {
         cluster.node().post(NewMessage { streaming: Some(Streaming::Growing), ..new.clone() }).await;
     let sent = cluster.node().post(NewMessage { client_msg_id: Some("k".into()), ..new }).await;
     let mut tasks = JoinSet::new();
-    let mut pieces = JoinSet::new();
+    let mut chunks = JoinSet::new();
     for number in 0..16 {
         let store = cluster.node().store.clone();
         let (edit, reaction) = (command(tom, &sent), command([tom, jerry][number / 2 % 2], &sent));
@@ -248,15 +253,15 @@ pub async fn one_message_keeps_what_both_nodes_did_to_it(stores: &dyn Stores) {
             let reacted = store.react(reaction, format!(":{}:", number / 4), true).await.unwrap();
             [edited, reacted].map(|changed| matches!(changed, Changed::Now(..)))
         });
-        let (store, piece) =
-            (cluster.node().store.clone(), Piece { offset: 0, content: "Once upon a time".into() });
+        let (store, chunk) =
+            (cluster.node().store.clone(), Chunk { offset: 0, content: "Once upon a time".into() });
         let command = command(tom, &growing);
-        pieces.spawn(async move { store.append(command, piece, 1000).await.unwrap().already });
+        chunks.spawn(async move { store.append(command, chunk, 1000).await.unwrap().already });
     }
     let changes = all(tasks).await;
     assert_eq!(changes.iter().filter(|[edited, _]| *edited).count(), 16);
     assert_eq!(changes.iter().filter(|[_, reacted]| *reacted).count(), 8, "four kinds by two");
-    assert_eq!(all(pieces).await.iter().filter(|already| !**already).count(), 1);
+    assert_eq!(all(chunks).await.iter().filter(|already| !**already).count(), 1);
     let read = cluster.store().message(jerry, sent.id).await.unwrap();
     assert!(read.reactions.iter().all(|reaction| reaction.count == 2) && read.reactions.len() == 4);
     assert_eq!(cluster.store().versions(jerry, sent.id).await.unwrap().len(), 16);
@@ -285,8 +290,8 @@ pub async fn what_one_node_has_answered_the_other_knows(stores: &dyn Stores) {
     here.store.revoke(ended).await.unwrap();
     assert_eq!(there.store.revocations(0).await.unwrap(), [ended]);
     for user in [tom, jerry] {
-        let told = async |node: &TestStore| node.store.changes(user, Position(0), 100).await.unwrap();
-        assert_eq!(format!("{:?}", told(here).await), format!("{:?}", told(there).await));
+        let changes = async |node: &TestStore| node.store.changes(user, Position(0), 100).await.unwrap();
+        assert_eq!(format!("{:?}", changes(here).await), format!("{:?}", changes(there).await));
     }
     let end = here.store.log_end().await.unwrap();
     assert_eq!(there.store.log_end().await.unwrap(), end, "one log has one epoch");
@@ -307,23 +312,23 @@ pub async fn one_node_goes_on_when_the_other_ends_and_comes_back(stores: &dyn St
     sent.push(there.say(tom, to, "4").await);
     assert_eq!(seqs(&sent), [1, 2, 3, 4]);
     assert_eq!(here.store.direct_history(jerry, tom, ALL).await.unwrap(), sent);
-    let mut places: Vec<_> = [first, here.sink.events(), there.sink.events()].concat();
-    places.sort_by_key(|event| event.position);
-    assert!(places.iter().map(|event| event.position.0).eq(1..=5));
-    assert!(matches!(places[0].change, Change::ConversationChanged(_)));
+    let mut events: Vec<_> = [first, here.sink.events(), there.sink.events()].concat();
+    events.sort_by_key(|event| event.position);
+    assert!(events.iter().map(|event| event.position.0).eq(1..=5));
+    assert!(matches!(events[0].change, Change::ConversationChanged(_)));
 }
 
-pub fn any_sequence_of_deeds_leaves_what_a_model_says_whichever_node_is_asked(stores: &dyn Stores) {
+pub fn any_sequence_of_actions_matches_the_model_on_any_node(stores: &dyn Stores) {
     let cases = Cases::on(async || two(stores).await);
-    proptest!(ProptestConfig::with_cases(16), |(moves in random::moves())| {
-        cases.run(async |cluster| random::run(cluster, moves).await);
+    proptest!(ProptestConfig::with_cases(16), |(actions in random::actions())| {
+        cases.run(async |cluster| random::run(cluster, actions).await);
     });
 }
 
 pub fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has(stores: &dyn Stores) {
     let cases = Cases::on(async || two(stores).await);
-    proptest!(ProptestConfig::with_cases(32), |(life in sync::random::life())| {
-        cases.run(async |cluster| sync::random::run(cluster, life).await);
+    proptest!(ProptestConfig::with_cases(32), |(scenario in sync::random::scenario())| {
+        cases.run(async |cluster| sync::random::run(cluster, scenario).await);
     });
 }
 
@@ -331,9 +336,9 @@ pub async fn readers_of_the_feed_keep_up_with_both_nodes(stores: &dyn Stores) {
     feed::run_beside_readers(&two(stores).await).await;
 }
 
-pub fn any_sequence_of_deeds_by_way_of_two_nodes_is_read_as_it_was_published(stores: &dyn Stores) {
+pub fn any_sequence_of_actions_on_two_nodes_is_read_as_published(stores: &dyn Stores) {
     let cases = Cases::on(async || two(stores).await);
-    proptest!(ProptestConfig::with_cases(8), |(moves in random::moves(), limit in 1..50_u16)| {
-        cases.run(async |cluster| feed::run(cluster, moves, limit).await);
+    proptest!(ProptestConfig::with_cases(8), |(actions in random::actions(), limit in 1..50_u16)| {
+        cases.run(async |cluster| feed::run(cluster, actions, limit).await);
     });
 }

@@ -1,4 +1,4 @@
-//! The MUSTs of `ReceiptStore` about moving pointers one by one, listing them, and threads.
+//! Tests of `ReceiptStore` on moving pointers one by one, listing them, and threads.
 
 use chat_core::conversations::{Audience, Counts, OwnChange};
 use chat_core::event::Change;
@@ -18,7 +18,7 @@ async fn pointers(node: &TestStore, user: UserId, id: ConversationId) -> Pointer
     node.store.conversation(user, id).await.unwrap().own.pointers
 }
 
-pub async fn moving_answers_what_moved_and_tells_it_once(stores: &dyn Stores) {
+pub async fn moving_returns_the_moved_pointers_and_publishes_them_once(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let mut id = ConversationId(0);
@@ -32,7 +32,7 @@ pub async fn moving_answers_what_moved_and_tells_it_once(stores: &dyn Stores) {
         let audience = Audience::Pair(tom, jerry);
         Moved(vec![Receipt { user: jerry, conversation: id, pointers, audience, counts }])
     };
-    assert_eq!(step(at(2, 0)).await, receipt(at(2, 0), None), "what waits is as it was");
+    assert_eq!(step(at(2, 0)).await, receipt(at(2, 0), None), "the unread count is unchanged");
     assert_eq!(step(at(1, 1)).await, receipt(at(2, 1), Some(2)));
     assert_eq!(step(at(2, 1)).await, Moved::default());
     assert_eq!(step(at(9, 9)).await, receipt(at(3, 3), Some(0)));
@@ -46,7 +46,7 @@ pub async fn moving_answers_what_moved_and_tells_it_once(stores: &dyn Stores) {
     assert_eq!(pointers(&node.reopen().await, jerry, id).await, at(3, 3));
 }
 
-pub async fn reading_takes_the_mark_away_and_whoever_resumes_hears_of_it(stores: &dyn Stores) {
+pub async fn reading_clears_the_mark_and_a_resuming_client_gets_that(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     node.say(tom, Recipient::User(jerry), "1").await;
@@ -57,23 +57,24 @@ pub async fn reading_takes_the_mark_away_and_whoever_resumes_hears_of_it(stores:
         node.store.log_end().await.unwrap().position
     };
     let is_marked = async || node.store.conversation(jerry, id).await.unwrap().own.marked_unread;
-    // Moving, or asking to where it is already, is reading; confirming is not, nor what comes late.
+    // Moving the read pointer clears the mark, also to its present value. Confirming delivery does not, nor does a
+    // late request.
     for (to, is_kept) in [(at(2, 0), true), (at(2, 2), false), (at(2, 2), false), (at(2, 1), true)] {
         let marked = mark().await;
         let moved = node.store.move_pointers(jerry, id, to).await.unwrap();
         assert_eq!(is_marked().await, is_kept, "{to:?}");
         let changes = node.store.changes(jerry, marked, 10).await.unwrap();
-        let told_mark = changes.events.iter().find_map(|event| match &event.change {
+        let sent_mark = changes.events.iter().find_map(|event| match &event.change {
             Change::OwnPartChanged { view, .. } => Some((event.position, view.own.marked_unread)),
             _ => None,
         });
         let last = node.sink.events().last().unwrap().position;
-        assert_eq!(told_mark, (!is_kept).then_some((last, false)), "{to:?}");
+        assert_eq!(sent_mark, (!is_kept).then_some((last, false)), "{to:?}");
         assert_eq!(moved.0.iter().any(|receipt| receipt.counts.is_some()), !is_kept);
     }
 }
 
-pub async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_noted(stores: &dyn Stores) {
+pub async fn a_batch_is_one_change_for_each_conversation_at_the_stored_position(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -91,14 +92,14 @@ pub async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_no
         receipt(tom, direct, 0),
     ];
     let moved = node.store.mark_delivered(batch.clone()).await.unwrap();
-    let told: Vec<_> = moved.0.iter().map(|r| (r.conversation, r.user, r.pointers.delivered.0)).collect();
+    let receipts: Vec<_> = moved.0.iter().map(|r| (r.conversation, r.user, r.pointers.delivered.0)).collect();
     let of_group = [(group.conversation, jerry, 2), (group.conversation, spike, 1)];
-    assert_eq!(told, [of_group[0], of_group[1], (direct, jerry, 1)]);
+    assert_eq!(receipts, [of_group[0], of_group[1], (direct, jerry, 1)]);
     let live = node.sink.events()[events..].to_vec();
     let audiences: Vec<_> = live.iter().map(|event| event.change.audience()).collect();
     assert_eq!(audiences, [Audience::Group(group.conversation), Audience::Pair(tom, jerry)]);
     let resumed = node.store.changes(tom, start, 100).await.unwrap().events;
-    let places = |events: &mut dyn Iterator<Item = (i64, &Change)>| -> Vec<(i64, usize)> {
+    let positions = |events: &mut dyn Iterator<Item = (i64, &Change)>| -> Vec<(i64, usize)> {
         events
             .filter_map(|(position, change)| match change {
                 Change::PointersMoved(receipts) => Some((position, receipts.len())),
@@ -107,8 +108,8 @@ pub async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_no
             .collect()
     };
     assert_eq!(
-        places(&mut resumed.iter().map(|event| (event.position.0, &event.change))),
-        places(&mut live.iter().map(|event| (event.position.0, &event.change)))
+        positions(&mut resumed.iter().map(|event| (event.position.0, &event.change))),
+        positions(&mut live.iter().map(|event| (event.position.0, &event.change)))
     );
     assert_eq!(node.store.mark_delivered(batch).await.unwrap(), Moved::default());
     assert_eq!(node.sink.events().len(), events + 2);
@@ -160,12 +161,12 @@ pub async fn a_thread_has_a_pointer_of_its_own(stores: &dyn Stores) {
     let later = reply(tom).await;
     assert_eq!(thread().await, (4, last.seq.0, 1));
     node.store.delete(command(tom, &later)).await.unwrap();
-    assert_eq!(thread().await, (4, last.seq.0, 0), "a deleted reply keeps its place and waits no more");
+    assert_eq!(thread().await, (4, last.seq.0, 0), "a deleted reply keeps its seq and is no longer unread");
     assert_eq!(node.store.thread(tom, root.id).await.unwrap().read, Seq(0), "each member has their own");
     for (user, root) in [(tyke, root.id), (jerry, MessageId(99))] {
         assert_eq!(code(node.store.thread(user, root).await), "message_not_found");
         assert_eq!(code(node.store.read_thread(user, root, Seq(1)).await), "message_not_found");
     }
-    // The conversation's own pointer is another.
+    // The conversation's own pointer has not moved.
     assert_eq!(pointers(&node, jerry, group.conversation).await, at(0, 0));
 }

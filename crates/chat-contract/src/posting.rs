@@ -1,5 +1,5 @@
-//! The MUSTs of posting that go beyond plain text: places, media, mentions, replies, and what a pair's first message
-//! makes.
+//! Tests of posting beyond plain text: destinations, media, mentions, replies, and the conversation that a pair's
+//! first message creates.
 
 use chat_core::conversations::ConversationKind;
 use chat_core::event::Change;
@@ -7,7 +7,7 @@ use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{
-    Forwarded, Mentions, Message, QUOTE_CHARS, Recipient, Start, Status, Streaming, Stretch,
+    Forwarded, Mentions, Message, MessageRange, QUOTE_CHARS, Recipient, Start, Status, Streaming,
 };
 use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use chat_core::receipts::Pointers;
@@ -16,7 +16,7 @@ use super::rows;
 use super::samples::{ALL, NOW, code, command, keyed, message};
 use super::test_store::{Stores, TestStore};
 
-/// A message that says something in every field.
+/// A message with a value in every field.
 pub fn rich(sender: UserId, to: impl Into<Destination>, mentioned: &[UserId]) -> NewMessage {
     let film = Media {
         url: "https://example.com/b.mp4".into(),
@@ -66,8 +66,8 @@ pub async fn everything_that_was_posted_is_read_back(stores: &dyn Stores) {
         assert_eq!(node.store.message(reader, posted.id).await.unwrap(), posted);
         assert_eq!(node.store.group_history(reader, group.id, ALL).await.unwrap(), only);
         assert_eq!(node.store.last_of_each(reader, 9).await.unwrap(), only);
-        let stretch = Stretch { thread: None, from: Start::End, limit: 9 };
-        let whole = node.store.stretch(reader, group.conversation, stretch).await.unwrap();
+        let range = MessageRange { thread: None, from: Start::End, limit: 9 };
+        let whole = node.store.read_range(reader, group.conversation, range).await.unwrap();
         assert_eq!(whole, only);
     }
     assert_eq!(node.undelivered(jerry).await, only);
@@ -84,10 +84,10 @@ pub async fn a_pairs_first_message_makes_their_conversation_and_the_second_does_
     };
     assert_eq!(made.kind, ConversationKind::Direct(tom, jerry), "the smaller id first");
     assert_eq!((made.id, made.n_members, made.created_at), (first.conversation, 2, NOW));
-    assert_eq!((made.last_seq, made.rev), (first.seq, first.rev), "as it is once both changes are made");
+    assert_eq!((made.last_seq, made.rev), (first.seq, first.rev), "the state after both changes");
     let events = node.sink.events();
-    assert!(matches!(&events[0].change, Change::ConversationChanged(told) if *told == made));
-    assert!(matches!(&events[1].change, Change::MessagePosted(told) if *told == first));
+    assert!(matches!(&events[0].change, Change::ConversationChanged(changed) if *changed == made));
+    assert!(matches!(&events[1].change, Change::MessagePosted(posted) if *posted == first));
     for user in [tom, jerry] {
         let own = node.store.conversation(user, made.id).await.unwrap().own;
         assert_eq!((own.role, own.pointers), (Some(Role::Member), Pointers::default()));
@@ -107,7 +107,7 @@ pub async fn a_conversation_can_be_posted_to_by_its_number(stores: &dyn Stores) 
     assert_eq!((answer.to, answer.seq.0, answer.status), (Recipient::User(tom), 2, Status::Pending));
     let grouped = node.say(jerry, Destination::Conversation(group.conversation), "hi all").await;
     assert_eq!((grouped.to, grouped.seq.0), (Recipient::Group(group.id), 1));
-    // Whether it is there is nobody's business but its members'.
+    // Only members may know whether the conversation exists.
     for conversation in [direct, group.conversation, ConversationId(99)] {
         let posted = node.store.post(message(spike, Destination::Conversation(conversation), "hi")).await;
         assert_eq!(code(posted), "conversation_not_found");
@@ -138,7 +138,7 @@ pub async fn only_members_can_be_mentioned(stores: &dyn Stores) {
     rows::check(&node).await;
 }
 
-/// Users who are mentioned in a conversation, each with the number of the message.
+/// The mentions in a conversation: each user with the message's `seq`.
 async fn mentioned(node: &TestStore, conversation: ConversationId) -> Vec<(i64, i64)> {
     let all = node.rows().await.mentions;
     all.into_iter().filter(|row| row.0 == conversation.0).map(|(_, user, seq)| (user, seq)).collect()
@@ -162,7 +162,7 @@ pub async fn a_reply_quotes_the_message_as_it_is_now(stores: &dyn Stores) {
     let quote = read().await.unwrap().reply_to.unwrap();
     assert_eq!((quote.message, quote.content.as_str(), quote.deleted), (original.id, "", true));
     let late = node.post(reply(jerry, to_tom, &original)).await;
-    assert_eq!(late.reply_to, Some(quote), "a deleted message keeps its place, and can be answered");
+    assert_eq!(late.reply_to, Some(quote), "a deleted message keeps its seq, and can be answered");
     rows::check(&node).await;
 }
 
@@ -174,7 +174,7 @@ pub async fn a_reply_stays_in_its_conversation(stores: &dyn Stores) {
     let nowhere = Message { id: MessageId(99), ..elsewhere.clone() };
     let before = node.sink.events().len();
     for answered in [&elsewhere, &nowhere] {
-        // With Jerry there is no conversation yet.
+        // There is no conversation with Jerry yet.
         assert_eq!(
             code(node.store.post(reply(tom, Recipient::User(jerry), answered)).await),
             "message_not_found"

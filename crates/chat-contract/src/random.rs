@@ -1,4 +1,4 @@
-//! Any sequence of deeds: the store answers as a model of a few lines would, and in the end holds what the model holds.
+//! Tests with random sequences of commands: the store answers as a short model does, and ends with the same contents.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use chat_core::command::MessageCommand;
 use chat_core::edits::Hidden;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{MessageId, UserId};
-use chat_core::live_text::{Ending, Piece};
-use chat_core::messages::{Message, Page, Recipient, Start, Streaming, Stretch};
+use chat_core::live_text::{Chunk, Finish};
+use chat_core::messages::{Message, MessageRange, Page, Recipient, Start, Streaming};
 use chat_core::posting::{Body, NewMessage, Posted};
 use chat_core::saved::Saved;
 use chat_core::time::Timestamp;
@@ -19,7 +19,7 @@ use super::cluster::{Cases, Cluster, one_node};
 use super::samples::{NOW, code, ids, message};
 use super::test_store::Stores;
 
-/// The owner, an admin, a member and somebody who is none.
+/// The owner, an admin, a member, and a user who is not a member.
 const USERS: usize = 4;
 const MEMBERS: usize = 3;
 const STRANGER: usize = 3;
@@ -29,7 +29,7 @@ const MAX_BYTES: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
 pub enum Step {
-    /// With a thread's root and a message replied to, and whether it grows.
+    /// Thread root, quoted message, and whether the text grows.
     Post(Option<usize>, Option<usize>, bool),
     Edit(&'static str),
     Delete,
@@ -41,8 +41,8 @@ pub enum Step {
     Save(bool),
 }
 
-/// Who does what to which of the messages so far; the number is taken modulo how many there are.
-pub type Move = (usize, usize, Step);
+/// Index of the user, index of the message (modulo the number of messages so far), and the command.
+pub type Action = (usize, usize, Step);
 
 fn step() -> impl Strategy<Value = Step> {
     let text = || prop::sample::select(TEXTS.as_slice());
@@ -61,9 +61,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A message as the model has it; users and messages are indexes.
+/// A message of the model. Users and messages are indexes.
 #[derive(Debug, Default)]
-struct Kept {
+struct ModelMessage {
     author: usize,
     content: String,
     versions: Vec<String>,
@@ -79,7 +79,7 @@ struct Kept {
 }
 
 #[derive(Debug, Default)]
-struct Model(Vec<Kept>);
+struct Model(Vec<ModelMessage>);
 
 /// Whether something changed, or the code of the refusal.
 type Answer = std::result::Result<bool, &'static str>;
@@ -96,7 +96,14 @@ impl Model {
         }
         let streaming = grows.then_some(Streaming::Growing);
         let content = "hi".to_owned();
-        self.0.push(Kept { author, content, streaming, thread: root, answers, ..Kept::default() });
+        self.0.push(ModelMessage {
+            author,
+            content,
+            streaming,
+            thread: root,
+            answers,
+            ..ModelMessage::default()
+        });
         if let Some(root) = root {
             self.0[root].n_replies += 1;
         }
@@ -133,7 +140,7 @@ impl Model {
     }
 }
 
-impl Kept {
+impl ModelMessage {
     fn delete(&mut self) -> bool {
         let changes = !self.is_deleted;
         self.is_deleted = true;
@@ -199,7 +206,7 @@ impl Kept {
         true
     }
 
-    /// The emoji with their counts and whether the viewer is among those who used them, the first used first.
+    /// The emoji in the order of their first use, with their counts and whether the viewer used them.
     fn reactions_for(&self, viewer: usize) -> Vec<(&'static str, u32, bool)> {
         let mut found: Vec<(&str, u32, bool)> = Vec::new();
         for (user, emoji) in &self.reactions {
@@ -214,8 +221,8 @@ impl Kept {
     }
 }
 
-/// The store, by way of all nodes, and the model side by side.
-struct Pair<'a> {
+/// The store, called through all servers, and the model.
+struct StoreAndModel<'a> {
     cluster: &'a Cluster,
     users: [UserId; USERS],
     group: chat_core::groups::Group,
@@ -223,17 +230,17 @@ struct Pair<'a> {
     posted: Vec<MessageId>,
 }
 
-impl<'a> Pair<'a> {
+impl<'a> StoreAndModel<'a> {
     async fn new(cluster: &'a Cluster) -> Self {
         let node = cluster.node();
-        let users = cluster.newcomers(["tom", "jerry", "tyke", "spike"]).await;
+        let users = cluster.new_users(["tom", "jerry", "tyke", "spike"]).await;
         let group = node.group(users[0], &users[1..MEMBERS]).await;
         let command = ChangeRole { actor: users[0], group: group.id, user: users[1], role: Role::Admin };
         node.store.change_role(command).await.unwrap();
         Self { cluster, users, group, model: Model::default(), posted: Vec::new() }
     }
 
-    async fn make(&mut self, (actor, index, step): Move, at: i64) {
+    async fn run_action(&mut self, (actor, index, step): Action, at: i64) {
         let events = self.cluster.n_events();
         let (wanted, found, n_changes) = if let Step::Post(root, answers, grows) = step {
             let there = |other: Option<usize>| other.filter(|other| *other < self.posted.len());
@@ -246,8 +253,8 @@ impl<'a> Pair<'a> {
             (self.model.change(actor, index, step), self.change(command, step).await, 1)
         };
         assert_eq!(answer(found), wanted, "user {actor}, message {index}, {step:?}");
-        let told = self.cluster.n_events() - events;
-        assert_eq!(told, if wanted == Ok(true) { n_changes } else { 0 }, "{step:?}");
+        let n_published = self.cluster.n_events() - events;
+        assert_eq!(n_published, if wanted == Ok(true) { n_changes } else { 0 }, "{step:?}");
     }
 
     async fn post(
@@ -278,11 +285,11 @@ impl<'a> Pair<'a> {
             Step::Pin(on) => store.pin(command, on).await?,
             Step::React(emoji, on) => store.react(command, emoji.into(), on).await?,
             Step::Finish(state, text) => {
-                store.finish(command, Ending { state, content: text.map(str::to_owned) }).await?
+                store.finish(command, Finish { state, content: text.map(str::to_owned) }).await?
             }
             Step::Append(offset, text) => {
-                let piece = Piece { offset, content: text.into() };
-                return Ok(!store.append(command, piece, MAX_BYTES).await?.already);
+                let chunk = Chunk { offset, content: text.into() };
+                return Ok(!store.append(command, chunk, MAX_BYTES).await?.already);
             }
             Step::Hide => return Ok(store.hide(command).await? != Hidden::Already),
             Step::Save(on) => return Ok(store.save(command, on).await? != Saved::Already),
@@ -291,7 +298,7 @@ impl<'a> Pair<'a> {
         Ok(matches!(changed, Changed::Now(..)))
     }
 
-    /// Holds everything that can be read against the model.
+    /// Compares everything that can be read with the model.
     async fn compare(&self) {
         for viewer in 0..USERS {
             for (index, kept) in self.model.0.iter().enumerate() {
@@ -310,7 +317,7 @@ impl<'a> Pair<'a> {
         self.cluster.check().await;
     }
 
-    fn compare_message(&self, viewer: usize, kept: &Kept, read: &Message) {
+    fn compare_message(&self, viewer: usize, kept: &ModelMessage, read: &Message) {
         assert_eq!((&read.content, read.streaming), (&kept.content, kept.streaming));
         assert_eq!(read.deleted_at.is_some(), kept.is_deleted);
         assert_eq!(read.pin.map(|pin| pin.by), kept.pinned_by.map(|user| self.users[user]));
@@ -342,7 +349,7 @@ impl<'a> Pair<'a> {
 
     async fn compare_lists(&self, viewer: usize) {
         let (store, me) = (self.cluster.store(), self.users[viewer]);
-        let shown = |fits: &dyn Fn(&Kept) -> bool| -> Vec<i64> {
+        let shown = |fits: &dyn Fn(&ModelMessage) -> bool| -> Vec<i64> {
             let pairs = self.model.0.iter().zip(&self.posted);
             let shown = pairs.filter(|(kept, _)| !kept.hidden_by.contains(&viewer) && fits(kept));
             shown.map(|(_, id)| id.0).collect()
@@ -357,8 +364,8 @@ impl<'a> Pair<'a> {
         let history = store.group_history(me, self.group.id, page).await.unwrap();
         assert_eq!(ids(&history), shown(&|_| true));
         for (root, id) in self.posted.iter().enumerate() {
-            let stretch = Stretch { thread: Some(*id), from: Start::End, limit: 200 };
-            let thread = store.stretch(me, self.group.conversation, stretch).await.unwrap();
+            let range = MessageRange { thread: Some(*id), from: Start::End, limit: 200 };
+            let thread = store.read_range(me, self.group.conversation, range).await.unwrap();
             assert_eq!(ids(&thread), shown(&|kept| kept.thread == Some(root)));
         }
     }
@@ -372,24 +379,24 @@ fn answer(found: Result<bool>) -> Answer {
     }
 }
 
-/// Few messages and many deeds, so that these meet.
-pub fn moves() -> impl Strategy<Value = Vec<Move>> {
+/// Few messages and many commands, so that the commands interact.
+pub fn actions() -> impl Strategy<Value = Vec<Action>> {
     let actor = prop_oneof![12 => 0..MEMBERS, 1 => Just(STRANGER)];
     prop::collection::vec((actor, 0..6_usize, step()), 10..60)
 }
 
-/// Does all of it, by way of each node in turn, and compares.
-pub async fn run(cluster: &Cluster, moves: Vec<Move>) {
-    let mut pair = Pair::new(cluster).await;
-    for (step, at) in moves.into_iter().zip(1..) {
-        pair.make(step, at).await;
+/// Runs all commands, on each server in turn, and compares.
+pub async fn run(cluster: &Cluster, actions: Vec<Action>) {
+    let mut tested = StoreAndModel::new(cluster).await;
+    for (step, at) in actions.into_iter().zip(1..) {
+        tested.run_action(step, at).await;
     }
-    pair.compare().await;
+    tested.compare().await;
 }
 
-pub fn any_sequence_of_deeds_leaves_what_a_model_says(stores: &dyn Stores) {
+pub fn any_sequence_of_actions_matches_the_model(stores: &dyn Stores) {
     let cases = Cases::on(async || one_node(stores).await);
-    proptest!(ProptestConfig::with_cases(32), |(moves in moves())| {
-        cases.run(async |cluster| run(cluster, moves).await);
+    proptest!(ProptestConfig::with_cases(32), |(actions in actions())| {
+        cases.run(async |cluster| run(cluster, actions).await);
     });
 }

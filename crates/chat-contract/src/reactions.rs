@@ -1,4 +1,4 @@
-//! The MUSTs of reactions.
+//! Tests of reactions.
 
 use chat_core::changes::{Changed, MessageEvent};
 use chat_core::command::MessageCommand;
@@ -22,17 +22,17 @@ async fn react(node: &TestStore, actor: UserId, message: &Message, emoji: &str) 
     }
 }
 
-pub async fn an_event_tells_of_everybody_and_a_reading_of_the_reader(stores: &dyn Stores) {
+pub async fn an_event_lists_everybody_and_a_read_only_the_reader(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
     let sent = node.say(tom, Recipient::Group(group.id), "cheese?").await;
-    // Neither the alphabet nor the clock says which was first.
+    // Neither the alphabet nor the clock gives the right order.
     react(&node, jerry, &sent, "🧀").await;
     react(&node, jerry, &sent, "+1").await;
-    let told = react(&node, tom, &sent, "🧀").await;
-    assert_eq!(told.reactions, [reaction("🧀", 2, &[jerry, tom]), reaction("+1", 1, &[jerry])]);
-    assert_eq!(told.rev.0, sent.rev.0 + 3);
+    let changed = react(&node, tom, &sent, "🧀").await;
+    assert_eq!(changed.reactions, [reaction("🧀", 2, &[jerry, tom]), reaction("+1", 1, &[jerry])]);
+    assert_eq!(changed.rev.0, sent.rev.0 + 3);
 
     let read = async |reader| {
         let message = node.store.message(reader, sent.id).await.unwrap();
@@ -57,7 +57,7 @@ pub async fn doing_it_twice_changes_nothing(stores: &dyn Stores) {
         let command = MessageCommand::new(jerry, sent.id, Timestamp(NOW.0 + at));
         node.store.react(command, "🧀".into(), present).await.unwrap()
     };
-    assert!(matches!(set(false, 1).await, Changed::Already(_)), "there is none to take back");
+    assert!(matches!(set(false, 1).await, Changed::Already(_)), "there is no reaction to remove");
     assert!(matches!(set(true, 2).await, Changed::Now(..)));
     let events = node.sink.events().len();
     let Changed::Already(same) = set(true, 3).await else { panic!("a second one") };
@@ -90,7 +90,7 @@ pub async fn strangers_do_not_react_and_nobody_to_what_is_deleted(stores: &dyn S
     rows::check(&node).await;
 }
 
-pub async fn there_is_an_end_to_different_emoji(stores: &dyn Stores) {
+pub async fn the_number_of_different_emoji_is_limited(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "cheese?").await;
@@ -107,13 +107,13 @@ pub async fn there_is_an_end_to_different_emoji(stores: &dyn Stores) {
     rows::check(&node).await;
 }
 
-pub async fn there_is_an_end_to_reactions(stores: &dyn Stores) {
+pub async fn the_number_of_reactions_is_limited(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "cheese?").await;
     node.add_reactions(sent.id, "+1", MAX_REACTIONS - 1).await;
-    let told = react(&node, tom, &sent, "+1").await;
-    assert_eq!(told.reactions[0].count, MAX_REACTIONS);
+    let changed = react(&node, tom, &sent, "+1").await;
+    assert_eq!(changed.reactions[0].count, MAX_REACTIONS);
     assert_eq!(code(node.store.react(command(jerry, &sent), "+1".into(), true).await), "too_many_reactions");
     assert!(matches!(
         node.store.react(command(tom, &sent), "+1".into(), true).await,
@@ -122,7 +122,7 @@ pub async fn there_is_an_end_to_reactions(stores: &dyn Stores) {
     let reactors = node.store.reactors(jerry, sent.id).await.unwrap();
     assert_eq!(u32::try_from(reactors.len()), Ok(MAX_REACTIONS));
     let Ok(Changed::Now(..)) = node.store.react(command(tom, &sent), "+1".into(), false).await else {
-        panic!("taking back always works")
+        panic!("removing is always allowed")
     };
     react(&node, jerry, &sent, "+1").await;
 }

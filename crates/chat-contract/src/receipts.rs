@@ -1,4 +1,4 @@
-//! The MUSTs of `ReceiptStore`.
+//! Tests that every `ReceiptStore` must pass.
 
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::{Recipient, Status};
@@ -25,7 +25,7 @@ pub async fn a_pointer_only_grows_and_stops_at_the_last_message(stores: &dyn Sto
         node.confirm(jerry, conversation, seq).await;
         assert_eq!(statuses().await, wanted, "after {seq}");
     }
-    // Had the pointer gone past the end, this one would be taken for delivered.
+    // If the pointer had moved past the end, this message would count as delivered.
     let later = node.say(tom, Recipient::User(jerry), "four").await;
     assert_eq!(later.status, P);
     assert_eq!(statuses().await, [D, D, D, P]);
@@ -50,7 +50,7 @@ pub async fn strangers_and_unknown_conversations_are_ignored_and_the_rest_is_don
     assert_eq!(node.undelivered(spike).await, []);
 }
 
-pub async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer(stores: &dyn Stores) {
+pub async fn undelivered_messages_are_those_of_others_beyond_the_pointer(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -65,7 +65,7 @@ pub async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer(stores:
     assert_eq!(ids(&node.undelivered(jerry).await), wanted);
     let page = node.store.backlog(jerry, MessageId(i64::MAX), one.id, 2).await.unwrap();
     assert_eq!(ids(&page), wanted[1..3]);
-    assert_eq!(node.undelivered(jerry).await[0], one, "as it was answered to its sender");
+    assert_eq!(node.undelivered(jerry).await[0], one, "equal to the answer to its sender");
     node.confirm(jerry, one.conversation, one.seq.0).await;
     node.confirm(jerry, group.conversation, two.seq.0).await;
     assert_eq!(ids(&node.undelivered(jerry).await), wanted[2..]);
@@ -73,9 +73,9 @@ pub async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer(stores:
     assert_eq!(ids(&node.undelivered(jerry).await), wanted[2..]);
 }
 
-/// A client that connects is given all that came in since, by the log's order, whoever wrote it and whatever the user's
+/// A client that connects gets everything since its connection, in log order, from all senders and whatever the user's
 /// other clients have confirmed.
-pub async fn the_backlog_of_a_client_goes_on_with_everything_since_it_connected(stores: &dyn Stores) {
+pub async fn a_clients_backlog_continues_with_everything_since_it_connected(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     assert_eq!(node.store.newest().await.unwrap(), MessageId(0));

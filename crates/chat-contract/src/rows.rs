@@ -1,4 +1,4 @@
-//! What holds after any writes: the events count every change once, and the rows say the same as the events.
+//! Invariants after any sequence of writes: the events count every change once, and the rows agree with the events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,35 +10,36 @@ use chat_core::messages::Message;
 
 use super::test_store::TestStore;
 
-/// What a store has noted and no answer tells in this form. All numbers are ids, places in the log or counts, so that
-/// each adapter can read them with a few plain queries.
+/// The parts of a store's tables that no answer contains in this form. All numbers are ids, log positions or counts,
+/// so that each adapter can read them with a few plain queries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// The place of the last change of all.
+    /// Log position of the last change.
     pub log_end: i64,
-    /// By conversation.
+    /// By conversation id.
     pub conversations: BTreeMap<i64, ConversationRow>,
-    /// By message.
+    /// By message id.
     pub messages: BTreeMap<i64, MessageRow>,
-    /// Messages that were changed in place, by message.
+    /// Messages that were changed in place, by message id.
     pub changes: BTreeMap<i64, ChangeRow>,
-    /// Where each member joined, by conversation and user.
+    /// Log position at which each member joined, by conversation and user.
     pub joined: BTreeMap<(i64, i64), i64>,
-    /// How many former texts there are.
+    /// Number of former texts.
     pub n_versions: i64,
-    /// Where users last left, by conversation and user, also if they are members again.
+    /// Log position at which each user last left, by conversation and user. Kept when the user joins again.
     pub left: BTreeMap<(i64, i64), i64>,
-    /// By user and message: the conversation, and where it was hidden.
+    /// By user and message: the conversation, and the log position at which the message was hidden.
     pub hidden: BTreeMap<(i64, i64), (i64, i64)>,
-    /// By user and message: whether it is saved now, and where that changed.
+    /// By user and message: whether it is saved now, and the log position of the last change of that.
     pub saved: BTreeMap<(i64, i64), (bool, i64)>,
-    /// Conversation, user (0 for all) and `seq` of each message that calls upon somebody.
+    /// Conversation, user (0 for all members) and `seq` of each message with a mention.
     pub mentions: BTreeSet<(i64, i64, i64)>,
-    /// The places of the feed's entries, in order.
+    /// Log positions of the feed's entries, in order.
     pub feed: Vec<i64>,
 }
 
-/// The last change of any kind but receipts, and the last that all members see of the conversation itself.
+/// Log positions of the last change of any kind but receipts, and of the last one that all members see of the
+/// conversation itself.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ConversationRow {
     pub rev: i64,
@@ -46,14 +47,14 @@ pub struct ConversationRow {
     pub meta_position: i64,
 }
 
-/// The place where a message was added, and its present `rev`.
+/// The log position at which the message was posted, and its present `rev`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MessageRow {
     pub position: i64,
     pub rev: i64,
 }
 
-/// The last change of a message, and what it was ([`MessageEvent::as_str`]).
+/// The last change of a message and its kind ([`MessageEvent::as_str`]).
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChangeRow {
     pub conversation: i64,
@@ -61,35 +62,35 @@ pub struct ChangeRow {
     pub event: String,
 }
 
-/// Checks that the rows of a store agree with all events since it was made.
+/// Checks that the rows of a store agree with all events since its creation.
 pub async fn check(node: &TestStore) {
     check_events(node, &node.sink.events()).await;
 }
 
-/// The same, where other servers have published some of the events.
+/// As [`check`], if other servers have published some of the events.
 pub async fn check_events(node: &TestStore, events: &[Arc<Event>]) {
-    let told = Rows::told_by(events);
+    let expected = Rows::expected_after(events);
     let found = node.rows().await;
-    // One by one, so that a failure shows what is wrong and not everything.
-    assert_eq!(found.log_end, told.log_end, "the end of the log");
-    assert_eq!(found.conversations, told.conversations, "conversations");
-    assert_eq!(found.messages, told.messages, "messages");
-    assert_eq!(found.changes, told.changes, "changes in place");
-    assert_eq!(found.joined, told.joined, "members");
-    assert_eq!(found.left, told.left, "departures");
-    assert_eq!(found.hidden, told.hidden, "hidden messages");
-    assert_eq!(found.saved, told.saved, "saved messages");
-    assert_eq!(found.mentions, told.mentions, "mentions");
+    // Compared one by one, so that a failure shows only the part that is wrong.
+    assert_eq!(found.log_end, expected.log_end, "the end of the log");
+    assert_eq!(found.conversations, expected.conversations, "conversations");
+    assert_eq!(found.messages, expected.messages, "messages");
+    assert_eq!(found.changes, expected.changes, "changes in place");
+    assert_eq!(found.joined, expected.joined, "members");
+    assert_eq!(found.left, expected.left, "departures");
+    assert_eq!(found.hidden, expected.hidden, "hidden messages");
+    assert_eq!(found.saved, expected.saved, "saved messages");
+    assert_eq!(found.mentions, expected.mentions, "mentions");
 }
 
 impl Rows {
-    /// What there must be after these events, which are all that there were.
-    fn told_by(events: &[Arc<Event>]) -> Self {
+    /// The rows expected after these events, which must be all since the store's creation.
+    fn expected_after(events: &[Arc<Event>]) -> Self {
         let mut rows = Self::default();
         for (event, position) in events.iter().zip(1..) {
             assert_eq!(
                 event.position.0, position,
-                "one place for each change, and none for nothing: {events:?}"
+                "each change must have one position, without gaps: {events:?}"
             );
             rows.log_end = position;
             rows.add(&event.change, position);
@@ -103,21 +104,21 @@ impl Rows {
             Change::MessageChanged { message, what } => {
                 self.change(message, *what, at);
                 if *what == MessageEvent::Deleted {
-                    let place = (message.conversation.0, message.seq.0);
-                    self.mentions.retain(|(conversation, _, seq)| (*conversation, *seq) != place);
+                    let deleted = (message.conversation.0, message.seq.0);
+                    self.mentions.retain(|(conversation, _, seq)| (*conversation, *seq) != deleted);
                 }
             }
-            Change::TextAppended(piece) => {
-                assert_eq!(self.count(piece.conversation.0, at), piece.rev.0, "{piece:?}");
-                self.messages.get_mut(&piece.message.0).unwrap().rev = piece.rev.0;
+            Change::TextAppended(appended) => {
+                assert_eq!(self.count(appended.conversation.0, at), appended.rev.0, "{appended:?}");
+                self.messages.get_mut(&appended.message.0).unwrap().rev = appended.rev.0;
                 let event = MessageEvent::Appended.as_str().to_owned();
-                let row = ChangeRow { conversation: piece.conversation.0, position: at, event };
-                self.changes.insert(piece.message.0, row);
+                let row = ChangeRow { conversation: appended.conversation.0, position: at, event };
+                self.changes.insert(appended.message.0, row);
             }
             Change::ConversationChanged(conversation) => self.change_conversation(conversation, at),
             Change::MemberChanged { conversation, user, .. } => {
                 self.count_meta(conversation, at);
-                // Another role is not another beginning.
+                // A new role does not change when the member joined.
                 self.joined.entry((conversation.id.0, user.0)).or_insert(at);
             }
             Change::MemberRemoved { conversation, user } => {
@@ -136,7 +137,7 @@ impl Rows {
         }
     }
 
-    /// One more change of a conversation; the answer is its `rev` now.
+    /// Counts one more change of a conversation. Returns its new `rev`.
     fn count(&mut self, conversation: i64, at: i64) -> i64 {
         let row = self.conversations.entry(conversation).or_default();
         row.rev += 1;
@@ -153,7 +154,7 @@ impl Rows {
         let ConversationKind::Direct(low, high) = conversation.kind else {
             return self.count_meta(conversation, at);
         };
-        // That a pair's conversation came into being is told, and is none of the changes that its `rev` counts.
+        // A pair's new conversation is an event, but its `rev` does not count it.
         let made = ConversationRow { rev: 0, position: at, meta_position: at };
         let before = self.conversations.insert(conversation.id.0, made);
         assert_eq!(before, None, "a pair's conversation is made once: {conversation:?}");

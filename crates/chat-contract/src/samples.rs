@@ -1,4 +1,4 @@
-//! Accounts, messages and commands that tests are made of, and what is compared of the answers.
+//! Accounts, messages and commands for tests, and short forms of answers to compare.
 
 use chat_core::accounts::NewAccount;
 use chat_core::command::MessageCommand;
@@ -10,9 +10,9 @@ use chat_core::posting::{Body, Destination, NewMessage};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 
-/// The time at which everything in these tests happens.
+/// The time of every change in these tests.
 pub const NOW: Timestamp = Timestamp(1_761_399_699_962_541);
-/// More messages than any of these tests sends.
+/// A page with more messages than any test sends.
 pub const ALL: Page = Page { before: None, limit: 200 };
 
 pub fn account(name: &str) -> NewAccount {
@@ -43,13 +43,13 @@ pub fn keyed(sender: UserId, to: impl Into<Destination>, content: &str, key: &st
     under(key, message(sender, to, content))
 }
 
-/// The message under a key, as the core gives it to a store.
+/// The message with a client's key and its intention, as the core passes it to a store.
 pub fn under(key: &str, new: NewMessage) -> NewMessage {
     let intention = Some(Intention::of_message(new.kind, &new.body, new.streaming.is_some()));
     NewMessage { client_msg_id: Some(key.to_owned()), intention, ..new }
 }
 
-/// A command on a message, one second after it was sent.
+/// A command on a message, one second after the message was sent.
 pub fn command(actor: UserId, message: &Message) -> MessageCommand {
     MessageCommand::new(actor, message.id, Timestamp(NOW.0 + 1_000_000))
 }

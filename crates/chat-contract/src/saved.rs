@@ -1,4 +1,4 @@
-//! The MUSTs of saved messages.
+//! Tests of saved messages.
 
 use chat_core::event::Change;
 use chat_core::groups::RemoveMember;
@@ -27,8 +27,9 @@ pub async fn saving_is_for_members_and_twice_changes_nothing(stores: &dyn Stores
         assert_eq!(list, if saved { vec![sent.clone()] } else { Vec::new() });
     }
     assert_eq!(node.sink.events().len(), events + 3);
-    let told = |change: &Change| matches!(change, Change::MessageSaved { user, .. } if *user == jerry);
-    assert!(node.sink.events()[events..].iter().all(|event| told(&event.change)));
+    let is_for_jerry =
+        |change: &Change| matches!(change, Change::MessageSaved { user, .. } if *user == jerry);
+    assert!(node.sink.events()[events..].iter().all(|event| is_for_jerry(&event.change)));
     assert_eq!(node.store.saved(tom, ALL).await.unwrap(), [], "it is Jerry's own");
     assert_eq!(node.store.message(tom, sent.id).await.unwrap().rev, sent.rev);
     rows::check(&node).await;
@@ -42,7 +43,7 @@ pub async fn the_newest_message_comes_first_page_by_page(stores: &dyn Stores) {
         let other = if number % 2 == 0 { jerry } else { spike };
         sent.push(node.say(tom, Recipient::User(other), "hi").await);
     }
-    // In another order than that of the messages.
+    // Not in the order of the messages.
     for index in [3, 0, 6, 2, 5] {
         node.store.save(command(tom, &sent[index]), true).await.unwrap();
     }
@@ -58,7 +59,7 @@ pub async fn the_newest_message_comes_first_page_by_page(stores: &dyn Stores) {
     assert_eq!(page(Some(MessageId(i64::MAX)), 1).await, [6].map(id));
 }
 
-pub async fn what_one_may_see_no_more_is_not_in_the_list(stores: &dyn Stores) {
+pub async fn messages_that_a_user_may_no_longer_see_are_not_listed(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -75,7 +76,7 @@ pub async fn what_one_may_see_no_more_is_not_in_the_list(stores: &dyn Stores) {
     assert_eq!(
         list(jerry).await,
         [deleted.id.0, grouped.id.0, direct.id.0],
-        "what is deleted keeps its place"
+        "a deleted message stays in the list"
     );
     let command = RemoveMember { actor: tom, group: group.id, user: jerry };
     node.store.remove_member(command).await.unwrap();

@@ -1,11 +1,11 @@
-//! Searching: what is found, by whom, and what becomes of the index beside the database.
+//! Tests of search: what is found, by which users, and how the index follows the database.
 
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
 use chat_core::groups::{NewGroup, RemoveMember};
 use chat_core::ids::{ConversationId, UserId};
-use chat_core::live_text::{Ending, Piece};
+use chat_core::live_text::{Chunk, Finish};
 use chat_core::media::Media;
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
@@ -15,7 +15,7 @@ use chat_core::time::Timestamp;
 use super::samples::{NOW, code, command, contents, ids, message};
 use super::test_store::{Stores, TestStore};
 
-/// How long the index may take before a test gives up on it.
+/// Longest time for the index to catch up.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn search(query: &str) -> Search {
@@ -31,11 +31,11 @@ pub async fn texts(node: &TestStore, reader: UserId, query: &str) -> Vec<String>
     messages.into_iter().map(|message| message.content).collect()
 }
 
-/// Waits until the reader finds exactly this, the newest first.
+/// Waits until the reader finds exactly these messages, the newest first.
 pub async fn wait_for(node: &TestStore, reader: UserId, query: &str, expected: &[&str]) {
     let begun = Instant::now();
     loop {
-        // While an index is made anew there may be none for a moment.
+        // A search may fail for a moment while an index is rebuilt.
         let last = node.store.search(reader, search(query)).await;
         if last.as_ref().is_ok_and(|messages| contents(messages) == expected) {
             return;
@@ -45,7 +45,7 @@ pub async fn wait_for(node: &TestStore, reader: UserId, query: &str, expected: &
     }
 }
 
-/// Waits until everything up to now is in the index, so that what is not found after this is not to be found.
+/// Waits until all messages so far are in the index, so that a later search misses none of them.
 pub async fn settle(node: &TestStore) {
     let name = format!("settler{}", node.sink.events().len());
     let [one, other] = [node.user(&name).await, node.user(&format!("{name}b")).await];
@@ -157,7 +157,7 @@ pub async fn filters_narrow_a_search_or_stand_alone(stores: &dyn Stores) {
     assert_eq!(found[1], node.store.message(tom, second.id).await.unwrap(), "found as it is read");
 }
 
-pub async fn one_finds_only_what_one_may_see(stores: &dyn Stores) {
+pub async fn a_user_finds_only_visible_messages(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -175,7 +175,7 @@ pub async fn one_finds_only_what_one_may_see(stores: &dyn Stores) {
     assert_eq!(contents(&found(&node, tom, secret.clone()).await), ["secret cheese"]);
     assert_eq!(found(&node, spike, secret).await, [], "naming a conversation does not open it");
 
-    // None of these waits for the index.
+    // None of these assertions waits for the index.
     node.store.hide(command(spike, &hidden)).await.unwrap();
     assert_eq!(texts(&node, spike, "cheese").await, ["common cheese"]);
     assert_eq!(texts(&node, tom, "embarrassing").await, ["embarrassing cheese"]);
@@ -204,12 +204,12 @@ pub async fn the_index_follows_edits_deletions_and_texts_that_grow(stores: &dyn 
     let new = NewMessage { streaming: Some(Streaming::Growing), ..message(tom, to, "a mouse") };
     let growing = node.post(new).await;
     wait_for(&node, jerry, "mouse", &["a mouse"]).await;
-    let piece = Piece { offset: 7, content: "trap snaps".into() };
-    node.store.append(command(tom, &growing), piece, 1000).await.unwrap();
+    let chunk = Chunk { offset: 7, content: "trap snaps".into() };
+    node.store.append(command(tom, &growing), chunk, 1000).await.unwrap();
     wait_for(&node, jerry, "mousetrap", &["a mousetrap snaps"]).await;
     assert_eq!(texts(&node, jerry, "mouse").await, [""; 0]);
-    let ending = Ending { state: Streaming::Finished, content: Some("a trap door".into()) };
-    node.store.finish(command(tom, &growing), ending).await.unwrap();
+    let finish = Finish { state: Streaming::Finished, content: Some("a trap door".into()) };
+    node.store.finish(command(tom, &growing), finish).await.unwrap();
     wait_for(&node, jerry, "door", &["a trap door"]).await;
     assert_eq!(texts(&node, jerry, "mousetrap").await, [""; 0]);
 }
@@ -247,12 +247,12 @@ pub async fn the_best_comes_first_if_asked_for(stores: &dyn Stores) {
     assert_eq!(contents(&found(&node, jerry, Search { limit: 1, ..best }).await), ["cheese cheese cheese"]);
 }
 
-/// Posts many messages at once, in this order where nothing else is going on.
+/// Posts many messages at once. They keep this order if nothing else writes.
 async fn post_all(
     node: &TestStore,
     messages: impl Iterator<Item = (UserId, Recipient, String)>,
 ) -> Vec<Message> {
-    // Fewer than any store lets wait.
+    // Fewer than the queue of any store holds.
     const AT_ONCE: usize = 500;
     let mut posted = Vec::new();
     let mut messages = messages.peekable();
@@ -272,7 +272,7 @@ async fn post_all(
     posted
 }
 
-pub async fn the_many_messages_of_others_hide_none_of_ones_own(stores: &dyn Stores) {
+pub async fn many_messages_of_others_hide_none_of_a_users_own(stores: &dyn Stores) {
     const MINE: usize = 1200;
     let node = stores.fresh().await;
     let [me, stranger] = node.users(["tom", "stranger"]).await;
@@ -286,8 +286,8 @@ pub async fn the_many_messages_of_others_hide_none_of_ones_own(stores: &dyn Stor
         groups.push(Recipient::Group(group.await.unwrap()));
     }
     let foreign = Recipient::Group(node.group(stranger, &[]).await.id);
-    // Two messages in each of one's own conversations, the earlier ones in one order and the later ones in another;
-    // before, between and after them those of strangers.
+    // Two messages in each of the user's own conversations, the second ones in the opposite order; before, between and
+    // after them the messages of strangers.
     let noise = || (0..2500).map(|_| (stranger, foreign, "cheese of strangers".to_owned()));
     let mine = |turn: &'static str| {
         groups.iter().enumerate().map(move |(id, to)| (me, *to, format!("{turn} cheese {id}")))
@@ -315,13 +315,13 @@ pub async fn the_many_messages_of_others_hide_none_of_ones_own(stores: &dyn Stor
     assert_eq!(best.len(), 100);
 }
 
-pub async fn nothing_that_is_typed_is_understood_as_anything_but_words(stores: &dyn Stores) {
+pub async fn typed_text_is_taken_for_words_only(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     node.say(tom, Recipient::User(jerry), "cheese near the mouse hole c1 u1 m0").await;
     node.say(tom, Recipient::User(spike), "zebra").await;
     settle(&node).await;
-    // Each of these would find the message, or fail, if any of it were an operator.
+    // Each of these queries would find the message, or fail, if any part of it were taken for an operator.
     let typed = [
         "cheese OR zebra",
         "cheese NOT zebra",
@@ -372,7 +372,7 @@ pub async fn nothing_that_is_typed_is_understood_as_anything_but_words(stores: &
     assert_eq!(texts(&node, spike, "m0").await, [""; 0]);
 }
 
-/// Whether the message has all of these words, as words.
+/// Whether the message contains all of these words, as whole words.
 fn is_plainly_in(text: &str) -> bool {
     let words = ["cheese", "near", "the", "mouse", "hole", "c1", "u1", "m0"];
     let split = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());

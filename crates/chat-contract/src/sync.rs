@@ -1,18 +1,18 @@
-//! The MUSTs of `SyncStore`.
+//! Tests that every `SyncStore` must pass.
 
 mod client;
 pub mod random;
-mod told;
+mod resumed;
 
 use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind, OwnChange};
 use chat_core::event::{Change, Event};
 use chat_core::groups::{ChangeRole, MembersChanged, RemoveMember, Role};
 use chat_core::ids::{Position, Seq, UserId};
-use chat_core::live_text::Piece;
+use chat_core::live_text::Chunk;
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
-use chat_core::receipts::{Delivered, MAX_TOLD_MEMBERS, Receipt};
+use chat_core::receipts::{Delivered, MAX_RECEIPT_MEMBERS, Receipt};
 
 use super::samples::{command, contents, message, seqs};
 use super::test_store::{Stores, TestStore};
@@ -21,7 +21,7 @@ async fn end(node: &TestStore) -> Position {
     node.store.log_end().await.unwrap().position
 }
 
-/// All that changed for the user, in one page.
+/// Everything that changed for the user, in one page.
 async fn since(node: &TestStore, user: UserId, after: Position) -> Vec<Event> {
     let page = node.store.changes(user, after, 1000).await.unwrap();
     assert!(page.complete);
@@ -37,7 +37,7 @@ fn posted(events: &[Event]) -> Vec<Message> {
     posted.collect()
 }
 
-/// What kind of change each event tells of.
+/// The kind of each event's change.
 fn kinds(events: &[Event]) -> Vec<&'static str> {
     let kind = |event: &Event| match &event.change {
         Change::MessagePosted(_) => "posted",
@@ -47,13 +47,13 @@ fn kinds(events: &[Event]) -> Vec<&'static str> {
         Change::PointersMoved(_) => "receipt",
         Change::MessageHidden { .. } => "hidden",
         Change::MessageSaved { .. } => "saved",
-        other => panic!("a resumed client is told of {other:?}"),
+        other => panic!("unexpected event for a resumed client: {other:?}"),
     };
     events.iter().map(kind).collect()
 }
 
-/// The place of the last event that was announced.
-fn announced(node: &TestStore) -> Position {
+/// Log position of the last published event.
+fn last_published(node: &TestStore) -> Position {
     node.sink.events().last().unwrap().position
 }
 
@@ -65,14 +65,14 @@ pub async fn the_end_of_the_log_grows_and_its_epoch_is_the_files_own(stores: &dy
     assert_ne!(first.epoch.0, 0);
     node.say(tom, Recipient::User(jerry), "hi").await;
     let second = node.store.log_end().await.unwrap();
-    assert_eq!((second.epoch, second.position), (first.epoch, announced(&node)));
+    assert_eq!((second.epoch, second.position), (first.epoch, last_published(&node)));
     let node = node.reopen().await;
     assert_eq!(node.store.log_end().await.unwrap(), second);
     let other = stores.fresh().await;
     assert_ne!(other.store.log_end().await.unwrap().epoch, first.epoch);
 }
 
-pub async fn where_nothing_changed_nothing_is_told(stores: &dyn Stores) {
+pub async fn no_change_gives_no_event(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let start = end(&node).await;
@@ -86,44 +86,44 @@ pub async fn where_nothing_changed_nothing_is_told(stores: &dyn Stores) {
     assert!(since(&node, tom, end(&node).await).await.is_empty());
 }
 
-pub async fn a_message_is_told_of_once_where_it_was_added_and_as_it_is_now(stores: &dyn Stores) {
+pub async fn a_message_comes_once_at_its_own_position_in_its_present_state(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let start = end(&node).await;
     let one = node.say(tom, Recipient::User(jerry), "won").await;
-    let added = announced(&node);
+    let added = last_published(&node);
     let two = node.say(tom, Recipient::User(jerry), "two").await;
     node.store.edit(command(tom, &one), "one".into()).await.unwrap();
     node.store.react(command(jerry, &one), "👍".into(), true).await.unwrap();
-    let reacted = announced(&node);
+    let reacted = last_published(&node);
 
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["conversation", "posted", "posted"]);
     assert_eq!(events[1].position, added);
     assert_eq!(contents(&posted(&events)), ["one", "two"]);
-    let told = &posted(&events)[0];
-    assert_eq!((told.rev.0, told.edited_at.is_some()), (two.rev.0 + 2, true));
-    assert_eq!(told.reactions[0].users, [jerry], "as its reader needs to know of it");
+    let received = &posted(&events)[0];
+    assert_eq!((received.rev.0, received.edited_at.is_some()), (two.rev.0 + 2, true));
+    assert_eq!(received.reactions[0].users, [jerry], "as the reader sees them");
     let Change::OwnPartChanged { view, .. } = &events[0].change else { panic!("{events:?}") };
     assert_eq!((view.own.role, view.own.counts.unread), (Some(Role::Member), 2));
     assert_eq!(view.conversation.kind, ConversationKind::Direct(tom, jerry));
 
-    // Whoever has it already is told that it changed, where it changed last.
+    // A client that has the message already gets the change, at the position of the last one.
     let events = since(&node, tom, added).await;
     assert_eq!(kinds(&events), ["posted", "reaction"]);
     let Change::MessageChanged { message, .. } = &events[1].change else { panic!("{events:?}") };
     assert_eq!((message.id, message.content.as_str(), events[1].position), (one.id, "one", reacted));
 }
 
-pub async fn text_that_grew_and_threads_are_told_of_as_changed_messages(stores: &dyn Stores) {
+pub async fn grown_texts_and_threads_come_as_changed_messages(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let growing = message(tom, Recipient::User(jerry), "Once");
     let growing = node.post(NewMessage { streaming: Some(Streaming::Growing), ..growing }).await;
     let start = end(&node).await;
     for (offset, content) in [(4, " upon"), (9, " a")] {
-        let piece = Piece { offset, content: content.into() };
-        node.store.append(command(tom, &growing), piece, 1000).await.unwrap();
+        let chunk = Chunk { offset, content: content.into() };
+        node.store.append(command(tom, &growing), chunk, 1000).await.unwrap();
     }
     let body = Body { content: "?".into(), thread: Some(growing.id), ..Body::default() };
     let reply = NewMessage { body, ..message(jerry, Recipient::User(tom), "") };
@@ -136,10 +136,10 @@ pub async fn text_that_grew_and_threads_are_told_of_as_changed_messages(stores: 
     node.post(reply).await;
     let events = since(&node, tom, grown).await;
     assert_eq!(kinds(&events), ["posted", "thread"]);
-    assert_eq!(events[1].position, announced(&node));
+    assert_eq!(events[1].position, last_published(&node));
 }
 
-pub async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not(stores: &dyn Stores) {
+pub async fn hiding_and_saving_come_and_the_hidden_message_does_not(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let one = node.say(tom, Recipient::User(jerry), "one").await;
@@ -154,39 +154,37 @@ pub async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not(s
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["hidden", "hidden", "saved"]);
     let Change::MessageSaved { message, saved, .. } = events[2].change else { panic!("{events:?}") };
-    assert_eq!((message, saved, events[2].position), (one.id, false, announced(&node)));
+    assert_eq!((message, saved, events[2].position), (one.id, false, last_published(&node)));
     assert_eq!(kinds(&since(&node, tom, start).await), ["posted", "edited"]);
 }
 
-pub async fn who_joins_is_told_of_the_conversation_and_then_of_what_comes_after(stores: &dyn Stores) {
+pub async fn a_new_member_gets_the_conversation_and_then_later_changes(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[]).await;
     let start = end(&node).await;
     node.say(tom, Recipient::Group(group.id), "before").await;
     node.add(tom, group.id, jerry).await.unwrap();
-    let joined = announced(&node);
+    let joined = last_published(&node);
     node.say(tom, Recipient::Group(group.id), "after").await;
     node.store.rename_group(tom, group.id, "Crumbs".into()).await.unwrap();
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["conversation", "receipt", "posted"]);
-    assert_eq!(events[0].position, joined, "before what is in it, though its name changed later");
+    assert_eq!(events[0].position, joined, "before its messages, though its name changed later");
     assert_eq!(contents(&posted(&events)), ["after"]);
     let Change::OwnPartChanged { view, .. } = &events[0].change else { panic!("{events:?}") };
     assert!(matches!(&view.conversation.kind, ConversationKind::Group { name, .. } if name == "Crumbs"));
-    // What shares a place is told together, though the page is full.
+    // Events with the same position are in the same page, even if that is full.
     let page = node.store.changes(jerry, start, 1).await.unwrap();
     assert_eq!((kinds(&page.events), page.up_to), (vec!["conversation", "receipt"], joined));
     assert!(!page.complete);
-    // To those who were there before it is told of where it changed last.
+    // Those who were members before get the rename at its own position.
     assert_eq!(kinds(&since(&node, tom, start).await), ["posted", "receipt", "posted", "conversation"]);
-    // From in between, it is told of once more.
+    // A client that resumes from in between gets the rename once more.
     assert_eq!(kinds(&since(&node, jerry, joined).await), ["posted", "conversation"]);
 }
 
-pub async fn who_slept_through_leaving_and_joining_again_is_told_of_what_came_in_between(
-    stores: &dyn Stores,
-) {
+pub async fn a_client_that_missed_leaving_and_rejoining_gets_the_messages_in_between(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
@@ -202,19 +200,19 @@ pub async fn who_slept_through_leaving_and_joining_again_is_told_of_what_came_in
     assert_eq!(kinds(&events), ["posted", "posted", "conversation", "receipt", "posted"]);
 }
 
-pub async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there(stores: &dyn Stores) {
+pub async fn a_former_member_gets_the_departure_first_and_no_later_message(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
     let start = end(&node).await;
-    node.say(tom, Recipient::Group(group.id), "not told of, since it cannot be read").await;
+    node.say(tom, Recipient::Group(group.id), "not sent, since the user may not read it").await;
     let elsewhere = node.say(tom, Recipient::User(jerry), "elsewhere").await;
     node.store.remove_member(RemoveMember { actor: jerry, group: group.id, user: jerry }).await.unwrap();
     node.say(tom, Recipient::Group(group.id), "after").await;
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["left", "conversation", "posted"]);
     assert_eq!(posted(&events)[0].id, elsewhere.id);
-    // A client that is cut here and comes back as a member again has forgotten the conversation, and loads it.
+    // A client that is interrupted here and resumes as a member again has dropped the conversation, and loads it.
     assert_eq!(events[0].position, events[1].position);
     assert_eq!(
         kinds(&since(&node, tom, start).await),
@@ -222,16 +220,16 @@ pub async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there(stor
     );
 }
 
-/// What a user is told who has left a group.
-fn told_of_leaving(events: &[Event]) -> Conversation {
+/// The conversation in the event that a user gets after leaving a group.
+fn departed_conversation(events: &[Event]) -> Conversation {
     match events {
         [Event { change: Change::MemberRemoved { conversation, .. }, .. }] => conversation.clone(),
         other => panic!("{other:?}"),
     }
 }
 
-/// However often somebody who has left comes back with an old cursor: how much goes on there is not to be seen.
-pub async fn who_left_is_told_how_it_was_then_and_nothing_of_now(stores: &dyn Stores) {
+/// A user who has left may return with an old cursor again and again, and must not see how much goes on in the group.
+pub async fn a_former_member_sees_the_state_at_leaving_and_nothing_later(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -241,24 +239,24 @@ pub async fn who_left_is_told_how_it_was_then_and_nothing_of_now(stores: &dyn St
     let MembersChanged::Removed { conversation: left, .. } = left else { panic!("{left:?}") };
     let kind = ConversationKind::Group { id: group.id, name: String::new(), owner: tom };
     let wanted = Conversation { kind, last_seq: Seq(0), n_members: 0, ..left.clone() };
-    assert_eq!(told_of_leaving(&since(&node, jerry, start).await), wanted);
+    assert_eq!(departed_conversation(&since(&node, jerry, start).await), wanted);
     node.say(tom, Recipient::Group(group.id), "after").await;
     node.store.rename_group(tom, group.id, "Secrets".into()).await.unwrap();
     let owner = ChangeRole { actor: tom, group: group.id, user: spike, role: Role::Owner };
     node.store.change_role(owner).await.unwrap();
     let node = node.reopen().await;
-    assert_eq!(told_of_leaving(&since(&node, jerry, start).await), wanted);
-    // The second time it is how it was the second time.
+    assert_eq!(departed_conversation(&since(&node, jerry, start).await), wanted);
+    // After leaving again, the user sees the state of that moment.
     node.add(spike, group.id, jerry).await.unwrap();
     node.store.remove_member(RemoveMember { actor: spike, ..remove }).await.unwrap();
-    let again = told_of_leaving(&since(&node, jerry, start).await);
+    let again = departed_conversation(&since(&node, jerry, start).await);
     node.say(tom, Recipient::Group(group.id), "after that").await;
-    assert_eq!(told_of_leaving(&since(&node, jerry, start).await), again);
+    assert_eq!(departed_conversation(&since(&node, jerry, start).await), again);
     assert!(again.rev > left.rev);
     assert_eq!(again.kind, ConversationKind::Group { id: group.id, name: String::new(), owner: spike });
 }
 
-pub async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted(stores: &dyn Stores) {
+pub async fn receipts_at_one_position_are_one_event_and_only_own_ones_have_counts(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -272,17 +270,17 @@ pub async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_count
     let [Event { position, change: Change::PointersMoved(receipts) }] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!(*position, announced(&node));
-    let told =
+    assert_eq!(*position, last_published(&node));
+    let received =
         |receipt: &Receipt| (receipt.user, receipt.pointers.delivered.0, receipt.counts.map(|c| c.unread));
-    assert_eq!(receipts.iter().map(told).collect::<Vec<_>>(), [(jerry, 1, Some(2)), (spike, 2, None)]);
+    assert_eq!(receipts.iter().map(received).collect::<Vec<_>>(), [(jerry, 1, Some(2)), (spike, 2, None)]);
 }
 
-pub async fn in_large_groups_only_the_own_pointers_are_told(stores: &dyn Stores) {
+pub async fn in_large_groups_only_own_pointers_come(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
-    for number in 2..MAX_TOLD_MEMBERS {
+    for number in 2..MAX_RECEIPT_MEMBERS {
         let user = node.user(&format!("mouse{number}")).await;
         node.add(tom, group.id, user).await.unwrap();
     }
@@ -315,18 +313,18 @@ pub async fn pages_have_no_hole_between_them(stores: &dyn Stores) {
             node.store.react(command(jerry, &sent[number / 2]), "👍".into(), true).await.unwrap();
         }
     }
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     loop {
         let page = node.store.changes(jerry, at, 7).await.unwrap();
         assert!(page.events.len() <= 7);
-        told.extend(posted(&page.events));
+        received.extend(posted(&page.events));
         at = page.up_to;
         if page.complete {
             break;
         }
     }
-    assert!(told.iter().map(|message| message.id).eq(sent.iter().map(|message| message.id)));
-    told.retain(|message| message.conversation == group.conversation);
-    assert_eq!(seqs(&told), Vec::from_iter(1..=100));
+    assert!(received.iter().map(|message| message.id).eq(sent.iter().map(|message| message.id)));
+    received.retain(|message| message.conversation == group.conversation);
+    assert_eq!(seqs(&received), Vec::from_iter(1..=100));
     assert_eq!(at, end(&node).await);
 }

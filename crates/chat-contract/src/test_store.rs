@@ -1,4 +1,4 @@
-//! A store under test: what its adapter gives, a recorder of its events, and short ways to fill it.
+//! A store under test: the adapter's part, a recorder of its events, and short functions to fill it.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,57 +16,55 @@ use chat_core::receipts::Delivered;
 use super::rows::Rows;
 use super::samples::{NOW, account, message};
 
-/// What makes stores of one adapter.
+/// Creates stores of one adapter.
 #[async_trait]
 pub trait Stores: Send + Sync {
-    /// What `Store::engine_name` has to answer.
+    /// Expected result of `Store::engine_name`.
     fn engine(&self) -> &'static str;
-    /// A new, empty store that nobody else uses.
+    /// A new, empty store for one test.
     async fn fresh(&self) -> TestStore;
-    /// A new store that publishes to `sink`; once it is reopened, to its own recorder.
+    /// A new store that publishes to `sink`. Once it is reopened, it publishes to its own recorder.
     async fn fresh_with(&self, sink: Arc<dyn EventSink>) -> TestStore;
 }
 
-/// What is behind a store. Dropping it removes the data.
+/// The adapter's part of a store under test. Dropping it removes the data.
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// Closes the store.
     async fn close(&self);
     /// Closes the store and opens it again on the same data, with a new recorder.
     async fn reopen(self: Box<Self>, search: bool) -> TestStore;
-    /// Reads what is stored.
+    /// Reads the stored rows.
     async fn rows(&self) -> Rows;
     /// Stores reactions of `count` users who do not exist.
     async fn add_reactions(&self, message: MessageId, emoji: &str, count: u32);
-    /// Registers a second reader of the feed, at its end, under any name.
+    /// Adds a reader at the feed's end, also with a name that this release would refuse.
     async fn add_second_reader(&self, name: &str);
-    /// `None` where only one server can open the data.
+    /// `None` if only one server can open the data.
     fn shared(&self) -> Option<&dyn SharedBackend> {
         None
     }
 }
 
-/// What is behind a store that servers share.
+/// The adapter's part of a store that servers can share.
 #[async_trait]
 pub trait SharedBackend: Backend {
-    /// Another server on the same data.
+    /// Starts another server on the same data.
     async fn second(&self) -> TestStore;
-    /// What servers read of what others committed.
+    /// The journal in which servers read what others committed.
     async fn journal(&self) -> Arc<dyn Journal>;
 }
 
-/// A store under test, and all that it published.
+/// A store under test, with everything that it published.
 pub struct TestStore {
-    // Above the backend, since its data has to be there until the store is closed.
-    /// The store.
+    // Declared before the backend, whose data must exist until the store is closed.
     pub store: Arc<dyn Store>,
-    /// What the store has published since it was opened.
+    /// The events that the store has published since it was opened.
     pub sink: Arc<Recorder>,
-    /// What is behind it.
     pub backend: Box<dyn Backend>,
 }
 
-/// Keeps all events.
+/// An event sink that keeps all events.
 #[derive(Default)]
 pub struct Recorder(Mutex<Vec<Arc<Event>>>);
 
@@ -94,7 +92,7 @@ impl Recorder {
 }
 
 impl TestStore {
-    /// Closes the store as a server does at its end. Later calls answer `Unavailable`.
+    /// Closes the store as a server does when it ends. Later calls return `Unavailable`.
     pub async fn close(&self) {
         self.backend.close().await;
     }
@@ -104,24 +102,24 @@ impl TestStore {
         self.reopen_with(true).await
     }
 
-    /// The same, without a search index.
+    /// As [`Self::reopen`], without a search index.
     pub async fn reopen_without_search(self) -> Self {
         self.reopen_with(false).await
     }
 
     async fn reopen_with(self, search: bool) -> Self {
         let Self { store, backend, .. } = self;
-        // A store that is open keeps the lock on its file.
+        // An open store would keep the lock on its file.
         drop(store);
         backend.reopen(search).await
     }
 
-    /// Another server on the same data.
+    /// Starts another server on the same data.
     pub async fn second(&self) -> Self {
         self.shared().second().await
     }
 
-    /// What servers read of what others committed.
+    /// The journal in which servers read what others committed.
     pub async fn journal(&self) -> Arc<dyn Journal> {
         self.shared().journal().await
     }
@@ -130,12 +128,12 @@ impl TestStore {
         self.backend.shared().unwrap_or_else(|| panic!("servers do not share this store"))
     }
 
-    /// What is stored and no answer tells.
+    /// The stored rows that no answer contains.
     pub async fn rows(&self) -> Rows {
         self.backend.rows().await
     }
 
-    /// Stores reactions of `count` users who do not exist, which would take too long one by one.
+    /// Stores reactions of `count` users who do not exist. Adding them one by one would take too long.
     pub async fn add_reactions(&self, message: MessageId, emoji: &str, count: u32) {
         self.backend.add_reactions(message, emoji, count).await;
     }
@@ -166,12 +164,12 @@ impl TestStore {
         self.store.add_member(AddMember { actor, group, user, at: NOW }).await
     }
 
-    /// Posts a message that must be new.
+    /// Posts a message, which must be new.
     pub async fn say(&self, sender: UserId, to: impl Into<Destination>, content: &str) -> Message {
         self.post(message(sender, to, content)).await
     }
 
-    /// Posts a message that must be new.
+    /// Posts a text, which must be new.
     pub async fn post(&self, new: NewMessage) -> Message {
         match self.store.post(new).await.unwrap() {
             Posted::New { message, .. } => message,

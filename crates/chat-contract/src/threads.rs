@@ -1,9 +1,9 @@
-//! Threads: replies below a root that tells of them.
+//! Tests of threads: replies below a root, which shows a summary of them.
 
 use chat_core::changes::MessageEvent;
 use chat_core::event::Change;
 use chat_core::ids::MessageId;
-use chat_core::messages::{Message, Recipient, Start, Status, Stretch, ThreadSummary};
+use chat_core::messages::{Message, MessageRange, Recipient, Start, Status, ThreadSummary};
 use chat_core::posting::{NewMessage, Posted};
 use chat_core::time::Timestamp;
 
@@ -26,21 +26,25 @@ pub async fn a_reply_brings_its_root_up_to_date(stores: &dyn Stores) {
     for (n_replies, at) in [(1, Timestamp(NOW.0 + 5)), (2, Timestamp(NOW.0 + 7))] {
         let new = NewMessage { at, ..below(root.id, message(jerry, Recipient::User(tom), "reply")) };
         let posted = node.store.post(new).await.unwrap();
-        let Posted::New { conversation: None, message: reply, root: Some(told) } = posted else {
+        let Posted::New { conversation: None, message: reply, root: Some(root_now) } = posted else {
             panic!("{posted:?}")
         };
         assert_eq!((reply.thread, reply.replies), (Some(root.id), None));
-        assert_eq!((reply.seq.0, told.seq), (i64::from(n_replies) + 1, root.seq), "replies have places too");
-        assert_eq!(told.replies, Some(ThreadSummary { n_replies, last_reply_at: at }));
-        assert_eq!(told.rev.0, reply.rev.0 + 1, "the root's is a change of its own, after the reply's");
-        assert_eq!(told.reactions[0].users, [jerry], "an event is for everybody and tells of everybody");
+        assert_eq!(
+            (reply.seq.0, root_now.seq),
+            (i64::from(n_replies) + 1, root.seq),
+            "replies have seqs too"
+        );
+        assert_eq!(root_now.replies, Some(ThreadSummary { n_replies, last_reply_at: at }));
+        assert_eq!(root_now.rev.0, reply.rev.0 + 1, "the root's is a change of its own, after the reply's");
+        assert_eq!(root_now.reactions[0].users, [jerry], "an event is for everybody and lists everybody");
         let events = node.sink.events();
         let [.., posted, changed] = events.as_slice() else { panic!("{events:?}") };
         assert!(matches!(&posted.change, Change::MessagePosted(message) if *message == reply));
         let Change::MessageChanged { message, what } = &changed.change else { panic!("{changed:?}") };
-        assert_eq!((message, *what), (&*told, MessageEvent::Thread));
+        assert_eq!((message, *what), (&*root_now, MessageEvent::Thread));
         let read = node.store.message(jerry, root.id).await.unwrap();
-        assert_eq!((read.rev, read.replies), (told.rev, told.replies));
+        assert_eq!((read.rev, read.replies), (root_now.rev, root_now.replies));
     }
     rows::check(&node).await;
 }
@@ -110,8 +114,8 @@ pub async fn a_thread_is_read_without_its_root_and_a_conversation_with_everythin
     }
     node.confirm(tom, root.conversation, root.seq.0).await;
     let read = async |from, limit| {
-        let stretch = Stretch { thread: Some(root.id), from, limit };
-        node.store.stretch(tom, root.conversation, stretch).await.unwrap()
+        let range = MessageRange { thread: Some(root.id), from, limit };
+        node.store.read_range(tom, root.conversation, range).await.unwrap()
     };
     assert_eq!(read(Start::End, 200).await, replies);
     assert_eq!(read(Start::End, 2).await, replies[3..]);
@@ -124,8 +128,8 @@ pub async fn a_thread_is_read_without_its_root_and_a_conversation_with_everythin
 
     let elsewhere = node.say(tom, Recipient::User(spike), "elsewhere").await;
     for thread in [elsewhere.id, MessageId(99)] {
-        let stretch = Stretch { thread: Some(thread), from: Start::End, limit: 9 };
-        assert_eq!(code(node.store.stretch(tom, root.conversation, stretch).await), "message_not_found");
+        let range = MessageRange { thread: Some(thread), from: Start::End, limit: 9 };
+        assert_eq!(code(node.store.read_range(tom, root.conversation, range).await), "message_not_found");
     }
     assert_eq!(ids(&read(Start::End, 1).await), [replies[4].id.0]);
 }

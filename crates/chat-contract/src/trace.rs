@@ -1,4 +1,4 @@
-//! The MUSTs of `TraceStore`.
+//! Tests that every `TraceStore` must pass.
 
 use chat_core::groups::{ChangeRole, RemoveMember, Role};
 use chat_core::ids::{MessageId, Seq};
@@ -13,7 +13,7 @@ fn at(delivered: i64, read: i64) -> Pointers {
     Pointers { delivered: Seq(delivered), read: Seq(read) }
 }
 
-pub async fn a_trace_tells_how_far_those_have_come_for_whom_the_message_was(stores: &dyn Stores) {
+pub async fn a_trace_shows_the_progress_of_every_recipient(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike, tyke, late] = node.users(["tom", "jerry", "spike", "tyke", "late"]).await;
     let group = node.group(tom, &[jerry, spike, tyke]).await;
@@ -37,12 +37,12 @@ pub async fn a_trace_tells_how_far_those_have_come_for_whom_the_message_was(stor
     let remove = RemoveMember { actor: tom, group: group.id, user: spike };
     node.store.remove_member(remove).await.unwrap();
     assert_eq!(read(99).await.unwrap().members, [trace.members[0], trace.members[2]]);
-    // Whoever joins again joins after it.
+    // A member who joins again has joined after the message.
     node.add(tom, group.id, spike).await.unwrap();
     assert_eq!(read(99).await.unwrap().members, [trace.members[0], trace.members[2]]);
 }
 
-pub async fn only_its_author_and_those_who_lead_trace_a_message(stores: &dyn Stores) {
+pub async fn only_its_author_and_the_groups_admins_trace_a_message(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, spike, tyke] = node.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = node.group(tom, &[jerry, spike]).await;
@@ -56,7 +56,7 @@ pub async fn only_its_author_and_those_who_lead_trace_a_message(stores: &dyn Sto
         assert_eq!(trace(reader, message.id).await.unwrap().message, message.id);
     }
     assert_eq!(code(trace(jerry, grouped.id).await), "forbidden");
-    assert_eq!(code(trace(jerry, direct.id).await), "forbidden", "nobody leads there");
+    assert_eq!(code(trace(jerry, direct.id).await), "forbidden", "a direct conversation has no admin");
     for message in [grouped.id, direct.id, MessageId(99)] {
         assert_eq!(code(trace(tyke, message).await), "message_not_found");
     }

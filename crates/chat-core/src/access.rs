@@ -1,5 +1,5 @@
-//! Ending access: logging out and changing the password, after which tokens are worth nothing within a second
-//! (README, promise 7). And tickets, each of which opens one stream in place of a token.
+//! Ending access: log-out and password change, after which tokens are rejected within a second (README, promise 7).
+//! Also tickets, each of which opens one stream in place of a token.
 
 use async_trait::async_trait;
 
@@ -12,34 +12,31 @@ use crate::passwords::check_password;
 use crate::ports::{Turn, Verdict};
 use crate::time::Timestamp;
 
-/// For how long a store remembers a revoked token after it has expired, in seconds: the clock by which it has may be a year
-/// ahead, by mistake, and set right later.
+/// How long a store remembers a revoked token after the token has expired, in seconds. The long margin covers a clock
+/// that was set up to a year ahead by mistake and is corrected later.
 pub const REMEMBERED_S: i64 = 400 * 24 * 3600;
 
-/// What a token is known by once it is revoked: a hash, so that the store holds nothing that would let anybody in.
+/// Identifies a revoked token: a hash, so that the store holds nothing that grants access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 16]);
 
 /// Which tokens of a user are no longer valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
-    /// This one.
+    /// One token.
     One {
-        /// The token.
         token: Fingerprint,
         /// When it would have expired, in seconds since 1970; after that it need not be remembered.
         expires_at: i64,
     },
-    /// All that count from an earlier second since 1970.
+    /// All tokens that are valid from an earlier second since 1970.
     IssuedBefore(i64),
 }
 
-/// Access that was ended.
+/// A revocation: the user and the revoked tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// Whose.
     pub user: UserId,
-    /// Which tokens.
     pub which: Revoked,
 }
 
@@ -49,37 +46,37 @@ impl Outcome for Ended {
     }
 }
 
-/// What opens one stream, once and not for long, in place of the token that it was made for.
+/// Opens one stream, once and for a short time, in place of the token that it was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
-    /// By what it is known: a hash. The ticket itself is with the client alone.
+    /// Hash that identifies the ticket. Only the client holds the ticket itself.
     pub fingerprint: Fingerprint,
-    /// Whom it lets in.
+    /// The user who opens the stream.
     pub user: UserId,
-    /// The token that it was made for.
+    /// The token that the ticket was made for.
     pub token: Fingerprint,
-    /// From when the token counts, in seconds since 1970: what [`Revoked::IssuedBefore`] is compared with.
+    /// Second since 1970 from which the token is valid; compared with [`Revoked::IssuedBefore`].
     pub counts_from: i64,
     /// When the token expires, in seconds since 1970.
     pub expires_at: i64,
-    /// Until when it waits for its use.
+    /// When the ticket expires if it has not been used.
     pub until: Timestamp,
 }
 
-/// A password in place of the present one, and in whose turn the two are hashed.
+/// A request to replace a password.
 #[derive(Clone)]
 pub struct ChangePassword {
-    /// The present one.
+    /// The present password in the clear.
     pub old: String,
-    /// The next one.
+    /// The new password in the clear.
     pub new: String,
-    /// In whose turn.
+    /// The queue in which the two passwords wait to be hashed.
     pub turn: Turn,
 }
 
-/// Decides which tokens are revoked. `tokens_from` is the second, since 1970, from which the user's tokens count so far; `None`
-/// if there is no such user. It grows by at least one each time, whatever second is asked for: clocks differ, and are set
-/// back.
+/// Decides which tokens are revoked. `tokens_from` is the second since 1970 from which the user's tokens are valid so
+/// far; `None` if there is no such user. The second that is decided is always larger than `tokens_from`, whichever was
+/// requested, because clocks differ and may be set back.
 ///
 /// # Errors
 /// `UnknownCaller` if there is no such user.
@@ -87,57 +84,61 @@ pub fn decide(ended: Ended, tokens_from: Option<i64>) -> Result<Ended> {
     let Some(tokens_from) = tokens_from else { return Err(Error::UnknownCaller) };
     let which = match ended.which {
         one @ Revoked::One { .. } => one,
-        Revoked::IssuedBefore(wished) => Revoked::IssuedBefore(wished.max(tokens_from + 1)),
+        Revoked::IssuedBefore(requested) => Revoked::IssuedBefore(requested.max(tokens_from + 1)),
     };
     Ok(Ended { which, ..ended })
 }
 
-/// Checks that the user's password hash is still the `old` one, with which the present password was compared.
+/// Checks that the user's password hash is still `old`, the hash that the present password was checked against.
 ///
 /// # Errors
-/// `WrongCredentials` if the password was changed meanwhile, or the user is gone.
+/// `WrongCredentials` if the password was changed meanwhile, or the account no longer exists.
 pub fn check_unchanged(hash: Option<&str>, old: &str) -> Result<()> {
     if hash == Some(old) { Ok(()) } else { Err(Error::WrongCredentials) }
 }
 
-/// Where tickets wait for their use: where there are several nodes, in one place for all of them, since a client may
-/// fetch its ticket from one and use it at another.
+/// Stores tickets until they are used. All nodes share one store, since a client may fetch its ticket from one node and
+/// use it at another.
 #[async_trait]
 pub trait TicketStore: Send + Sync + 'static {
-    /// Keeps a ticket that is made `now`. MAY refuse with `Overloaded` where too many wait.
+    /// Stores a ticket that is made at `now`. MAY refuse with `Overloaded` if too many tickets are stored.
     async fn keep_ticket(&self, ticket: Ticket, now: Timestamp) -> Result<()>;
-    /// The ticket of that fingerprint, unless it has expired by `now`. MUST give it out once, also when several ask at
-    /// the same moment. Where nodes share tickets, what it has left MUST NOT depend on whose clock is asked.
+    /// Returns the ticket with that fingerprint, unless it has expired by `now`. MUST return it only once, even if
+    /// several callers ask at the same moment. Where nodes share tickets, the remaining lifetime MUST NOT depend on
+    /// which node's clock is used.
     async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>>;
 }
 
 /// The durable side of ending access.
 #[async_trait]
 pub trait AccessStore: Send + Sync + 'static {
-    /// Remembers that tokens are revoked, as [`decide`] has it. One MUST be remembered for [`REMEMBERED_S`] after it has
-    /// expired, and SHOULD be forgotten then. The answer has the second that was taken.
+    /// Stores the revocation that [`decide`] returns. A single token MUST be remembered for [`REMEMBERED_S`] after it
+    /// has expired, and SHOULD be forgotten then. The result contains the second that was decided.
     async fn revoke(&self, ended: Ended) -> Result<Ended>;
-    /// Replaces the password's hash and revokes the tokens, in one transaction; MUST ask [`check_unchanged`].
+    /// Replaces the password's hash and revokes the tokens, in one transaction; MUST call [`check_unchanged`].
     async fn change_password(&self, ended: Ended, old: String, new: String) -> Result<Ended>;
-    /// What was revoked and would still be valid at `now`, in seconds since 1970.
+    /// Returns all revocations of tokens that would still be valid at `now`, in seconds since 1970.
     async fn revocations(&self, now: i64) -> Result<Vec<Ended>>;
 }
 
 impl Chat {
-    /// Logs one token out.
+    /// Revokes one token, which expires at `expires_at`, in seconds since 1970.
     pub async fn log_out(&self, user: UserId, token: Fingerprint, expires_at: i64) -> Result<Ended> {
         let which = Revoked::One { token, expires_at };
         self.store.revoke(Ended { user, which }).await
     }
 
-    /// Logs all of a user's tokens out, the one that asks for it above all, which counts from the given second.
+    /// Revokes all tokens of a user, including the caller's, which is valid from `counts_from`, in seconds since 1970.
     pub async fn log_out_everywhere(&self, user: UserId, counts_from: i64) -> Result<Ended> {
         let which = Revoked::IssuedBefore(self.second_after(counts_from));
         self.store.revoke(Ended { user, which }).await
     }
 
-    /// Changes the password of a user who knows the present one, and logs all tokens out, as
-    /// [`log_out_everywhere`](Self::log_out_everywhere) does; the login is the next one.
+    /// Changes a user's password and revokes all tokens, as [`log_out_everywhere`](Self::log_out_everywhere) does. The
+    /// returned login is for a new token.
+    ///
+    /// # Errors
+    /// `WrongCredentials` if `old` is not the present password; `Invalid` if `new` breaks the rules for passwords.
     pub async fn change_password(
         &self,
         user: UserId,
@@ -154,33 +155,33 @@ impl Chat {
             return Err(Error::WrongCredentials);
         };
         let new_hash = self.hash_password(&new, turn).await?;
-        let wished = self.second_after(counts_from);
-        let ended = Ended { user, which: Revoked::IssuedBefore(wished) };
+        let requested = self.second_after(counts_from);
+        let ended = Ended { user, which: Revoked::IssuedBefore(requested) };
         let ended = self.store.change_password(ended, old_hash, new_hash).await?;
         let tokens_from = match ended.which {
             Revoked::IssuedBefore(second) => second,
-            Revoked::One { .. } => wished,
+            Revoked::One { .. } => requested,
         };
         Ok((ended, Login { account, dated: tokens_from, tokens_from }))
     }
 
-    /// What was revoked and would still be valid.
+    /// Returns all revocations of tokens that would still be valid now.
     pub async fn revocations(&self) -> Result<Vec<Ended>> {
         self.store.revocations(self.clock.now().seconds()).await
     }
 
-    /// Keeps a ticket until it is used.
+    /// Stores a ticket until it is used or expires.
     pub async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
         self.tickets.keep_ticket(ticket, self.clock.now()).await
     }
 
-    /// Uses a ticket up.
+    /// Uses a ticket up; `None` if it is unknown, used or expired.
     pub async fn redeem_ticket(&self, fingerprint: Fingerprint) -> Result<Option<Ticket>> {
         self.tickets.redeem_ticket(fingerprint, self.clock.now()).await
     }
 
-    /// Before this, all tokens so far were issued that know the second of their issue and no more: by this clock, and by
-    /// that of whoever issued the token that asks.
+    /// Returns a second that is later than the issue of every token so far, by this node's clock and by the clock of
+    /// the node that issued the caller's token.
     fn second_after(&self, counts_from: i64) -> i64 {
         self.clock.now().seconds().max(counts_from).saturating_add(1)
     }
@@ -193,8 +194,8 @@ mod tests {
     #[test]
     fn the_second_before_which_tokens_are_revoked_grows() {
         let everywhere = |second| Ended { user: UserId(1), which: Revoked::IssuedBefore(second) };
-        for (tokens_from, wished, taken) in [(0, 50, 50), (50, 50, 51), (90, 50, 91), (50, 51, 51)] {
-            assert_eq!(decide(everywhere(wished), Some(tokens_from)).unwrap(), everywhere(taken));
+        for (tokens_from, requested, taken) in [(0, 50, 50), (50, 50, 51), (90, 50, 91), (50, 51, 51)] {
+            assert_eq!(decide(everywhere(requested), Some(tokens_from)).unwrap(), everywhere(taken));
         }
         assert!(matches!(decide(everywhere(50), None), Err(Error::UnknownCaller)));
     }

@@ -13,104 +13,90 @@ use crate::passwords::check_password;
 use crate::ports::{Turn, Verdict};
 use crate::time::Timestamp;
 
-/// Most accounts in one page of the list of users.
+/// Maximum number of accounts in one page of the list of users.
 pub const MAX_ACCOUNTS: u16 = 1000;
 
 /// A user account, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The account's number.
     pub id: UserId,
-    /// As [`names`] gives it, unique without regard to case and looks; earlier releases were less strict.
+    /// Follows the rules of [`names`]; unique without regard to case and to similar looks. Earlier releases were less
+    /// strict.
     pub username: String,
-    /// Unique without regard to case; shown to nobody but its owner.
+    /// Unique without regard to case; shown only to the account's owner.
     pub email: String,
-    /// When it was registered.
     pub created_at: Timestamp,
 }
 
 /// An account and its password hash, for checking a login.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Whose they are.
     pub account: Account,
-    /// A PHC string, or a bcrypt hash of the earlier Go server.
+    /// A PHC string, or a bcrypt hash from the earlier Go server.
     pub password_hash: String,
-    /// The second since 1970 from which on tokens of this user count; 0 where they were never all revoked. Grows each time
-    /// they are.
+    /// Second since 1970 from which this user's tokens are valid; 0 if they were never all revoked. Grows with each
+    /// revocation of all tokens.
     pub tokens_from: i64,
-    /// Whether the server made the account for newcomers to try.
+    /// Whether the server made the account as a demo user.
     pub is_demo: bool,
 }
 
-/// Somebody who has shown who they are, and is to be given a token.
+/// A successful login, for which a token is issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    /// Who.
     pub account: Account,
-    /// The second since 1970 of which the token is to be dated. Not before that from which tokens count, by the store
-    /// rather than by what this node has heard; and not after the password was read, so that whoever changes it
-    /// meanwhile ends this token too.
+    /// Issue date of the token, in seconds since 1970. Not earlier than the second from which tokens are valid, as the
+    /// store has it (this node may not have heard of a newer one). Not later than the moment at which the password was
+    /// read, so that a password change in the meantime revokes this token too.
     pub dated: i64,
-    /// What `tokens_from` was when the password was read. By this the token is told from those of before and after,
-    /// whatever the clocks of the nodes say that made it and that end it.
+    /// Value of `tokens_from` when the password was read. Distinguishes the token from earlier and later ones even if
+    /// the clocks of the issuing and the revoking node differ.
     pub tokens_from: i64,
 }
 
-/// What somebody gives to register.
+/// A request to register.
 #[derive(Clone)]
 pub struct Register {
-    /// The wished name.
     pub username: String,
-    /// The address.
     pub email: String,
-    /// The password in the clear; it leaves this struct only towards the hasher.
+    /// The password in the clear; passed only to the hasher.
     pub password: String,
 }
 
 /// A checked registration, ready to be stored.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// The name.
     pub username: String,
-    /// The address.
     pub email: String,
-    /// The hash of the password.
     pub password_hash: String,
-    /// Whether the server makes it for newcomers to try.
+    /// Whether the account is a demo user.
     pub is_demo: bool,
-    /// When.
     pub at: Timestamp,
 }
 
-/// By what somebody logs in.
+/// The name that a user logs in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginName {
-    /// By address.
     Email(String),
-    /// By name.
     Username(String),
 }
 
-/// Which part of the list of users is wanted, in the order of ids.
+/// Selects a part of the list of users, in the order of ids.
 #[derive(Debug, Clone)]
 pub struct AccountQuery {
-    /// Only names of which a word begins so ([`names::is_found`]).
+    /// Only names with a word that begins with this ([`names::is_found`]).
     pub prefix: Option<String>,
     /// Only accounts with a larger id.
     pub after: UserId,
-    /// At most so many; 1 to [`MAX_ACCOUNTS`].
+    /// Maximum number of accounts, 1 to [`MAX_ACCOUNTS`].
     pub limit: u16,
 }
 
 /// The last message of a direct conversation, in brief.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastMessage {
-    /// Its text.
     pub content: String,
-    /// When it was sent.
     pub sent_at: Timestamp,
-    /// Who sent it.
     pub sender: UserId,
 }
 
@@ -120,7 +106,7 @@ impl Outcome for Account {
     }
 }
 
-/// Which of a new account's names somebody else has.
+/// Which names of a new account are already taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken {
     /// The username, without regard to case.
@@ -131,10 +117,10 @@ pub struct Taken {
     pub email: bool,
 }
 
-/// Succeeds for an account whose names nobody else has.
+/// Succeeds if none of a new account's names is taken.
 ///
 /// # Errors
-/// Which of them is taken, the first of them.
+/// The first name that is taken.
 pub fn check_free(taken: Taken) -> Result<()> {
     match taken {
         Taken { username: true, .. } => Err(Error::Taken(Unique::Username)),
@@ -144,18 +130,18 @@ pub fn check_free(taken: Taken) -> Result<()> {
     }
 }
 
-/// Succeeds if the account that a request is made with is there.
+/// Succeeds if the caller's account exists.
 ///
 /// # Errors
-/// `UnknownCaller` where it is not.
+/// `UnknownCaller` if it does not.
 pub fn check_caller(exists: bool) -> Result<()> {
     if exists { Ok(()) } else { Err(Error::UnknownCaller) }
 }
 
-/// Succeeds if the user whom a request names is there.
+/// Succeeds if the user that a request names exists.
 ///
 /// # Errors
-/// `NotFound` where there is no such account.
+/// `NotFound` if there is no such account.
 pub fn check_user(exists: bool) -> Result<()> {
     if exists { Ok(()) } else { Err(Error::NotFound(Kind::User)) }
 }
@@ -163,33 +149,37 @@ pub fn check_user(exists: bool) -> Result<()> {
 /// The durable side of accounts.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
-    /// MUST refuse, in the same transaction, a name that [could be mistaken](names::is_mistakable) for one that is there,
-    /// or an address of which one of the [forms](names::login_keys) is. Names that an earlier release has stored count,
-    /// also those that it stores meanwhile.
+    /// Stores a new account. In the same transaction, MUST refuse a name that [could be mistaken](names::is_mistakable)
+    /// for an existing one, and an address if one of its [forms](names::login_keys) exists. Names that an earlier
+    /// release has stored count too, including those that it stores meanwhile.
     async fn create_account(&self, new: NewAccount) -> Result<Account>;
-    /// The account of that number, if there is one.
+    /// Returns the account with that id, if it exists.
     async fn account(&self, id: UserId) -> Result<Option<Account>>;
-    /// A page of accounts in the order of their ids.
+    /// Returns a page of accounts in the order of their ids.
     async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>>;
-    /// The same page, each with the last message of its direct conversation with `reader`.
+    /// Returns the same page, each account with the last message of its direct conversation with `reader`.
     async fn accounts_with_last_message(
         &self,
         reader: UserId,
         query: AccountQuery,
     ) -> Result<Vec<(Account, Option<LastMessage>)>>;
-    /// The account behind a login name: the first that one of its [forms](names::login_keys) finds.
+    /// Returns the account with a login name: the first that one of the name's [forms](names::login_keys) finds.
     async fn credentials(&self, name: LoginName) -> Result<Option<Credentials>>;
-    /// MUST replace the hash only if it is still `old`, so that a password changed meanwhile stays changed.
+    /// Replaces the hash. MUST do so only if the hash is still `old`, so that a password changed meanwhile stays
+    /// changed.
     async fn replace_password_hash(&self, user: UserId, old: String, new: String) -> Result<()>;
-    /// One of the bcrypt hashes of the earlier Go server that are left, the costliest, if any is. Asked for at every
-    /// failed login, so it MUST be found without looking at all accounts.
+    /// Returns the costliest of the remaining bcrypt hashes of the earlier Go server, if there are any. Called at every
+    /// failed login, so it MUST NOT scan all accounts.
     async fn bcrypt_hash(&self) -> Result<Option<String>>;
-    /// The accounts that were made for newcomers to try, by their mark alone.
+    /// Returns the accounts that are marked as demo users.
     async fn demo_accounts(&self) -> Result<Vec<Account>>;
 }
 
 impl Chat {
     /// Registers an account.
+    ///
+    /// # Errors
+    /// `Invalid` if a field breaks a rule; `Taken` or `Conflict` if the name or address is in use.
     pub async fn register(&self, request: Register, turn: Turn) -> Result<Login> {
         self.make_account(request, false, turn).await
     }
@@ -206,8 +196,8 @@ impl Chat {
         Ok(Login { account, dated: at.seconds(), tokens_from: 0 })
     }
 
-    /// Checks a login. Unknown user and wrong password answer alike and take as long. Demo users with the password that
-    /// everybody knows are told apart only from a wrong password.
+    /// Checks a login. An unknown user and a wrong password get the same answer after the same time. `DemoUser` is
+    /// returned only if the password was right.
     pub async fn login(
         &self,
         name: LoginName,
@@ -234,7 +224,7 @@ impl Chat {
         Ok(Login { account, dated: asked_at.max(tokens_from), tokens_from })
     }
 
-    /// A login that was right stays right even if its hash can't be replaced now; the next one tries again.
+    /// Replaces an outdated hash. A failure is only logged: the login was correct, and the next one tries again.
     async fn upgrade_hash(&self, user: UserId, old: String, password: &str, turn: Turn) {
         let upgraded = match self.hash_password(password, turn).await {
             Ok(new) => self.store.replace_password_hash(user, old, new).await,
@@ -245,27 +235,30 @@ impl Chat {
         }
     }
 
-    /// The account of that number.
+    /// Returns the account with that id.
+    ///
+    /// # Errors
+    /// `NotFound` if it does not exist.
     pub async fn account(&self, id: UserId) -> Result<Account> {
         self.store.account(id).await?.ok_or(Error::NotFound(Kind::User))
     }
 
-    /// The account behind a login name, for the operator's own questions; clients must not learn who has which address.
+    /// Returns the account with a login name, for operator commands; clients must not learn which user has an address.
     pub async fn account_named(&self, name: LoginName) -> Result<Option<Account>> {
         Ok(self.store.credentials(name).await?.map(|credentials| credentials.account))
     }
 
-    /// Whether there is an account of that number, for checking a token's bearer.
+    /// Whether an account with that id exists, for checking the bearer of a token.
     pub async fn account_exists(&self, id: UserId) -> Result<bool> {
         Ok(self.store.account(id).await?.is_some())
     }
 
-    /// A page of the list of users.
+    /// Returns a page of the list of users.
     pub async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>> {
         self.store.accounts(query).await
     }
 
-    /// The same page with the last message between each user and the reader.
+    /// Returns the same page, each user with the last message between that user and the reader.
     pub async fn accounts_with_last_message(
         &self,
         reader: UserId,
@@ -275,7 +268,7 @@ impl Chat {
     }
 }
 
-/// The practical subset of RFC 5321 mailbox syntax: `local@domain.tld`, no quoting, at most 254 characters.
+/// Checks the practical subset of RFC 5321 mailbox syntax: `local@domain.tld`, no quoting, at most 254 bytes.
 fn check_email(email: &str) -> Result<()> {
     let mut character = [0; 4];
     if email.chars().any(|c| names::is_blank(c.encode_utf8(&mut character))) {

@@ -1,27 +1,25 @@
-//! What is done to a message that is there, and what comes of it. Each feature that changes messages answers with
-//! [`Changed`]; none of their rules are here.
+//! Changes to existing messages and their results. Each feature that changes messages returns [`Changed`]; the rules of
+//! these features are not here.
 
 use crate::event::{Change, Outcome};
 use crate::messages::Message;
 
-/// What was done to a message.
+/// What changed about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageEvent {
-    /// It came into being.
     Created,
-    /// Its text was changed.
     Edited,
     /// It was deleted for everyone.
     Deleted,
-    /// Somebody reacted to it, or took a reaction back.
+    /// A reaction was added or removed.
     Reaction,
-    /// It was pinned, or is no longer.
+    /// It was pinned or unpinned.
     Pinned,
     /// A reply was added to its thread.
     Thread,
-    /// It grew while being written.
+    /// Text was appended while it is being written.
     Appended,
-    /// It was shown while being written, and that has ended.
+    /// Its growth ended: finished or abandoned.
     Finished,
 }
 
@@ -37,7 +35,7 @@ impl MessageEvent {
         Self::Finished,
     ];
 
-    /// The event as clients and stores spell it.
+    /// Returns the name of the event for clients and stores.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -51,23 +49,23 @@ impl MessageEvent {
         }
     }
 
-    /// The event that is spelt so, if any.
+    /// Returns the event with that name, if there is one.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|event| event.as_str() == text)
     }
 }
 
-/// What came of changing a message in place.
+/// The result of changing a message in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// It is different now.
+    /// The message as it is after the change.
     Now(Message, MessageEvent),
-    /// It was so before; nothing changed.
+    /// Nothing changed: the message was already as requested.
     Already(Message),
 }
 
 impl Changed {
-    /// The message as it is now.
+    /// Returns the message as it is now.
     pub fn into_message(self) -> Message {
         match self {
             Self::Now(message, _) | Self::Already(message) => message,
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_stored_by_name_survives_spelling() {
+    fn stored_names_can_be_parsed() {
         for event in MessageEvent::ALL {
             assert_eq!(MessageEvent::parse(event.as_str()), Some(event));
         }

@@ -1,5 +1,5 @@
-//! What this machine's clock is worth: how far it is from one that all servers on a store share, and whether it was set
-//! while the server ran. Pure: adapters read clocks, and say what is decided here.
+//! Checks of this machine's clock: how far it is from a clock that all servers on a store share, and whether it was set
+//! while the server ran. Adapters read the clocks and report the results; nothing here reads a clock.
 
 use std::time::Duration;
 
@@ -7,34 +7,35 @@ use crate::Chat;
 use crate::error::Result;
 use crate::time::Timestamp;
 
-/// Clocks that differ by more are told of. Two servers that are both within this of the store's clock are well within the
-/// minute for which they take what others date who have their key.
+/// Clocks that differ by more, in microseconds, are reported. Two servers that are both within this bound of the
+/// store's clock are well within the minute by which a signed date from a server with the same key may differ.
 const APART_US: u64 = 10_000_000;
-/// Those that differ by less agree again: one on the border would have its two lines again and again.
+/// Clocks that differ by less, in microseconds, agree again. Smaller than [`APART_US`], so that a clock at the border
+/// does not log both lines over and over.
 const TOGETHER_US: u64 = 5_000_000;
-/// A clock that moved by so much more or less than time went by was set. Time servers let it run faster or slower, but not
-/// by so much between two looks.
+/// A clock that moved by this many microseconds more or less than time passed was set. Time servers also speed a clock
+/// up or slow it down, but not by this much between two checks.
 const STEP_US: i64 = 5_000_000;
-/// After so long what a clock was set forward to is believed.
+/// After this time, a clock that was set forward is believed.
 const DOUBTED: Duration = Duration::from_secs(24 * 3600);
 
-/// What a clock elsewhere said.
+/// A reading of another machine's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
     /// The time by that clock.
     pub theirs: Timestamp,
-    /// How long ago it said so: since the middle of the way there and back.
+    /// How long ago the clock was read: since the middle of the round trip.
     pub age: Duration,
-    /// By how much that may be wrong: half of that way.
+    /// Error bound of `age`: half of the round trip.
     pub within: Duration,
 }
 
-/// How far this machine's clock is from another.
+/// Difference between this machine's clock and another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skew {
-    /// How far it is ahead, in microseconds; less than 0 where it is behind.
+    /// How far this machine's clock is ahead, in microseconds; negative if it is behind.
     pub ahead_us: i64,
-    /// By how much that may be wrong.
+    /// Error bound of the difference.
     pub within: Duration,
 }
 
@@ -44,30 +45,30 @@ impl Skew {
         Self { ahead_us, within: reading.within }
     }
 
-    /// By how much the clocks differ at the least.
+    /// Returns the smallest difference that the error bound allows, in microseconds.
     fn at_least_us(self) -> u64 {
         let within = u64::try_from(self.within.as_micros()).unwrap_or(u64::MAX);
         self.ahead_us.unsigned_abs().saturating_sub(within)
     }
 }
 
-/// What is said of two clocks, once each time that it changes.
+/// A change between agreeing and differing, reported once each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// They differ by more than is good.
+    /// The clocks differ by more than the bound.
     Apart,
     /// They agree again.
     Together,
 }
 
-/// Whether two clocks agree; they do until they are seen not to.
+/// Tracks whether two clocks agree. They are assumed to until a measurement says otherwise.
 #[derive(Debug, Default)]
 pub struct Agreement {
     is_apart: bool,
 }
 
 impl Agreement {
-    /// Takes in a measurement.
+    /// Takes a measurement, and returns the change that it causes, if any.
     pub fn judge(&mut self, skew: Skew) -> Option<Turn> {
         let is_apart = match self.is_apart {
             false => skew.at_least_us() > APART_US,
@@ -86,27 +87,27 @@ impl Agreement {
 pub struct Moment {
     /// By the clock that can be set.
     pub now: Timestamp,
-    /// By one that cannot: since some beginning that stays the same.
+    /// By a monotonic clock: time since a fixed start.
     pub elapsed: Duration,
 }
 
-/// Watches a clock that can be set beside one that cannot.
+/// Compares a clock that can be set with a monotonic one.
 #[derive(Debug)]
 pub struct Watch {
     last: Moment,
-    /// By how much the clock was set forward, as far as that is not believed yet.
+    /// How far the clock was set forward, in microseconds, as far as that is not believed yet.
     doubtful_us: i64,
     doubted_since: Duration,
 }
 
 impl Watch {
-    /// Begins at a time that is taken for the right one.
+    /// Starts at a time that is taken as correct.
     pub fn begin(at: Moment) -> Self {
         Self { last: at, doubtful_us: 0, doubted_since: at.elapsed }
     }
 
-    /// Looks once more; gives by how many microseconds the clock was set forward (less than 0: back) since the last look, if
-    /// it was. A machine that slept looks the same.
+    /// Returns by how many microseconds the clock was set since the last call (negative: back), if it was. A machine
+    /// that slept looks the same as a clock that was set forward.
     pub fn look(&mut self, at: Moment) -> Option<i64> {
         let went_by = microseconds(at.elapsed.saturating_sub(self.last.elapsed));
         let step = at.now.0.saturating_sub(self.last.now.0).saturating_sub(went_by);
@@ -124,8 +125,8 @@ impl Watch {
         Some(step)
     }
 
-    /// The earliest that it may have been at the last look: before this things have ended for good, also where the clock was
-    /// set forward by mistake and is about to be set back.
+    /// Returns the earliest time that it may have been at the last call of [`look`](Self::look). Whatever expired
+    /// before this time has expired for good, even if the clock was set forward by mistake and is about to be set back.
     pub fn earliest(&self) -> Timestamp {
         Timestamp(self.last.now.0.saturating_sub(self.doubtful_us))
     }
@@ -136,7 +137,7 @@ fn microseconds(time: Duration) -> i64 {
 }
 
 impl Chat {
-    /// How far this machine's clock is from that of the store, if it has one of its own.
+    /// Returns how far this machine's clock is from the store's, if the store has a clock of its own.
     pub async fn clock_skew(&self) -> Result<Option<Skew>> {
         let reading = self.store.clock().await?;
         Ok(reading.map(|reading| Skew::of(&reading, self.now())))
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_skew_is_that_of_the_middle_of_the_way() {
+    fn a_skew_refers_to_the_middle_of_the_round_trip() {
         let (age, within) = (Duration::from_millis(300), Duration::from_millis(200));
         let reading = Reading { theirs: Timestamp(50 * SECOND), age, within };
         let skew = Skew::of(&reading, Timestamp(62 * SECOND + 300_000));
@@ -164,17 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_part_are_told_of_once_and_once_when_they_agree_again() {
+    fn differing_clocks_are_reported_once_and_once_when_they_agree_again() {
         let mut agreement = Agreement::default();
         let measured = [3, -10, 10, 11, 200, 9, 6, -12, 5, 4, 0, 9, -11, -2];
-        let told = measured.map(|seconds| agreement.judge(skew(seconds, 0)));
-        let turns: Vec<_> = measured.into_iter().zip(told).filter_map(|(s, turn)| Some((s, turn?))).collect();
+        let reported = measured.map(|seconds| agreement.judge(skew(seconds, 0)));
+        let turns: Vec<_> =
+            measured.into_iter().zip(reported).filter_map(|(s, turn)| Some((s, turn?))).collect();
         let [apart, together] = [Turn::Apart, Turn::Together];
         assert_eq!(turns, [(11, apart), (4, together), (-11, apart), (-2, together)]);
     }
 
     #[test]
-    fn a_long_way_is_no_difference() {
+    fn a_long_round_trip_is_no_difference() {
         let mut agreement = Agreement::default();
         assert_eq!(agreement.judge(skew(11, 1500)), None);
         assert_eq!(agreement.judge(skew(-12, 1500)), Some(Turn::Apart));
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_is_seen_and_one_that_is_led_is_not() {
+    fn a_clock_that_is_set_is_noticed_and_one_that_is_adjusted_is_not() {
         let mut watch = Watch::begin(moment(HOUR, 0));
         assert_eq!(watch.look(moment(HOUR + 2 * SECOND, 2)), None);
         assert_eq!(watch.look(moment(HOUR + 7 * SECOND, 4)), None, "three seconds more than went by");

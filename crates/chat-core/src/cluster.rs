@@ -1,5 +1,5 @@
-//! What the nodes of a cluster need of each other: the journal of committed events, which is the truth, and who is
-//! connected where, which is not stored. How the news travels is for adapters.
+//! What the nodes of a cluster share: the journal of committed events, which is the source of truth, and which users
+//! are connected to which node, which is not stored. How messages travel between nodes is up to adapters.
 
 use std::sync::Arc;
 
@@ -10,77 +10,78 @@ use crate::event::Event;
 use crate::ids::{ConversationId, Position, UserId};
 use crate::presence::PresenceStatus;
 
-/// One running server of a cluster; drawn at random when it starts.
+/// Id of one running server of a cluster; drawn at random at start-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u64);
 
-/// What was read of the journal.
+/// The result of reading the journal.
 #[derive(Debug, Clone)]
 pub enum JournalPage {
-    /// What was committed after the place that was asked for.
+    /// The events after the requested log position.
     Events {
-        /// In the order of their positions, none missing. An event of a later release, which this one does not know,
-        /// is left out.
+        /// Ordered by log position, with none missing. Events of a later release that this one does not know are left
+        /// out.
         events: Vec<Arc<Event>>,
-        /// Everything up to here is in this page or an earlier one.
+        /// Log position up to which this page and the earlier ones are complete.
         up_to: Position,
     },
-    /// What came right after the place that was asked for is no longer kept, or can't be read by this release: it has
-    /// to be read from the log itself.
+    /// The event right after the requested log position is no longer kept, or this release cannot read it; read the log
+    /// itself instead.
     Gone,
 }
 
-/// The committed events of all nodes as they were announced, kept for a while, so that a node which was not told of
-/// some can read them.
+/// The committed events of all nodes as they were announced, kept for a while, so that a node that missed some can read
+/// them.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// The place of the last committed event.
+    /// Returns the log position of the last committed event.
     async fn end(&self) -> Result<Position>;
-    /// What was committed after a place, at least one event if there is any, and not many more than `limit`.
-    /// MUST leave nothing out: an event that is committed later MUST have a larger position than all that were read.
+    /// Returns events after a log position: at least one if there are any, and not many more than `limit`. MUST leave
+    /// nothing out: an event that is committed later MUST have a larger position than all that were read.
     async fn read(&self, after: Position, limit: u16) -> Result<JournalPage>;
 }
 
-/// Who is told which users and groups the clients of this node have to do with, so that news of others can be left
-/// alone, and how its users want to be seen, for the other nodes.
+/// Receives which users and groups have clients on this node, so that events for others can be skipped, and the
+/// presence of this node's users, to pass on to the other nodes.
 ///
-/// Each thing is told in the order in which it happens, which takes a lock of the caller's: calls must not block, and
-/// must not call the [`PresenceRegistry`] back. A user's groups are told before the end of the log is read for a client of
-/// theirs, and a group that an event brings with it before [`EventSink::publish`](crate::ports::EventSink::publish) of
-/// that event returns (it is told within that call): so nothing after either is of no interest by mistake.
+/// Calls arrive in the order of what they report, because the caller holds a lock meanwhile: they must not block, and
+/// must not call the [`PresenceRegistry`] back. A user's groups are reported before the end of the log is read for a
+/// client of that user. A group that an event adds is reported within
+/// [`EventSink::publish`](crate::ports::EventSink::publish) of that event. So no event that follows either is skipped
+/// by mistake.
 pub trait LocalMembers: Send + Sync + 'static {
-    /// The user's first client on this node has come (`true`) or the last has gone.
+    /// The user's first client on this node has connected (`true`) or the last has disconnected.
     fn user(&self, user: UserId, is_here: bool);
-    /// The first member of the group who has a client on this node has come (`true`) or the last has gone.
+    /// The group's first member with a client on this node has connected (`true`) or the last has disconnected.
     fn group(&self, conversation: ConversationId, is_here: bool);
-    /// A user of this node wants to be seen otherwise, or (`None`) has no client here any more.
+    /// A user of this node has chosen another presence, or (`None`) has no client here any more.
     fn presence(&self, user: UserId, choice: Option<PresenceStatus>);
 }
 
-/// Who is connected to which node.
+/// Records which users are connected to which node.
 pub trait PresenceRegistry: Send + Sync + 'static {
-    /// Everybody who is connected to this node, with how they want to be seen.
+    /// Returns all users who are connected to this node, with the presence that each has chosen.
     fn here(&self) -> Vec<(UserId, PresenceStatus)>;
-    /// What another node says of users: how they want to be seen, `None` for somebody who has no client there any more,
-    /// who was last seen now if no other node has them. Writing down when is for that node.
+    /// Takes the presence of users from another node; `None` for a user without a client there. If no other node has
+    /// such a user either, the user was last seen now; the reporting node stores that time.
     fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)]);
-    /// Another node is gone, and with it whoever was connected to it.
+    /// Another node is gone, and with it all connections to it.
     fn lost(&self, node: NodeId);
 }
 
-/// How this node stands with the others.
+/// State of the connection to the other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// News travels.
+    /// Events of other nodes arrive.
     Up,
-    /// News of other nodes is read from the journal, and arrives late; presence and typing do not arrive.
+    /// Events of other nodes are read from the journal, and arrive late; presence and typing do not arrive.
     Down,
 }
 
-/// What can be asked of the link to the other nodes.
+/// Reports on the connection to the other nodes.
 pub trait Peers: Send + Sync + 'static {
-    /// Whether news travels at present; `None` where nodes have nothing but the journal by which to know of each other.
+    /// Returns the state of the connection; `None` if nodes share nothing but the journal.
     fn link(&self) -> Option<Link>;
-    /// How many committed events this node has not yet told its clients of.
+    /// Returns how many committed events this node has not yet delivered to its clients.
     fn lag(&self) -> u64;
 }

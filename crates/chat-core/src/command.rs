@@ -1,5 +1,5 @@
-//! The context of a command about one message, and the outcome of deciding about it. Each feature's file has its own commands
-//! and refusals; neither may be here.
+//! The context of a command about one message, and the outcome of deciding about it. Commands and refusals of a single
+//! feature belong to that feature's file and may not be here.
 
 use crate::Chat;
 use crate::ids::{MessageId, UserId};
@@ -17,7 +17,7 @@ pub struct MessageCommand {
 }
 
 impl MessageCommand {
-    /// A command of `actor` about `message`, received at `at`.
+    /// Makes a command of `actor` about `message`, received at `at`.
     pub fn new(actor: UserId, message: MessageId, at: Timestamp) -> Self {
         Self { actor, message, at }
     }
@@ -33,7 +33,7 @@ pub enum Decision<T> {
 }
 
 impl Chat {
-    /// A command that is received now.
+    /// Makes a command that is received now.
     pub(crate) fn command(&self, actor: UserId, message: MessageId) -> MessageCommand {
         MessageCommand::new(actor, message, self.clock.now())
     }

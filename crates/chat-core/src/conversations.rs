@@ -1,4 +1,5 @@
-//! Conversations as their members see them: what is common to all, and each member's own part.
+//! Conversations as their members see them: what is common to all members, and each member's own part (the per-member
+//! state).
 
 use async_trait::async_trait;
 
@@ -13,53 +14,50 @@ use crate::posting;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
 
-/// Most conversations in one page of the list.
+/// Maximum number of conversations in one page of the list.
 pub const MAX_CONVERSATIONS: u16 = 200;
 
-/// What a conversation is between.
+/// Whether a conversation is direct or a group's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConversationKind {
-    /// Two users, the smaller id first.
+    /// A direct conversation of two users, the smaller id first.
     Direct(UserId, UserId),
-    /// The members of a group.
+    /// A group's conversation.
     Group {
-        /// The group as clients name it.
+        /// Id of the group in the API.
         id: GroupId,
-        /// Its name.
         name: String,
-        /// Who owns it.
         owner: UserId,
     },
 }
 
-/// Two users in the order in which their direct conversation names them, the smaller id first.
+/// Returns two users in the order in which their direct conversation stores them: the smaller id first.
 pub fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
     (one.min(other), one.max(other))
 }
 
 /// A conversation, with one user's access to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reached {
-    /// Which conversation.
+pub struct ConversationAccess {
     pub id: ConversationId,
-    /// To whom a message goes that the user posts there.
+    /// Recipient of a message that the user posts there.
     pub to: Recipient,
-    /// What the user is to it.
+    /// The user's access to it.
     pub access: Access,
 }
 
-impl Reached {
-    /// The conversation that a pair's first message has made, with the access of its sender.
+impl ConversationAccess {
+    /// Returns the conversation that a pair's first message has created, with its sender's access.
     #[must_use]
     pub fn new_pair(id: ConversationId, other: UserId) -> Self {
         Self { id, to: Recipient::User(other), access: Access::of(Some(Membership::of_new_pair())) }
     }
 }
 
-/// What a store found of a conversation for one of its members.
+/// Unwraps what a store found of a conversation for one of its members.
 ///
 /// # Errors
-/// `NotFound` where there is none, or the user is not a member.
+/// `NotFound` if there is no such conversation, or the user is not a member.
 pub fn for_member<T>(found: Option<T>) -> Result<T> {
     found.ok_or(Error::NotFound(Kind::Conversation))
 }
@@ -67,29 +65,24 @@ pub fn for_member<T>(found: Option<T>) -> Result<T> {
 /// What all members see of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
-    /// Its number.
     pub id: ConversationId,
-    /// What it is between.
     pub kind: ConversationKind,
-    /// Its count of changes.
     pub rev: Rev,
-    /// The number of its last message.
+    /// `seq` of its last message; 0 if there is none.
     pub last_seq: Seq,
-    /// How many members it has.
     pub n_members: u32,
-    /// When it came into being.
     pub created_at: Timestamp,
 }
 
 impl Conversation {
-    /// The conversation of a pair before its first message.
+    /// Returns the conversation of a pair before its first message.
     #[must_use]
     pub fn of_new_pair(id: ConversationId, (low, high): (UserId, UserId), created_at: Timestamp) -> Self {
         let kind = ConversationKind::Direct(low, high);
         Self { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at }
     }
 
-    /// Its members.
+    /// Returns the members as an audience.
     pub fn audience(&self) -> Audience {
         match self.kind {
             ConversationKind::Direct(low, high) => Audience::Pair(low, high),
@@ -97,9 +90,9 @@ impl Conversation {
         }
     }
 
-    /// The conversation to somebody who has left it: that there is nothing more to know. Nothing in it changes with
-    /// what goes on there since, so that nobody can watch it from outside. Where an earlier release has not kept how it
-    /// was then, `rev` and owner are those of now, since a client believes no older ones.
+    /// Returns the conversation as it is shown to a user who has left it: without any content. Later changes in it do
+    /// not show here, so that a former member cannot watch it from outside. If an earlier release has not stored the
+    /// state at the departure (`then`), `rev` and owner are the present ones, since clients ignore older ones.
     #[must_use]
     pub fn as_left(self, then: Option<Departure>) -> Self {
         let rev = then.map_or(self.rev, |then| then.rev);
@@ -114,69 +107,66 @@ impl Conversation {
     }
 }
 
-/// How a group was when somebody left it, that leaving included.
+/// State of a group right after a user has left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Departure {
-    /// Its count of changes.
+    /// `rev` of the group's conversation, the departure included.
     pub rev: Rev,
-    /// Who owned it.
     pub owner: UserId,
 }
 
-/// Whose clients are told of something.
+/// The users whose clients get an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// One user's.
+    /// One user.
     User(UserId),
-    /// Those of the two sides of a direct conversation.
+    /// The two users of a direct conversation.
     Pair(UserId, UserId),
-    /// Those of all members of a group, by its conversation.
+    /// All members of a group, given its conversation.
     Group(ConversationId),
 }
 
-/// How much waits for a member in a conversation.
+/// Numbers of unread messages of a member in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Messages of others after the member's read pointer that are not deleted.
     pub unread: u32,
-    /// Those of them that mention the member or all.
+    /// Those of them that mention the member or everybody.
     pub mentions: u32,
 }
 
-/// What a conversation is to one of its members alone.
+/// A conversation's state for one member alone: the per-member state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnPart {
-    /// The member's role; `None` for somebody who is no member any more.
+    /// The member's role; `None` for a former member.
     pub role: Option<Role>,
-    /// How far the member has come.
     pub pointers: Pointers,
-    /// What waits.
     pub counts: Counts,
-    /// Marked as unread by hand; the next reading takes the mark away.
+    /// The member has marked it as unread; reading it removes the mark.
     pub marked_unread: bool,
     /// No notifications until then.
     pub muted_until: Option<Timestamp>,
-    /// Put away by the member.
+    /// Archived by the member.
     pub archived: bool,
-    /// Kept at the top by the member.
+    /// Pinned to the top of the list by the member.
     pub pinned: bool,
-    /// A text that the member has begun.
+    /// Text that the member has begun to write.
     pub draft: Option<String>,
 }
 
 /// A conversation as one user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConversationView {
-    /// What all members see.
+    /// The part that all members see.
     pub conversation: Conversation,
-    /// What only this one sees.
+    /// The part that only this user sees.
     pub own: OwnPart,
-    /// The newest message, where it was asked for and there is one.
+    /// The newest message, if it was requested and there is one.
     pub last_message: Option<Message>,
 }
 
 impl ConversationView {
-    /// What the user may do there, as clients spell it.
+    /// Returns the names of the actions that the policy allows the user there, as the API has them.
     pub fn capabilities(&self) -> Vec<&'static str> {
         let between = (&self.conversation.kind).into();
         let access = Access::of(self.own.role.map(|role| Membership::new(role, between)));
@@ -188,36 +178,34 @@ impl ConversationView {
     }
 }
 
-/// Which part of the list of conversations is wanted: those with the newest messages first.
+/// Selects a page of the list of conversations: those with the newest messages first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConversationPage {
-    /// Only what comes after this entry of an earlier page: its last message (0 if none) and its conversation.
+    /// Only entries after this one of an earlier page: id of its last message (0 if none) and of its conversation.
     pub after: Option<(MessageId, ConversationId)>,
-    /// At most so many; 1 to [`MAX_CONVERSATIONS`].
+    /// Maximum number of entries, 1 to [`MAX_CONVERSATIONS`].
     pub limit: u16,
 }
 
-/// What a member changes of their own part; `None` leaves a thing as it is.
+/// A change to a member's own part; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnChange {
-    /// Mark as unread by hand, or take the mark away.
+    /// Mark as unread, or remove the mark.
     pub marked_unread: Option<bool>,
-    /// Mute until then, or (`Some(None)`) no longer.
+    /// Mute until then, or (`Some(None)`) unmute.
     pub muted_until: Option<Option<Timestamp>>,
-    /// Put away or back.
+    /// Archive or unarchive.
     pub archived: Option<bool>,
-    /// Keep at the top or not.
+    /// Pin to the top of the list or unpin.
     pub pinned: Option<bool>,
-    /// Leave a draft, or (`Some(None)`) take it away.
+    /// Store a draft, or (`Some(None)`) remove it.
     pub draft: Option<Option<String>>,
 }
 
-/// What came of changing one's own part: the conversation as its member sees it now.
+/// The result of changing one's own part: the conversation as its member sees it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnChanged {
-    /// Whose part.
     pub user: UserId,
-    /// As it is now.
     pub view: ConversationView,
 }
 
@@ -227,17 +215,17 @@ impl Outcome for OwnChanged {
     }
 }
 
-/// What waits for a user in all conversations.
+/// Unread totals of a user over all conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Messages and mentions in conversations that are not muted.
+    /// Unread messages and mentions in conversations that are not muted.
     pub counts: Counts,
-    /// Conversations in which something waits, those marked by hand included, muted ones not.
+    /// Number of unread conversations, including those marked by hand, without muted ones.
     pub n_conversations: u32,
 }
 
 impl Totals {
-    /// Counts one more conversation, of whose messages so many wait, or which is marked as unread by hand.
+    /// Adds a conversation with this many unread messages, or (`is_marked`) one that is marked as unread by hand.
     pub fn add(&mut self, counts: Counts, is_marked: bool) {
         self.counts.unread = self.counts.unread.saturating_add(counts.unread);
         self.counts.mentions = self.counts.mentions.saturating_add(counts.mentions);
@@ -248,52 +236,58 @@ impl Totals {
 /// The durable side of conversations.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {
-    /// A page of the user's conversations, each with its last message, the newest message first, then by falling ids.
+    /// Returns a page of the user's conversations, each with its last message: the newest message first, then by
+    /// falling conversation ids.
     async fn conversations(&self, user: UserId, page: ConversationPage) -> Result<Vec<ConversationView>>;
-    /// One of the user's conversations with its last message. MUST answer `NotFound` to those who are not members.
+    /// Returns one of the user's conversations with its last message. MUST answer `NotFound` to users who are not
+    /// members.
     async fn conversation(&self, user: UserId, id: ConversationId) -> Result<ConversationView>;
-    /// What waits for the user, at `now`.
+    /// Returns the user's unread totals at `now`, which decides what is muted.
     async fn totals(&self, user: UserId, now: Timestamp) -> Result<Totals>;
-    /// Changes the member's own part. MUST answer `NotFound` to those who are not members.
+    /// Changes the member's own part. MUST answer `NotFound` to users who are not members.
     async fn change_own_part(
         &self,
         user: UserId,
         id: ConversationId,
         change: OwnChange,
     ) -> Result<OwnChanged>;
-    /// The members whom `viewer` may look at in this conversation, with the time each was last seen, at most `limit`.
-    /// MUST answer `NotFound` to those who are not members.
+    /// Returns the members whose presence `viewer` may see in this conversation, each with the time it was last seen,
+    /// at most `limit` of them. MUST answer `NotFound` to users who are not members.
     async fn companions(
         &self,
         viewer: UserId,
         id: ConversationId,
         limit: u16,
     ) -> Result<Vec<(UserId, Option<Timestamp>)>>;
-    /// Notes when users were last seen: what stands there gives way as [`last_seen`](crate::presence::last_seen) says.
+    /// Stores when users were last seen; [`last_seen`](crate::presence::last_seen) decides whether a stored time is
+    /// replaced.
     async fn note_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<()>;
-    /// The conversation of the two, if they have one. MUST refuse an unknown `other`.
+    /// Returns the direct conversation of the two users, if they have one. MUST refuse an unknown `other`.
     async fn direct_with(&self, user: UserId, other: UserId) -> Result<Option<ConversationId>>;
-    /// To whom a message in this conversation goes. MUST answer `NotFound` to those who are not members.
+    /// Returns the recipient of messages in this conversation. MUST answer `NotFound` to users who are not members.
     async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient>;
 }
 
 impl Chat {
-    /// A page of the user's conversations.
+    /// Returns a page of the user's conversations.
     pub async fn conversations(&self, user: UserId, page: ConversationPage) -> Result<Vec<ConversationView>> {
         self.store.conversations(user, page).await
     }
 
-    /// One of the user's conversations.
+    /// Returns one of the user's conversations.
+    ///
+    /// # Errors
+    /// `NotFound` if it does not exist or the user is not a member.
     pub async fn conversation(&self, user: UserId, id: ConversationId) -> Result<ConversationView> {
         self.store.conversation(user, id).await
     }
 
-    /// What waits for the user in all conversations.
+    /// Returns the user's unread totals over all conversations.
     pub async fn totals(&self, user: UserId) -> Result<Totals> {
         self.store.totals(user, self.clock.now()).await
     }
 
-    /// Changes what a conversation is to the user alone.
+    /// Changes the user's own part of a conversation; an empty draft removes the draft.
     pub async fn change_own_part(
         &self,
         user: UserId,
@@ -309,7 +303,7 @@ impl Chat {
         Ok(self.store.change_own_part(user, id, change).await?.view)
     }
 
-    /// Whom the user may look at in a conversation, and when each was last seen.
+    /// Returns at most `limit` members whose presence the user may see, each with the time it was last seen.
     pub async fn companions(
         &self,
         viewer: UserId,
@@ -319,7 +313,7 @@ impl Chat {
         self.store.companions(viewer, id, limit).await
     }
 
-    /// Notes that users were connected until now.
+    /// Stores that users were connected until the given times.
     pub async fn note_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<()> {
         self.store.note_last_seen(seen).await
     }

@@ -1,34 +1,32 @@
-//! Tom and Jerry: two users with a password that everybody knows, so that a newcomer has somebody to chat with.
+//! Tom and Jerry: two users with a well-known password, so that a newcomer has somebody to chat with.
 //!
-//! What makes an account one of them is a mark that is set when the server makes it, never its name or password: a
-//! stranger may register the same of both.
+//! An account is a demo user because of a mark that the server sets when it makes the account, not because of its name
+//! or password: a stranger may register with the same ones.
 
 use crate::Chat;
 use crate::accounts::{Account, LoginName, Register};
 use crate::error::{Error, Result};
 use crate::ports::{Turn, Verdict};
 
-/// Names of the demo users, in the order of their ids.
 pub const USERS: [&str; 2] = ["tom", "jerry"];
-/// The password of both.
 pub const PASSWORD: &str = "password123";
 
-/// Whether demo users may log in with the known password by the way on which somebody tries.
+/// Whether demo users may log in with the known password over a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DemoLogin {
-    /// Only whoever is on the server's machine can come by it, or the operator wants them everywhere.
+    /// Only users on the server's machine can connect this way, or the operator allows demo logins from everywhere.
     Allowed,
-    /// Anybody could.
+    /// Anybody can connect this way.
     Refused,
 }
 
-/// The address of a demo user.
+/// Returns the email address of a demo user.
 pub fn email(name: &str) -> String {
     format!("{name}@temp.com")
 }
 
 impl Chat {
-    /// Makes those demo users that there are not, with their mark. Somebody else's name stays theirs.
+    /// Makes the missing demo users and marks them. A name that somebody else has registered is left alone.
     pub async fn make_demo_users(&self) -> Result<()> {
         let present = self.demo_users().await?;
         for name in USERS.into_iter().filter(|name| present.iter().all(|account| account.username != *name)) {
@@ -41,13 +39,13 @@ impl Chat {
         Ok(())
     }
 
-    /// The demo users there are, whatever their passwords are by now.
+    /// Returns the existing demo users, whatever their passwords are now.
     pub async fn demo_users(&self) -> Result<Vec<Account>> {
         self.store.demo_accounts().await
     }
 
-    /// Accounts without the mark that have a demo user's name and address. A stranger may have registered them so; or an
-    /// earlier release has made them, which knew no mark.
+    /// Returns accounts without the mark that have a demo user's name and address: registered by a stranger, or made by
+    /// an earlier release that did not set the mark.
     pub async fn namesakes_of_demo_users(&self) -> Result<Vec<Account>> {
         let mut namesakes = Vec::new();
         for name in USERS {
@@ -59,7 +57,7 @@ impl Chat {
         Ok(namesakes)
     }
 
-    /// Whether a demo user still has the known password. It takes as long as a login.
+    /// Whether a demo user still has the known password. Takes as long as a login.
     pub async fn has_known_password(&self, demo_user: &Account) -> Result<bool> {
         let name = LoginName::Username(demo_user.username.clone());
         let hash = self.store.credentials(name).await?.map(|credentials| credentials.password_hash);

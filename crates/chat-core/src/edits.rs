@@ -1,4 +1,4 @@
-//! Changing a message after it was sent: editing it, deleting it for everyone or for oneself, pinning it.
+//! Changes to messages after they were sent: edit, delete for everyone or for oneself, pin.
 
 use async_trait::async_trait;
 
@@ -13,31 +13,24 @@ use crate::policy::{Access, Action, allowed};
 use crate::posting;
 use crate::time::Timestamp;
 
-/// How many former texts are kept of one message, the newest: else everybody could fill the disk through one message.
+/// Maximum number of earlier texts that are kept of one message, the newest ones. Without a bound, a user could fill
+/// the disk through one message.
 pub const MAX_VERSIONS: u16 = 100;
 
-/// A text that a message had before.
+/// An earlier text of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// The text.
     pub content: String,
-    /// Since when it had that.
+    /// When the message got this text.
     pub since: Timestamp,
 }
 
-/// What came of deleting a message for oneself.
+/// The result of deleting a message for oneself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hidden {
-    /// The user sees it no more.
-    Now {
-        /// Who.
-        user: UserId,
-        /// The message's conversation.
-        conversation: ConversationId,
-        /// Which message.
-        message: MessageId,
-    },
-    /// It was so before.
+    /// The message is now hidden from the user.
+    Now { user: UserId, conversation: ConversationId, message: MessageId },
+    /// The message was hidden before.
     Already,
 }
 
@@ -52,10 +45,12 @@ impl Outcome for Hidden {
     }
 }
 
-/// Decides whether a user with this access may give the message this text. Applied, the former text is kept.
+/// Decides whether a user with this access may replace the message's text. If applied, the store keeps the returned
+/// earlier text.
 ///
 /// # Errors
-/// What the policy says of [`Action::Edit`]; `message_deleted`; `still_growing`; an empty text without media.
+/// The policy's refusal of [`Action::Edit`]; `message_deleted`; `still_growing`; `Invalid` for an empty text without
+/// media.
 pub fn decide_edit(message: &Message, access: Access, content: &str) -> Result<Decision<Version>> {
     allowed(access, Action::Edit)?;
     not_deleted(message)?;
@@ -73,17 +68,17 @@ pub fn decide_edit(message: &Message, access: Access, content: &str) -> Result<D
     Ok(Decision::Apply(Version { content: message.content.clone(), since }))
 }
 
-/// Decides whether a user with this access may delete the message for everyone at `at`. Applied, the message becomes the
-/// given one, with another `rev`.
+/// Decides whether a user with this access may delete the message for everyone at `at`. If applied, the store replaces
+/// the message by the returned one, with a new `rev`.
 ///
 /// # Errors
-/// What the policy says of [`Action::Delete`].
+/// The policy's refusal of [`Action::Delete`].
 pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result<Decision<Message>> {
     allowed(access, Action::Delete)?;
     if message.deleted_at.is_some() {
         return Ok(Decision::Already);
     }
-    // Nobody can end the growth of a deleted message any more, so it ends here.
+    // Nobody can end the growth of a deleted message, so it ends here.
     let streaming = message.streaming.map(|state| match state {
         Streaming::Growing => Streaming::Abandoned,
         ended => ended,
@@ -101,8 +96,8 @@ pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result
     }))
 }
 
-/// Decides what deleting the message for the actor alone changes. A message that is deleted for everyone may be hidden too,
-/// since its place is still shown.
+/// Decides what deleting the message for the actor alone changes. A message that is deleted for everyone may be hidden
+/// too, since clients still show its placeholder.
 pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) -> Hidden {
     if is_hidden {
         return Hidden::Already;
@@ -110,11 +105,11 @@ pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) 
     Hidden::Now { user: command.actor, conversation: message.conversation, message: command.message }
 }
 
-/// Decides whether a user with this access may pin the message (`pinned`) or remove the pin. Applied, the message has the
-/// given pin.
+/// Decides whether a user with this access may pin the message (`pinned`) or remove the pin. If applied, the store
+/// writes the returned pin.
 ///
 /// # Errors
-/// What the policy says of [`Action::Pin`]; `message_deleted`.
+/// The policy's refusal of [`Action::Pin`]; `message_deleted`.
 pub fn decide_pin(
     message: &Message,
     access: Access,
@@ -128,39 +123,45 @@ pub fn decide_pin(
     Ok(Decision::Apply(pinned.then_some(Pin { by: command.actor, at: command.at })))
 }
 
-/// Refuses what would change a deleted message.
+/// Refuses a change to a deleted message.
 pub(crate) fn not_deleted(message: &Message) -> Result<()> {
     if message.deleted_at.is_some() { Err(posting::deleted()) } else { Ok(()) }
 }
 
-/// The durable side of changing messages. Every method MUST answer `NotFound` where the actor is not a member of the
-/// message's conversation, and ask for the decision in the transaction that writes; every change moves the message's
-/// `rev`.
+/// The durable side of changing messages. Every method MUST answer `NotFound` if the actor is not a member of the
+/// message's conversation, and call the decision within the transaction that writes; every change increases the
+/// message's `rev`.
 #[async_trait]
 pub trait EditStore: Send + Sync + 'static {
-    /// Replaces the text as [`decide_edit`] has it and keeps the former one, and no more than [`MAX_VERSIONS`] of them.
+    /// Replaces the text as [`decide_edit`] decides and keeps the earlier one, at most [`MAX_VERSIONS`] of them.
     async fn edit(&self, command: MessageCommand, content: String) -> Result<Changed>;
-    /// Empties the message as [`decide_delete`] has it, and forgets its former texts. It keeps its place.
+    /// Empties the message as [`decide_delete`] decides, and deletes its earlier texts. The message keeps its `seq`.
     async fn delete(&self, command: MessageCommand) -> Result<Changed>;
-    /// Takes the message out of what the actor sees.
+    /// Hides the message from the actor, as [`decide_hide`] decides.
     async fn hide(&self, command: MessageCommand) -> Result<Hidden>;
-    /// Pins the message or takes the pin away, as [`decide_pin`] has it.
+    /// Pins or unpins the message, as [`decide_pin`] decides.
     async fn pin(&self, command: MessageCommand, pinned: bool) -> Result<Changed>;
-    /// The texts the message had before, oldest first; none once it is deleted.
+    /// Returns the earlier texts of the message, oldest first; an empty list once it is deleted.
     async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>>;
-    /// The pinned messages of a conversation, the last pinned first, at most `limit`. MUST answer `NotFound` to those
-    /// who are not members.
+    /// Returns the pinned messages of a conversation, the last pinned first, at most `limit`. MUST answer `NotFound` to
+    /// users who are not members.
     async fn pinned(&self, reader: UserId, conversation: ConversationId, limit: u16) -> Result<Vec<Message>>;
 }
 
 impl Chat {
-    /// Replaces a message's text; for its author.
+    /// Replaces a message's text; author only.
+    ///
+    /// # Errors
+    /// Those of [`decide_edit`]; `Invalid` if the text is too long.
     pub async fn edit(&self, actor: UserId, message: MessageId, content: String) -> Result<Message> {
         posting::check_content(&content, &self.limits)?;
         Ok(self.store.edit(self.command(actor, message), content).await?.into_message())
     }
 
     /// Deletes a message for everyone.
+    ///
+    /// # Errors
+    /// Those of [`decide_delete`].
     pub async fn delete(&self, actor: UserId, message: MessageId) -> Result<Message> {
         Ok(self.store.delete(self.command(actor, message)).await?.into_message())
     }
@@ -170,17 +171,20 @@ impl Chat {
         self.store.hide(self.command(actor, message)).await.map(drop)
     }
 
-    /// Pins a message or takes the pin away.
+    /// Pins or unpins a message.
+    ///
+    /// # Errors
+    /// Those of [`decide_pin`].
     pub async fn pin(&self, actor: UserId, message: MessageId, pinned: bool) -> Result<Message> {
         Ok(self.store.pin(self.command(actor, message), pinned).await?.into_message())
     }
 
-    /// The texts a message had before, oldest first.
+    /// Returns the earlier texts of a message, oldest first.
     pub async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>> {
         self.store.versions(reader, message).await
     }
 
-    /// The pinned messages of a conversation, the last pinned first.
+    /// Returns the pinned messages of a conversation, the last pinned first.
     pub async fn pinned(
         &self,
         reader: UserId,
@@ -263,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn deletion_leaves_the_place_and_no_substance() {
+    fn deletion_keeps_the_seq_and_no_content() {
         let full = with(|message| {
             picture(message);
             message.mentions = Mentions { users: vec![UserId(2)], all: true };

@@ -1,10 +1,10 @@
-//! The one vocabulary of refusals and failures. Adapters turn their drivers' errors into these; the gateway turns
-//! these into HTTP problems and error frames. No driver's or protocol's type may appear here.
+//! All refusals and failures of use cases. Adapters convert their drivers' errors into these; the gateway converts
+//! these into HTTP problems and error frames. No type of a driver or protocol may appear here.
 
-/// What a use case answers when it does not succeed.
+/// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What was looked for and is not there.
+/// The kind of object that was not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A user account.
@@ -13,7 +13,7 @@ pub enum Kind {
     Group,
     /// A conversation.
     Conversation,
-    /// A message; one that the caller may not see is not found either.
+    /// A message; also returned for one that the caller may not see.
     Message,
 }
 
@@ -28,20 +28,20 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// Why storage takes no writes, where that is known and somebody can see to it. Anybody may be told.
+/// Why storage accepts no writes, if the reason is known and an operator can act on it. May be shown to every client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is no room.
+    /// The disk is full.
     Full,
-    /// Nothing may be written: a file system or database is read-only, or the database is a standby.
+    /// A file system or database is read-only, or the database is a standby.
     ReadOnly,
-    /// The file is not under its name any more.
+    /// The database file was moved or deleted.
     Moved,
-    /// Another file is under its name.
+    /// Another file is in the place of the database file.
     Replaced,
-    /// The file is there, and the log that belongs to it is not.
+    /// The database file is there, but its write-ahead log is not.
     LogMoved,
-    /// The file is there, and holds what somebody else has written over what was in it.
+    /// Something else has overwritten the contents of the database file.
     Overwritten,
 }
 
@@ -62,12 +62,12 @@ impl std::fmt::Display for Obstacle {
     }
 }
 
-/// What no two accounts may have in common, compared without regard to case.
+/// A value that no two accounts may share, compared without regard to case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unique {
-    /// The name that others see and find the account by.
+    /// The name by which others see and find the account.
     Username,
-    /// The address that the account's owner logs in with.
+    /// The address with which the account's owner logs in.
     Email,
 }
 
@@ -80,65 +80,65 @@ impl std::fmt::Display for Unique {
     }
 }
 
-/// Why a use case refused or failed. Each variant has one stable code.
+/// Why a use case refused or failed. Each variant has a stable code, see [`Error::code`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A field is missing, malformed or out of bounds; the reason is a phrase that follows the field's name.
+    /// A field is missing, malformed or out of bounds.
     #[error("{field} {reason}")]
     Invalid {
-        /// The field as clients spell it.
+        /// The field's name in the API.
         field: &'static str,
-        /// For instance `must be 3 to 32 characters`.
+        /// A phrase that follows the field's name, such as `must be 3 to 32 characters`.
         reason: String,
     },
     /// A message, typing signal or history request names the caller as the other side.
     #[error("You cannot chat with yourself")]
     Yourself,
-    /// No such thing, or none that the caller may know of.
+    /// The object does not exist, or the caller may not know of it.
     #[error("{0} not found")]
     NotFound(Kind),
     /// The caller is not a member of the group.
     #[error("You are not a member of this group")]
     NotMember,
-    /// What is asked for does not fit the present state of things.
+    /// The request does not fit the present state.
     #[error("{sentence}")]
     Conflict {
-        /// The stable name of this conflict.
+        /// Stable code of this conflict.
         code: &'static str,
-        /// What is the matter, and what to do.
+        /// What is wrong, and what to do.
         sentence: String,
     },
-    /// The caller's role does not allow it.
+    /// The caller's role does not allow it. Holds the reason.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The value is taken, compared without regard to case.
+    /// The value is in use, compared without regard to case.
     #[error("That {0} is already registered")]
     Taken(Unique),
-    /// Unknown user or wrong password; deliberately one and the same.
+    /// Unknown user or wrong password; deliberately the same error for both.
     #[error("Invalid email or password")]
     WrongCredentials,
-    /// A demo user with the password that everybody knows, by a way on which everybody may come.
+    /// A demo user tries to log in with the well-known password over a connection that is open to everybody.
     #[error(
         "Demo users can log in only on the server's own machine, at localhost, unless the server was started with \
          --demo"
     )]
     DemoUser,
-    /// The caller's account is gone.
+    /// The caller's account no longer exists.
     #[error("This account no longer exists; log in again")]
     UnknownCaller,
-    /// A search that takes longer than searches may. The same one would again; one that says more would not.
+    /// A search exceeds the time limit. Repeating it fails again; a narrower one may succeed.
     #[error("This search takes too long; narrow it with a conversation, a sender or rarer words")]
     SearchTooSlow,
-    /// A bounded queue is full; nothing was done and the same request may be sent again.
+    /// A bounded queue is full. Nothing was done; the same request may be sent again.
     #[error("The server is busy; try again in a moment")]
     Overloaded,
-    /// Storage refuses writes at present, for instance because the disk is full; nothing was done.
+    /// Storage refuses writes at present. Nothing was done.
     #[error("Storage accepts no writes at present; try again later")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The same, where it is known why.
+    /// Storage refuses writes at present, for a known reason. Nothing was done.
     #[error("Storage accepts no writes at present: {0}")]
     Obstructed(Obstacle),
-    /// A fault of ours or of a driver. Its text is for the log and never for a client.
+    /// A fault of the server or of a driver. The source is for the log and must never reach a client.
     #[error("Internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -149,17 +149,17 @@ impl Error {
         Self::Internal(source.into())
     }
 
-    /// A field that breaks a rule, with the reason as a phrase after the field's name.
+    /// Makes the error for a field that breaks a rule; `reason` is a phrase that follows the field's name.
     pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { field, reason: reason.into() }
     }
 
-    /// Something that does not fit the present state, with its stable code.
+    /// Makes the error for a request that does not fit the present state.
     pub fn conflict(code: &'static str, sentence: impl Into<String>) -> Self {
         Self::Conflict { code, sentence: sentence.into() }
     }
 
-    /// The stable machine-readable name of this refusal (docs/contract.md, "Errors").
+    /// Returns the stable machine-readable code (docs/contract.md, "Errors").
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid_request",
@@ -183,7 +183,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may well succeed later, unchanged.
+    /// Whether the same request may succeed later, unchanged.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Overloaded | Self::Unavailable(_) | Self::Obstructed(_) | Self::Internal(_))
     }

@@ -1,4 +1,4 @@
-//! What the application tells the world: durable events, which a store hands to the [`EventSink`](crate::ports::EventSink)
+//! What the application announces: durable events, which a store passes to the [`EventSink`](crate::ports::EventSink)
 //! after their commit and in commit order, and signals, which are never stored.
 
 use crate::access::Revoked;
@@ -10,86 +10,67 @@ use crate::messages::Message;
 use crate::receipts::Receipt;
 use crate::time::Timestamp;
 
-/// One committed change and its place in the log of all changes.
+/// One committed change and its position in the log of all changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Larger for every later change.
+    /// Log position; larger for every later change.
     pub position: Position,
-    /// What happened.
     pub change: Change,
 }
 
-/// What a committed write changed. Each carries the present state of what it is about, so that whoever is told twice
-/// is none the worse for it.
+/// What a committed write changed. Each variant carries the present state of its object, so applying an event twice is
+/// harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A message was added to a conversation.
     MessagePosted(Message),
-    /// A message is no longer as it was.
+    /// A message changed.
     MessageChanged {
         /// The message as it is now.
         message: Message,
-        /// What was done to it.
+        /// What changed about it.
         what: MessageEvent,
     },
-    /// A message that is still being written grew.
+    /// Text was appended to a message that is still being written.
     TextAppended(Appended),
-    /// Something that all members see of a conversation changed: it came into being, or has another name.
+    /// The part of a conversation that all members see changed: it was created or renamed.
     ConversationChanged(Conversation),
-    /// A user became a member of a group, or has another role there.
+    /// A user became a member of a group, or has a new role there.
     MemberChanged {
-        /// The group's conversation.
         conversation: Conversation,
         /// The member.
         user: UserId,
-        /// The member's own part of it.
         own: OwnPart,
     },
     /// A user is no longer a member of a group.
     MemberRemoved {
-        /// The group's conversation.
         conversation: Conversation,
-        /// Who was a member.
+        /// The former member.
         user: UserId,
     },
-    /// A user changed something that concerns nobody else: muted a conversation, left a draft.
+    /// A user changed their own part of a conversation: muted it, stored a draft.
     OwnPartChanged {
-        /// Whose part.
         user: UserId,
         /// The conversation as that user sees it.
         view: Box<ConversationView>,
     },
-    /// Members' pointers moved.
+    /// Members' pointers moved, in one conversation.
     PointersMoved(Vec<Receipt>),
-    /// A user deleted a message for themselves.
-    MessageHidden {
-        /// Who.
-        user: UserId,
-        /// In which conversation.
-        conversation: ConversationId,
-        /// Which message.
-        message: MessageId,
-    },
-    /// A user saved a message, or no longer wants it saved.
+    /// A user deleted a message for themselves alone.
+    MessageHidden { user: UserId, conversation: ConversationId, message: MessageId },
+    /// A user saved a message, or removed it from the saved ones.
     MessageSaved {
-        /// Who.
         user: UserId,
-        /// Which message.
         message: MessageId,
         /// Whether it is saved now.
         saved: bool,
     },
     /// Tokens of a user are no longer valid.
-    AccessRevoked {
-        /// Whose.
-        user: UserId,
-        /// Which of them.
-        which: Revoked,
-    },
+    AccessRevoked { user: UserId, which: Revoked },
 }
 
 impl Change {
-    /// Whose clients are to be told.
+    /// Returns the users whose clients get the change.
     pub fn audience(&self) -> Audience {
         match self {
             Self::MessagePosted(message) | Self::MessageChanged { message, .. } => message.audience(),
@@ -108,11 +89,11 @@ impl Change {
     }
 }
 
-/// The result of a write, from which the events are derived here rather than in an adapter, so that no adapter can
-/// forget or invent one.
+/// The result of a write. Events are derived from it here rather than in an adapter, so that no adapter can forget or
+/// invent one.
 pub trait Outcome {
-    /// The changes to announce, each of which takes the next position of the log; none when the write changed nothing
-    /// (a duplicate, say).
+    /// Returns the changes to announce, each of which takes the next log position. Empty if the write changed nothing,
+    /// for instance for a duplicate.
     fn changes(&self) -> Vec<Change>;
 }
 
@@ -122,29 +103,26 @@ impl Outcome for () {
     }
 }
 
-/// Something worth telling those who are connected now, and nobody later.
+/// A notice for clients that are connected now; never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// A user is typing to another user.
     TypingToUser {
-        /// Who types.
+        /// The user who types.
         from: UserId,
-        /// Who is told.
+        /// The user whose clients get the signal.
         to: UserId,
-        /// The conversation of the two; `None` before their first message.
+        /// The direct conversation of the two; `None` before their first message.
         conversation: Option<ConversationId>,
-        /// When.
         at: Timestamp,
     },
-    /// A user is typing in a group; the other members are told.
+    /// A user is typing in a group; the other members' clients get the signal.
     TypingToGroup {
-        /// Who types.
+        /// The user who types.
         from: UserId,
-        /// The group as clients name it.
+        /// Id of the group in the API.
         group: GroupId,
-        /// The group's conversation.
         conversation: ConversationId,
-        /// When.
         at: Timestamp,
     },
 }

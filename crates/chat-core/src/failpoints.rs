@@ -1,7 +1,7 @@
-//! Ways for a test to break the server on purpose: to end it in the middle of a write, or to take away what one of its
-//! promises rests on. Without the feature `failpoints`, which no release is built with, nothing in here does anything.
+//! Lets a test break the server on purpose: abort it in the middle of a write, or switch off something that one of its
+//! promises relies on. Without the feature `failpoints`, which no release is built with, nothing here has any effect.
 
-/// The server comes to this point; it ends here, without taking leave of anybody, if a test has told it to.
+/// Marks a point in the code. If a test has armed the point, the process aborts here, without cleaning up.
 #[inline]
 pub fn pass(point: &str) {
     #[cfg(feature = "failpoints")]
@@ -10,20 +10,20 @@ pub fn pass(point: &str) {
     let _ = point;
 }
 
-/// Whether a test wants the server to be broken in this way.
+/// Whether a test has armed this fault.
 #[inline]
 #[must_use]
-pub fn is_broken(way: &str) -> bool {
+pub fn is_broken(fault: &str) -> bool {
     #[cfg(feature = "failpoints")]
-    return armed::is_broken(way);
+    return armed::is_broken(fault);
     #[cfg(not(feature = "failpoints"))]
     {
-        let _ = way;
+        let _ = fault;
         false
     }
 }
 
-/// The number that a test has given to something, such as the seconds that a clock is ahead; 0 where it has given none.
+/// Returns the number that a test has given to `name`, such as the seconds that a clock is ahead; 0 if there is none.
 #[inline]
 #[must_use]
 pub fn number(name: &str) -> u32 {
@@ -44,46 +44,46 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static WISHES: OnceLock<Vec<Wish>> = OnceLock::new();
+    static SETTINGS: OnceLock<Vec<Setting>> = OnceLock::new();
 
-    struct Wish {
+    struct Setting {
         name: String,
-        /// Passes left before the one that ends the process; none for a way of being broken.
+        /// Passes left before the process aborts; `None` for a fault that is simply on.
         left: Option<AtomicU64>,
     }
 
-    /// Takes a test's wishes, separated by commas: `point=7` ends the process at the seventh pass of the point, a bare
-    /// name breaks the server in that way. Later calls change nothing.
-    pub fn arm(wishes: &str) {
-        let wish = |text: &str| match text.split_once('=') {
+    /// Sets the failpoints, separated by commas: `point=7` aborts the process at the seventh pass of the point, a bare
+    /// name switches that fault on. Later calls have no effect.
+    pub fn arm(settings: &str) {
+        let setting = |text: &str| match text.split_once('=') {
             Some((point, pass)) => {
                 let left = pass.parse().unwrap_or(1);
-                Wish { name: point.to_owned(), left: Some(AtomicU64::new(left)) }
+                Setting { name: point.to_owned(), left: Some(AtomicU64::new(left)) }
             }
-            None => Wish { name: text.to_owned(), left: None },
+            None => Setting { name: text.to_owned(), left: None },
         };
-        let _ = WISHES.set(wishes.split(',').map(wish).collect());
+        let _ = SETTINGS.set(settings.split(',').map(setting).collect());
     }
 
-    fn wishes() -> impl Iterator<Item = &'static Wish> {
-        WISHES.get().into_iter().flatten()
+    fn settings() -> impl Iterator<Item = &'static Setting> {
+        SETTINGS.get().into_iter().flatten()
     }
 
     pub(super) fn pass(point: &str) {
-        for wish in wishes().filter(|wish| wish.name == point) {
-            // Only the pass that takes the last one away; the others find less or wrap around.
-            if wish.left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::Relaxed) == 1) {
+        for setting in settings().filter(|setting| setting.name == point) {
+            // Only the pass that takes the last one away aborts; the others find less or wrap around.
+            if setting.left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::Relaxed) == 1) {
                 std::process::abort();
             }
         }
     }
 
     pub(super) fn number(name: &str) -> u32 {
-        let given = wishes().find(|wish| wish.name == name).and_then(|wish| wish.left.as_ref());
+        let given = settings().find(|setting| setting.name == name).and_then(|setting| setting.left.as_ref());
         given.and_then(|given| u32::try_from(given.load(Ordering::Relaxed)).ok()).unwrap_or(0)
     }
 
-    pub(super) fn is_broken(way: &str) -> bool {
-        wishes().any(|wish| wish.left.is_none() && wish.name == way)
+    pub(super) fn is_broken(fault: &str) -> bool {
+        settings().any(|setting| setting.left.is_none() && setting.name == fault)
     }
 }

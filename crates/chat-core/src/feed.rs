@@ -1,9 +1,9 @@
-//! The feed: the committed changes of the whole server in the log's order, for named readers whose places are durable
-//! (webhooks, feeds and bots will be such readers). It is kept only while there is a reader. An entry says what changed
-//! and where, by ids; the text is read when it is wanted, since it may be another one by then.
+//! The feed: the committed changes of the whole server in log order, for named readers with durable cursors (webhooks,
+//! feeds and bots will be such readers). It is kept only while there is a reader. An entry says what changed and where,
+//! by ids; a reader loads the text when it needs it, since the text may have changed by then.
 //!
-//! `feed/entry.rs` makes an entry of an event, `feed/rules.rs` decides, `feed/work.rs` does it on a store's rows. Signals
-//! (typing, presence) are no entries, and nothing that belongs to one way of delivery may stand here.
+//! `feed/entry.rs` makes an entry of an event, `feed/rules.rs` decides, `feed/work.rs` applies the decisions to a
+//! store's rows. Signals (typing, presence) are not entries, and code for one way of delivery does not belong here.
 
 mod entry;
 mod rules;
@@ -25,26 +25,27 @@ pub use entry::{Entry, Kind};
 pub use rules::{Feed, Reload, Why};
 pub use work::{FeedRows, FeedTables, acknowledge, add, has_expired, list, page, prune, remove};
 
-/// Most readers at a time. Each is a label of a metric, and each that stays away keeps nothing longer than [`Keep`] says.
+/// Maximum number of readers. Each is a label of a metric. A reader that stays away keeps entries no longer than
+/// [`Keep`] says.
 pub const MAX_READERS: usize = 32;
-/// Most entries of one page.
+/// Maximum number of entries in one page.
 pub const MAX_PAGE: u16 = 1000;
-/// Most entries that one transaction deletes.
-pub const PIECE: u16 = 2000;
-/// Most transactions that delete entries each time that [`Chat::tend_feed`] is called.
-const PIECES: usize = 50;
+/// Maximum number of entries that one transaction deletes.
+pub const PRUNE_BATCH: u16 = 2000;
+/// Maximum number of transactions that delete entries in one call of [`Chat::tend_feed`].
+const PRUNE_BATCHES: usize = 50;
 /// Longest name of a reader, in bytes.
 const MAX_NAME: usize = 64;
 
-/// How a reader is called: 1 to 64 letters, digits, `-`, `_` and `.` of ASCII.
+/// Name of a reader: 1 to 64 ASCII letters, digits, `-`, `_` and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReaderName(String);
 
 impl ReaderName {
-    /// The name, if it is one.
+    /// Parses a name.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where it has other characters, none, or too many.
+    /// [`Error::Invalid`] if it is empty or too long, or has other characters.
     pub fn parse(text: &str) -> Result<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if text.is_empty() || text.len() > MAX_NAME || !text.bytes().all(is_plain) {
@@ -53,13 +54,13 @@ impl ReaderName {
         Ok(Self(text.to_owned()))
     }
 
-    /// One that is stored. A later release may allow more than [`Self::parse`] does, and its readers are to break no others.
+    /// Takes a stored name without checks. A later release may allow more than [`Self::parse`] does, and its readers
+    /// must not break the others.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// As it is stored and shown.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,48 +72,47 @@ impl fmt::Display for ReaderName {
     }
 }
 
-/// A reader and its place.
+/// A reader and its cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
-    /// How it is called.
     pub name: ReaderName,
-    /// The last place that it has acknowledged, and of which log that is.
+    /// Cursor of the last entry that it has acknowledged.
     pub at: Cursor,
     /// When it was registered.
     pub added_at: Timestamp,
 }
 
 impl Outcome for Reader {
-    /// Readers are no part of what clients see.
+    /// Readers are not visible to clients.
     fn changes(&self) -> Vec<Change> {
         Vec::new()
     }
 }
 
-/// Where a new reader begins.
+/// Where a new reader starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With what is committed from now on.
+    /// At the end: with the next change that is committed.
     End,
-    /// With the oldest entry that is kept; where nobody has read so far, that is the end.
+    /// At the oldest entry that is kept. If there is no other reader, this is the end.
     Oldest,
 }
 
-/// How far a reader has come.
+/// Progress of a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// The reader.
     pub reader: Reader,
-    /// How many entries it has not acknowledged; of one that has to reload, those that it can still read.
+    /// Number of entries that it has not acknowledged; for a reader that has to reload, number of those that it can
+    /// still read.
     pub lag: u64,
-    /// The time of the oldest of those.
+    /// Commit time of the oldest of these entries.
     pub oldest_at: Option<Timestamp>,
-    /// Why it has to reload, if it has to.
+    /// Set if the reader has to reload, with the reason.
     pub reload: Option<Reload>,
 }
 
 impl Progress {
-    /// What the metrics show of the reader at this time.
+    /// Returns the values of the reader's metrics at `now`.
     #[must_use]
     pub fn counted(&self, now: Timestamp) -> Counted {
         let age = self.oldest_at.map_or(0, |at| now.seconds() - at.seconds());
@@ -125,46 +125,46 @@ impl Progress {
     }
 }
 
-/// What the metrics show of a reader.
+/// Values of a reader's metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counted {
-    /// How the reader is called.
     pub name: String,
-    /// As in [`Progress`].
+    /// See [`Progress::lag`].
     pub lag: u64,
-    /// For how many seconds the oldest of these entries has waited.
+    /// Age of the oldest of these entries, in seconds.
     pub oldest_age: u64,
-    /// Whether it has to reload; then the two above say nothing of what it lacks.
+    /// Whether it has to reload; then the two fields above do not count what it lacks.
     pub has_to_reload: bool,
 }
 
-/// What a reader gets.
+/// What a reader gets when it reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
-    /// The entries after its place, in the order of their positions, none missing.
+    /// The entries after its cursor, in log order, with none missing.
     Entries {
-        /// At most as many as it asked for.
+        /// At most the requested number.
         entries: Vec<Entry>,
-        /// What to acknowledge when all of them are dealt with: the place of the last one, or the reader's own.
+        /// Cursor to acknowledge when all entries are handled: that of the last one, or the reader's own if there are
+        /// no entries.
         up_to: Cursor,
-        /// Whether nothing more was there when it was read.
+        /// Whether the log contained nothing more at the time of reading.
         is_complete: bool,
     },
-    /// What comes after its place is not kept, or the place is one of another log. It has to load what it needs of the
-    /// present state, and then to acknowledge the place in here.
+    /// The entries after its cursor are not kept, or the cursor belongs to another log. The reader has to load what it
+    /// needs of the present state, and then acknowledge the cursor in here.
     Reload(Reload),
 }
 
-/// How much of the feed is kept; what is older goes, whether or not it was read.
+/// Bounds of the feed. Older entries are deleted, whether or not they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// No entry older than this.
+    /// Maximum age of an entry.
     pub age: Duration,
-    /// No more entries than these, the newest.
+    /// Maximum number of entries; the newest are kept.
     pub entries: u64,
 }
 
-/// What came of deleting old entries.
+/// The result of deleting old entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
     /// Whether there may be more to delete.
@@ -177,64 +177,65 @@ impl Outcome for Pruned {
     }
 }
 
-/// The durable side of the feed. The functions of this module decide; a store gathers what they ask for and applies what
-/// they say, each within one transaction.
+/// The durable side of the feed. The functions of this module decide; a store reads and writes the rows that they ask
+/// for, each call within one transaction.
 ///
-/// While there is a reader, a store MUST write the entry of each change in the transaction of the change, and none where
-/// that is rolled back. While there is none, it MUST write nothing, and MUST learn that for no more than it pays anyway:
-/// from a column of the log's row, which every transaction reads or writes.
+/// While there is a reader, a store MUST write the entry of a change in the transaction of the change, so that a
+/// rollback removes both. While there is none, it MUST write nothing, and MUST learn that without an additional query:
+/// from a column of the log's row, which every transaction reads or writes anyway.
 #[async_trait]
 pub trait FeedStore: Send + Sync + 'static {
-    /// As [`add`] says.
+    /// See [`add`].
     async fn add_reader(&self, name: ReaderName, start: Start, now: Timestamp) -> Result<Reader>;
-    /// As [`remove`] says.
+    /// See [`remove`].
     async fn remove_reader(&self, name: ReaderName) -> Result<()>;
-    /// As [`list`] says. MUST bring the metrics of readers up to date.
+    /// See [`list`]. MUST update the metrics of the readers.
     async fn feed_readers(&self) -> Result<Vec<Progress>>;
-    /// As [`page`] says.
+    /// See [`page`].
     async fn read_feed(&self, name: ReaderName, limit: u16) -> Result<Page>;
-    /// As [`acknowledge`] says.
+    /// See [`acknowledge`].
     async fn acknowledge(&self, name: ReaderName, up_to: Cursor) -> Result<Reader>;
-    /// As [`prune`] says. MUST begin no transaction that writes where there is nothing to delete.
+    /// See [`prune`]. MUST NOT begin a writing transaction if there is nothing to delete.
     async fn prune_feed(&self, keep: Keep, now: Timestamp) -> Result<Pruned>;
 }
 
-/// The readers of a database that may be served meanwhile, for the operator: each call is a transaction, and blocks.
-pub trait Desk {
-    /// As [`add`] says.
+/// Access to the readers of a database for operator commands, while a server may be using it. Each call is a
+/// transaction, and blocks.
+pub trait ReaderAdmin {
+    /// See [`add`].
     ///
     /// # Errors
-    /// What it refuses, and if the store fails.
+    /// Those of [`add`], and failures of the store.
     fn add(&mut self, name: ReaderName, start: Start) -> Result<Reader>;
-    /// As [`remove`] says.
+    /// See [`remove`].
     ///
     /// # Errors
-    /// What it refuses, and if the store fails.
+    /// Those of [`remove`], and failures of the store.
     fn remove(&mut self, name: &ReaderName) -> Result<()>;
-    /// As [`list`] says.
+    /// See [`list`].
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn list(&mut self) -> Result<Vec<Progress>>;
-    /// As [`page`] says.
+    /// See [`page`].
     ///
     /// # Errors
-    /// What it refuses, and if the store fails.
+    /// Those of [`page`], and failures of the store.
     fn page(&mut self, name: &ReaderName, limit: u16) -> Result<Page>;
-    /// As [`acknowledge`] says.
+    /// See [`acknowledge`].
     ///
     /// # Errors
-    /// What it refuses, and if the store fails.
+    /// Those of [`acknowledge`], and failures of the store.
     fn acknowledge(&mut self, name: &ReaderName, up_to: Cursor) -> Result<Reader>;
 }
 
 impl Chat {
-    /// Deletes what is too old to be kept, in pieces between which others write, and brings the metrics of readers up to
-    /// date. To be called every few seconds.
+    /// Deletes entries beyond the bounds, in small transactions so that other writes can run in between, and updates
+    /// the metrics of the readers. Must be called every few seconds.
     pub async fn tend_feed(&self) -> Result<()> {
         let now = self.clock.now();
         let keep = Keep { age: self.limits.feed_age, entries: self.limits.feed_entries };
-        for _ in 0..PIECES {
+        for _ in 0..PRUNE_BATCHES {
             if !self.store.prune_feed(keep, now).await?.has_more {
                 break;
             }
@@ -243,7 +244,7 @@ impl Chat {
     }
 }
 
-/// The place right before a position.
+/// Returns the log position right before a position.
 fn before(position: Position) -> Position {
     Position(position.0 - 1)
 }

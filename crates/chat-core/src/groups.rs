@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::conversations::{Conversation, OwnPart, Reached};
+use crate::conversations::{Conversation, ConversationAccess, OwnPart};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, Position, UserId};
@@ -11,34 +11,32 @@ use crate::policy::{Access, Action, allowed, may_remove};
 use crate::time::Timestamp;
 use crate::{Chat, accounts};
 
-/// A named conversation of any number of members.
+/// A group: a named conversation of any number of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The group as clients name it.
+    /// Id of the group in the API.
     pub id: GroupId,
-    /// Its conversation.
     pub conversation: ConversationId,
-    /// 1 to [`Limits::group_name_chars`](crate::Limits::group_name_chars) characters.
+    /// The name, 1 to [`Limits::group_name_chars`](crate::Limits::group_name_chars) characters.
     pub name: String,
-    /// Who created it.
+    /// The present owner.
     pub owner: UserId,
-    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// What a member may do, from most to least.
+/// Role of a member; decides what the member may do. The most powerful comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Everything; a group always has one.
+    /// May do everything; a group always has exactly one.
     Owner,
-    /// May add members.
+    /// May add members, and remove those that are not admins; may rename the group and delete every message.
     Admin,
-    /// Reads and posts.
+    /// May read and post.
     Member,
 }
 
 impl Role {
-    /// The role as clients and stores spell it.
+    /// Returns the name of the role for clients and stores.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -47,20 +45,17 @@ impl Role {
         }
     }
 
-    /// The role that is spelt so, if any.
+    /// Returns the role with that name, if there is one.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Owner, Self::Admin, Self::Member].into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// One member of a group.
+/// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// The member's account.
     pub id: UserId,
-    /// The member's name.
     pub username: String,
-    /// The member's role.
     pub role: Role,
 }
 
@@ -69,134 +64,126 @@ pub struct Member {
 pub struct NewGroup {
     /// The name as it is shown.
     pub name: String,
-    /// Who creates and owns it.
+    /// The user who creates and owns it.
     pub owner: UserId,
-    /// When.
     pub at: Timestamp,
 }
 
 /// A request to add somebody to a group.
 #[derive(Debug, Clone, Copy)]
 pub struct AddMember {
-    /// Who asks.
+    /// The user who makes the request.
     pub actor: UserId,
-    /// To which group.
     pub group: GroupId,
-    /// Whom to add.
+    /// The user to add.
     pub user: UserId,
-    /// When.
     pub at: Timestamp,
 }
 
-/// A request to take somebody out of a group; oneself, to leave it.
+/// A request to remove a member from a group. A user who leaves removes themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct RemoveMember {
-    /// Who asks.
+    /// The user who makes the request.
     pub actor: UserId,
-    /// Of which group.
     pub group: GroupId,
-    /// Whom to remove.
+    /// The user to remove.
     pub user: UserId,
 }
 
-/// A request to give a member another role.
+/// A request to give a member a new role.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeRole {
-    /// Who asks.
+    /// The user who makes the request.
     pub actor: UserId,
-    /// In which group.
     pub group: GroupId,
-    /// Whose role.
+    /// The member whose role changes.
     pub user: UserId,
-    /// The role from now on; by making somebody else the owner, the actor becomes an admin.
+    /// The new role. If it is `Owner`, the actor becomes an admin.
     pub role: Role,
 }
 
 /// A group that was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// The group.
     pub group: Group,
-    /// Its conversation.
     pub conversation: Conversation,
 }
 
-/// What came of a change to a group's members.
+/// The result of a change to a group's members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MembersChanged {
-    /// These users have become members, or have another role; the parts are theirs.
+    /// These users have become members, or have a new role.
     Now {
-        /// The group's conversation.
         conversation: Conversation,
-        /// Who, and as what.
+        /// The members, with their own parts.
         members: Vec<(UserId, OwnPart)>,
     },
     /// This user is no longer a member.
     Removed {
-        /// The group's conversation.
         conversation: Conversation,
-        /// Who was a member.
+        /// The former member.
         user: UserId,
     },
-    /// It was so before; nothing changed.
+    /// Nothing changed: the members were already as requested.
     Already,
 }
 
-/// A group that has another name.
+/// A group that was renamed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed(pub Conversation);
 
-/// Whether a user is to be added to a group.
+/// The decision on adding a user to a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joining {
-    /// As a member.
+    /// The user becomes a member.
     Joins,
-    /// The user is a member already.
+    /// The user is already a member.
     Already,
 }
 
-/// What a change of a role comes to.
+/// The decision on changing a member's role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RoleChange {
-    /// The member has the role already.
+    /// The member already has the role.
     Already,
-    /// The member gets it.
+    /// The member gets the role.
     Gets,
     /// The member becomes the owner, and the actor an admin.
     TakesOver,
 }
 
-/// The group that a request names, with the actor's access to it.
+/// Unwraps the group that a request names, with the actor's access to it.
 ///
 /// # Errors
-/// `NotFound` where there is no such group.
-pub fn found(group: Option<Reached>) -> Result<Reached> {
+/// `NotFound` if there is no such group.
+pub fn found(group: Option<ConversationAccess>) -> Result<ConversationAccess> {
     group.ok_or(Error::NotFound(Kind::Group))
 }
 
-/// The same, where the policy allows the actor this.
+/// Unwraps the group that a request names, if the policy allows the actor this action.
 ///
 /// # Errors
-/// `NotFound` where there is no such group, else as [`allowed`].
-pub fn found_for(group: Option<Reached>, action: Action) -> Result<Reached> {
+/// `NotFound` if there is no such group, else those of [`allowed`].
+pub fn found_for(group: Option<ConversationAccess>, action: Action) -> Result<ConversationAccess> {
     let group = found(group)?;
     allowed(group.access, action)?;
     Ok(group)
 }
 
-/// Whether somebody is to be added to the group, for an actor who may add members.
+/// Decides whether a user is added to the group, for an actor who may add members.
 ///
 /// # Errors
-/// `NotFound` where there is no such user.
+/// `NotFound` if there is no such user.
 pub fn decide_add(user_exists: bool, is_member: bool) -> Result<Joining> {
     accounts::check_user(user_exists)?;
     Ok(if is_member { Joining::Already } else { Joining::Joins })
 }
 
-/// Succeeds if the user is to be taken out of the group; `role` is the user's there, if the user is a member.
+/// Succeeds if the user may be removed from the group; `role` is the user's role there, `None` for a user who is not a
+/// member.
 ///
 /// # Errors
-/// Where the policy does not allow it, the user is not a member, or the group would have no owner.
+/// The policy's refusal; `NotFound` if the user is not a member; `owner_needed` if the owner leaves.
 pub fn decide_remove(command: RemoveMember, access: Access, role: Option<Role>) -> Result<()> {
     let RemoveMember { actor, user, .. } = command;
     if user == actor {
@@ -207,10 +194,11 @@ pub fn decide_remove(command: RemoveMember, access: Access, role: Option<Role>) 
     may_remove(access, of_member(role)?)
 }
 
-/// What giving a member the role `wanted` comes to; `present` is the user's role so far, if the user is a member.
+/// Decides the effect of giving a member the role `wanted`; `present` is the role so far, `None` for a user who is not
+/// a member.
 ///
 /// # Errors
-/// Where the policy does not allow it, the user is not a member, or the group would have no owner.
+/// The policy's refusal; `NotFound` if the user is not a member; `owner_needed` if the group would have no owner.
 pub fn decide_role(access: Access, present: Option<Role>, wanted: Role) -> Result<RoleChange> {
     allowed(access, Action::ChangeRole)?;
     match (of_member(present)?, wanted) {
@@ -221,7 +209,7 @@ pub fn decide_role(access: Access, present: Option<Role>, wanted: Role) -> Resul
     }
 }
 
-/// The role of a user who has to be a member of the group.
+/// Returns the role of a user who has to be a member of the group.
 fn of_member(role: Option<Role>) -> Result<Role> {
     role.ok_or(Error::NotFound(Kind::User))
 }
@@ -262,48 +250,51 @@ impl Outcome for Renamed {
     }
 }
 
-/// The groups of a user as of one place in the log of changes.
+/// The groups of a user as of one log position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memberships {
     /// The conversations of the user's groups.
     pub conversations: Vec<ConversationId>,
-    /// The last change that `conversations` takes into account.
+    /// Log position of the last change that `conversations` takes into account.
     pub position: Position,
 }
 
 /// The durable side of groups.
 #[async_trait]
 pub trait GroupStore: Send + Sync + 'static {
-    /// Creates the group with its owner as member. MUST refuse an owner who does not exist with `UnknownCaller`.
+    /// Creates a group with its owner as the only member. MUST refuse an owner who does not exist with `UnknownCaller`.
     async fn create_group(&self, new: NewGroup) -> Result<Created>;
-    /// The groups of which the user is a member, oldest first.
+    /// Returns the groups of which the user is a member, oldest first.
     async fn groups_of(&self, user: UserId) -> Result<Vec<Group>>;
-    /// MUST ask [`found_for`] and then [`decide_add`], in the same transaction. A new member starts with everything before
-    /// as delivered.
+    /// Adds a member. MUST call [`found_for`] and then [`decide_add`], in the same transaction. For a new member, all
+    /// earlier messages count as delivered.
     async fn add_member(&self, command: AddMember) -> Result<MembersChanged>;
-    /// MUST ask [`found`] and then [`decide_remove`], in the same transaction.
+    /// Removes a member. MUST call [`found`] and then [`decide_remove`], in the same transaction.
     async fn remove_member(&self, command: RemoveMember) -> Result<MembersChanged>;
-    /// MUST ask [`found`] and then [`decide_role`], in the same transaction.
+    /// Changes a role. MUST call [`found`] and then [`decide_role`], in the same transaction.
     async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged>;
-    /// Gives the group another name. MUST ask [`found_for`] in the same transaction.
+    /// Renames a group. MUST call [`found_for`] in the same transaction.
     async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed>;
-    /// The members, in the order of their ids. MUST refuse readers who are not members.
+    /// Returns the members in the order of their ids. MUST refuse readers who are not members.
     async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>>;
-    /// The user's groups and the position of that snapshot, read in one transaction.
+    /// Returns the user's groups and the log position of that snapshot, read in one transaction.
     async fn memberships(&self, user: UserId) -> Result<Memberships>;
-    /// The group's conversation. MUST refuse those who are not members.
+    /// Returns the group's conversation. MUST refuse users who are not members.
     async fn group_conversation(&self, member: UserId, group: GroupId) -> Result<ConversationId>;
 }
 
 impl Chat {
     /// Creates a group that `owner` owns.
+    ///
+    /// # Errors
+    /// `Invalid` if the name breaks the rules for group names.
     pub async fn create_group(&self, owner: UserId, name: &str) -> Result<Group> {
         let name = group_name(name, self.limits.group_name_chars)?;
         let created = self.store.create_group(NewGroup { name, owner, at: self.clock.now() }).await?;
         Ok(created.group)
     }
 
-    /// Gives a group another name on behalf of `actor`.
+    /// Renames a group on behalf of `actor`.
     pub async fn rename_group(&self, actor: UserId, group: GroupId, name: &str) -> Result<Conversation> {
         let name = match group_name(name, self.limits.group_name_chars) {
             Ok(name) => name,
@@ -312,38 +303,52 @@ impl Chat {
         Ok(self.store.rename_group(actor, group, name).await?.0)
     }
 
-    /// The wished name, if it is the one that the group has: one from before the rules stays what it is.
-    async fn name_from_before(&self, member: UserId, group: GroupId, wished: &str) -> Result<Option<String>> {
+    /// Returns the requested name if the group already has it: a name from before the present rules may stay.
+    async fn name_from_before(
+        &self,
+        member: UserId,
+        group: GroupId,
+        requested: &str,
+    ) -> Result<Option<String>> {
         let groups = self.store.groups_of(member).await?;
-        Ok(groups.into_iter().find(|it| it.id == group && it.name == wished).map(|it| it.name))
+        Ok(groups.into_iter().find(|it| it.id == group && it.name == requested).map(|it| it.name))
     }
 
-    /// The groups of which the user is a member.
+    /// Returns the groups of which the user is a member.
     pub async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
         self.store.groups_of(user).await
     }
 
     /// Adds a user to a group on behalf of `actor`; adding a member twice changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`found_for`] and [`decide_add`].
     pub async fn add_member(&self, actor: UserId, group: GroupId, user: UserId) -> Result<MembersChanged> {
         self.store.add_member(AddMember { actor, group, user, at: self.clock.now() }).await
     }
 
-    /// Takes a user out of a group on behalf of `actor`, who may be that user.
+    /// Removes a user from a group on behalf of `actor`, who may be that user.
+    ///
+    /// # Errors
+    /// Those of [`decide_remove`].
     pub async fn remove_member(&self, actor: UserId, group: GroupId, user: UserId) -> Result<()> {
         self.store.remove_member(RemoveMember { actor, group, user }).await.map(drop)
     }
 
-    /// Gives a member another role.
+    /// Gives a member a new role.
+    ///
+    /// # Errors
+    /// Those of [`decide_role`].
     pub async fn change_role(&self, command: ChangeRole) -> Result<()> {
         self.store.change_role(command).await.map(drop)
     }
 
-    /// The members of a group, for a member.
+    /// Returns the members of a group, for a member.
     pub async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
         self.store.members(reader, group).await
     }
 
-    /// The user's group conversations, for routing live events.
+    /// Returns the user's group conversations, for routing live events.
     pub async fn memberships(&self, user: UserId) -> Result<Memberships> {
         self.store.memberships(user).await
     }
@@ -356,7 +361,7 @@ mod tests {
     use crate::policy::{Between, Membership};
 
     #[test]
-    fn roles_survive_spelling() {
+    fn roles_can_be_parsed() {
         for role in [Role::Owner, Role::Admin, Role::Member] {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
@@ -377,10 +382,10 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_not_there_is_said_before_what_the_policy_says() {
+    fn a_missing_group_is_reported_before_the_policy() {
         let group = |role| {
             let (id, to) = (ConversationId(1), Recipient::Group(GroupId(1)));
-            Some(Reached { id, to, access: access(role) })
+            Some(ConversationAccess { id, to, access: access(role) })
         };
         assert_eq!(refused(found_for(None, Action::Rename)), "group_not_found");
         assert_eq!(refused(found_for(group(None), Action::Rename)), "not_a_member");
@@ -396,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_leaves_but_the_owner() {
+    fn everybody_but_the_owner_may_leave() {
         for role in [Role::Admin, Role::Member] {
             assert!(remove(Some(role), UserId(1), Some(role)).is_ok());
         }
@@ -405,13 +410,13 @@ mod tests {
     }
 
     #[test]
-    fn leaders_remove_others_who_are_members() {
+    fn admins_remove_others_who_are_members() {
         let other = UserId(2);
         assert!(remove(Some(Role::Owner), other, Some(Role::Admin)).is_ok());
         assert!(remove(Some(Role::Admin), other, Some(Role::Member)).is_ok());
         assert_eq!(refused(remove(Some(Role::Admin), other, Some(Role::Admin))), "forbidden");
         assert_eq!(refused(remove(Some(Role::Owner), other, None)), "user_not_found");
-        // Whether somebody is a member is not said to a caller who may not remove members.
+        // A caller who may not remove members does not learn whether a user is a member.
         assert_eq!(refused(remove(Some(Role::Member), other, None)), "forbidden");
         assert_eq!(refused(remove(None, other, None)), "not_a_member");
     }

@@ -1,4 +1,4 @@
-//! Identifiers and positions as distinct types, so that a user's id can never stand where a group's is wanted.
+//! Identifiers and log positions as distinct types, so that a user's id cannot be passed where a group's is expected.
 //! Nothing but the numbers themselves may live here.
 
 macro_rules! number {
@@ -16,23 +16,23 @@ macro_rules! number {
 }
 
 number!(
-    /// A user account; positive.
+    /// Id of a user account; positive.
     UserId
 );
 number!(
-    /// A group as clients name it; positive, in a number space of its own.
+    /// Id of a group in the API; positive, in a number space of its own.
     GroupId
 );
 number!(
-    /// A conversation, direct or group; positive.
+    /// Id of a conversation, direct or group; positive.
     ConversationId
 );
 number!(
-    /// A message, unique on the server; positive, later messages have larger ids.
+    /// Id of a message, unique on the server; positive. Later messages have larger ids.
     MessageId
 );
 number!(
-    /// A message's place in its conversation: 1, 2, 3 … without gaps (README, promise 3).
+    /// Number of a message in its conversation: 1, 2, 3 … without gaps (README, promise 3).
     Seq
 );
 number!(
@@ -40,6 +40,6 @@ number!(
     Rev
 );
 number!(
-    /// A place in the one log of all changes, which is ordered by commit.
+    /// Log position: the number of a change in the one log of all changes, in commit order.
     Position
 );

@@ -1,5 +1,6 @@
-//! A key is one intention (README, promise 2): what is sent again under the same key is one message, for ever; what is sent
-//! under it with another recipient or another content is a mistake, and must never pass for success. Pure.
+//! Idempotency of `client_msg_id` (README, promise 2): posts with the same key and the same intention are one message,
+//! forever. A post with a used key but another recipient or content is a client error, and must never be answered with
+//! success. Pure functions only.
 
 use sha2::{Digest, Sha256};
 
@@ -10,19 +11,19 @@ use crate::messages::{Message, Quote, Streaming};
 use crate::policy::{Access, Action, allowed};
 use crate::posting::{Body, Destination, NewMessage, Posted};
 
-/// Moved whenever the encoding below changes: what was written under another one cannot be compared by it.
+/// Must be increased whenever the encoding below changes: hashes of different encodings cannot be compared.
 const VERSION: u8 = 1;
-/// How much of the hash is kept.
+/// Number of bytes that are kept of the hash.
 const KEPT: usize = 16;
 
-/// What a sender means a message to say, in few bytes that stores keep beside its key. It is made of what the client
-/// gave, before any release makes it nicer, so that a retry after an upgrade is the same. Where a message goes is not
-/// in it: that can be named in several ways, and stands in the message.
+/// Hash of what a sender means a message to say, in few bytes that stores keep beside its key. It is computed from what
+/// the client sent, before any normalization of this release, so that a retry after an upgrade gives the same hash. The
+/// recipient is not part of it: it can be named in several ways, and the message itself has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intention([u8; KEPT + 1]);
 
 impl Intention {
-    /// Of a message that says this.
+    /// Returns the intention of posting a message with this content.
     #[must_use]
     pub fn of_message(kind: MessageKind, body: &Body, streaming: bool) -> Self {
         let Body { content, media, reply_to, thread, mentions, custom } = body;
@@ -33,7 +34,7 @@ impl Intention {
         media.iter().for_each(|media| hash.media(media));
         hash.optional(reply_to.map(|id| id.0.cast_unsigned()));
         hash.optional(thread.map(|id| id.0.cast_unsigned()));
-        // Whoever calls upon the same people in another order means the same.
+        // The order of the mentioned users has no meaning.
         let mut users: Vec<_> = mentions.users.iter().map(|user| user.0.cast_unsigned()).collect();
         users.sort_unstable();
         users.dedup();
@@ -45,7 +46,7 @@ impl Intention {
         hash.end()
     }
 
-    /// Of forwarding this message, whatever it says by then.
+    /// Returns the intention of forwarding this message, whatever it says by then.
     #[must_use]
     pub fn of_forward(message: MessageId) -> Self {
         let mut hash = Encoding::new("forward");
@@ -53,14 +54,14 @@ impl Intention {
         hash.end()
     }
 
-    /// As stores keep it.
+    /// Returns the encoding that stores keep.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Fields one after the other, none of which can be taken for the beginning of the next.
+/// Encodes fields one after the other, so that none can be taken for the beginning of the next.
 struct Encoding(Sha256);
 
 impl Encoding {
@@ -106,33 +107,33 @@ impl Encoding {
     }
 }
 
-/// What is sent under a key that its sender has used before.
+/// A post under a key that its sender has used before.
 #[derive(Debug, Clone, Copy)]
 pub struct Again<'a> {
-    /// Where it is to go.
+    /// The destination.
     pub to: Destination,
-    /// What it means.
+    /// The intention; `None` if the post has no key.
     pub intention: Option<&'a Intention>,
-    /// The whole of it, where it is known: a message that is forwarded may be gone by the second time.
+    /// The whole message, if it is known: a message that is to be forwarded may no longer exist at the second attempt.
     pub new: Option<&'a NewMessage>,
 }
 
-/// What a store has under that key.
+/// The message that a store has under that key.
 #[derive(Debug)]
 pub struct First {
     /// The message, as it is now.
     pub message: Message,
-    /// What was kept of its intention; nothing in messages that earlier releases wrote.
+    /// The intention that was stored with it; `None` for messages that earlier releases wrote.
     pub intention: Option<Vec<u8>>,
-    /// What its sender is to its conversation now.
+    /// The sender's present access to its conversation.
     pub access: Access,
 }
 
-/// What is answered to a post under a key that was used before: the first message, to whoever means the same, and no
-/// more of it than its sender may still see.
+/// Decides the answer to a post under a key that was used before. If the intention is the same, this is the first
+/// message, limited to what its sender may still see.
 ///
 /// # Errors
-/// `key_reused`, where something else is meant.
+/// `key_reused` if the intention differs.
 pub fn again(again: Again<'_>, first: First) -> Result<Posted> {
     if !goes_to(again.to, &first.message) || !means_the_same(again, &first) {
         return Err(Error::conflict(
@@ -147,7 +148,8 @@ pub fn again(again: Again<'_>, first: First) -> Result<Posted> {
     Ok(Posted::Duplicate(message))
 }
 
-/// Whether the message went there. That does not ask who may still post there, or whether it is there still.
+/// Whether the message has this destination. Does not check whether the sender may still post there, or whether it
+/// still exists.
 fn goes_to(to: Destination, message: &Message) -> bool {
     match to {
         Destination::To(to) => message.to == to,
@@ -160,13 +162,13 @@ fn means_the_same(again: Again<'_>, first: &First) -> bool {
     match (kept, again.intention, again.new) {
         (Some(kept), Some(intention), _) => kept == intention.as_bytes(),
         (_, _, Some(new)) if new.forwarded.is_none() => says_the_same(new, &first.message),
-        // Which message an earlier release forwarded is not known where that was forwarded itself.
+        // If the forwarded message was itself a forward, an earlier release did not store which one was forwarded.
         _ => first.message.forwarded.is_some(),
     }
 }
 
-/// The same for a message without an intention: what can be compared has to be equal. An edit takes the first text
-/// away, growing adds to it, and a deletion leaves but the outline.
+/// Compares with a message that has no stored intention: every field that can be compared has to be equal. An edit
+/// replaces the first text, growing adds to it, and a deletion leaves only kind, references and state.
 fn says_the_same(new: &NewMessage, first: &Message) -> bool {
     let Body { content, media, reply_to, thread, mentions, custom } = &new.body;
     let outline = (new.kind, *reply_to, *thread, new.streaming.is_some());
@@ -181,8 +183,8 @@ fn says_the_same(new: &NewMessage, first: &Message) -> bool {
             && (!is_whole || *content == first.content))
 }
 
-/// The message as its sender knew it, for one who has left: where and when it was stored, and nothing that has become
-/// of it or of what it refers to since. Its `rev` is older than any that a client has.
+/// Returns the message as its sender knew it, for a sender who has left: where and when it was stored, without any
+/// later changes of it or of the messages that it refers to. Its `rev` is lower than any that a client has.
 fn as_at_first(first: Message, new: Option<&NewMessage>) -> Message {
     let said = new.map(|new| new.body.clone()).unwrap_or_default();
     Message {

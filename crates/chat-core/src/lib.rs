@@ -1,9 +1,9 @@
-//! The inside of the hexagon: what a chat is, the rules it keeps and the ports through which it reaches storage,
-//! live delivery, time and password hashing.
+//! The inside of the hexagon: the domain model, its rules, and the ports to storage, live delivery, time and password
+//! hashing.
 //!
-//! No framework, driver, serialisation or async runtime may appear here; adapters depend on this crate and never
-//! the other way round. Each feature file holds, in this order: its types, its rules, its port and the use cases
-//! as an `impl Chat` block.
+//! No framework, driver, serialisation or async runtime may appear here; adapters depend on this crate and never the
+//! other way round. Each feature file holds, in this order: its types, its rules, its port and the use cases as an
+//! `impl Chat` block.
 
 pub mod access;
 pub mod accounts;
@@ -51,28 +51,29 @@ use access::TicketStore;
 pub use error::{Error, Result, Unique};
 use ports::{Clock, EventSink, Passwords, Store};
 
-/// Bounds on what a client may send, where a value over a bound is refused with [`Error::Invalid`], and on what is kept.
+/// Bounds on what a client may send and on what is kept. A value over a bound of the first kind is refused with
+/// [`Error::Invalid`].
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Longest message text, in bytes of UTF-8.
     pub content_bytes: usize,
-    /// Most attachments of one message.
+    /// Maximum number of attachments of one message.
     pub media: usize,
     /// Longest `media_url`, in bytes.
     pub media_url_bytes: usize,
     /// Longest name of an attachment, in bytes.
     pub media_name_bytes: usize,
-    /// Most users whom one message mentions by id.
+    /// Maximum number of users that one message mentions by id.
     pub mentions: usize,
-    /// Longest JSON object of an application's own, in bytes.
+    /// Longest `custom` object of an application, in bytes of JSON.
     pub custom_bytes: usize,
     /// Longest `client_msg_id`, in bytes.
     pub client_msg_id_bytes: usize,
     /// Longest group name, in characters.
     pub group_name_chars: usize,
-    /// How long entries of the feed are kept.
+    /// Maximum age of entries of the feed.
     pub feed_age: Duration,
-    /// Most entries of the feed that are kept.
+    /// Maximum number of entries of the feed.
     pub feed_entries: u64,
 }
 
@@ -96,15 +97,14 @@ impl Default for Limits {
 /// The technologies a [`Chat`] works with, chosen by the composition root.
 #[derive(Clone)]
 pub struct Adapters {
-    /// Where everything durable lives.
+    /// Stores everything durable.
     pub store: Arc<dyn Store>,
-    /// Who is told of signals; durable events reach it through the store, after their commit.
+    /// Receives signals directly; the store passes it durable events after their commit.
     pub sink: Arc<dyn EventSink>,
-    /// Where tickets wait for their use.
+    /// Stores tickets until they are used.
     pub tickets: Arc<dyn TicketStore>,
-    /// How passwords are hashed and checked.
+    /// Hashes and checks passwords.
     pub passwords: Arc<dyn Passwords>,
-    /// Where the present time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -127,16 +127,19 @@ impl Chat {
     }
 
     /// Succeeds only if a durable write succeeds now (README, promise 8).
+    ///
+    /// # Errors
+    /// The error of the write.
     pub async fn check_ready(&self) -> Result<()> {
         self.store.probe_write().await
     }
 
-    /// The present time, by the application's clock.
+    /// Returns the present time, by the application's clock.
     pub fn now(&self) -> time::Timestamp {
         self.clock.now()
     }
 
-    /// The name of the storage engine as `/ping` reports it: `sqlite3` or `postgres`.
+    /// Returns the name of the storage engine as `/ping` reports it: `sqlite3` or `postgres`.
     pub fn storage_name(&self) -> &'static str {
         self.store.engine_name()
     }

@@ -1,22 +1,24 @@
-//! Whether a database still holds the log that this server has told of. It does not after a failover to a standby that was
-//! behind, and not after a restore: some of what was told is gone, and its places in the log are given out again. So the
-//! log gets a new epoch, by which every cursor from before is known for what it is.
+//! Detects whether a database still holds the log that this server has delivered. After a failover to a standby that
+//! was behind, or after a restore, it does not: some delivered changes are lost, and their log positions are given out
+//! again. The log then gets a new epoch, so that cursors from before are recognized.
 //!
-//! Adapters gather the facts and do what the verdict says; nothing may be told of a log before there is one.
+//! Adapters collect the facts and carry out the verdict. Nothing of a log may be delivered before there is a verdict.
 
 use std::fmt;
 
 use crate::ids::Position;
 use crate::sync::Epoch;
 
-/// Where a log is kept, as far as whoever asks may know. Spelt in one line, for stores to keep beside the epoch.
+/// Where a log is stored, as far as the database role may know. Has a one-line text form, which stores keep beside the
+/// epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Which installation of the database.
+    /// Identifies the installation of the database.
     pub system: Option<String>,
-    /// Which of its histories: each promotion of a standby, and each recovery to a point in time, begins another.
+    /// Identifies one of its timelines: each promotion of a standby, and each recovery to a point in time, begins a new
+    /// one.
     pub timeline: Option<String>,
-    /// Which tables in it: those that a dump was loaded into are others than those it was made of.
+    /// Identifies the tables: those that a dump was loaded into differ from those that it was made of.
     pub tables: Option<String>,
 }
 
@@ -25,28 +27,27 @@ impl Origin {
         [&self.system, &self.timeline, &self.tables]
     }
 
-    /// The origin that is spelt so.
+    /// Parses the text form.
     pub fn parse(text: &str) -> Self {
         let mut parts = text.split('/').map(|part| Some(part.to_owned()).filter(|part| part != "-"));
         let mut next = || parts.next().flatten();
         Self { system: next(), timeline: next(), tables: next() }
     }
 
-    /// Whether these cannot be the same place. What one of them does not know contradicts nothing: roles have different
-    /// rights.
+    /// Whether the two cannot be the same place. An unknown part contradicts nothing: roles have different rights.
     pub fn contradicts(&self, other: &Self) -> bool {
         let differs = |(one, other): (&Option<String>, &Option<String>)| matches!((one, other), (Some(one), Some(other)) if one != other);
         self.parts().into_iter().zip(other.parts()).any(differs)
     }
 
-    /// Whether this is where the other one's server has been replaced: a later history of the same installation. Their names
-    /// are of one length, and the later one's is the greater. What is not known succeeds nothing.
+    /// Whether this place has replaced the other one: a later timeline of the same installation. Names of timelines
+    /// have equal length, and the later one's is the greater. An unknown part succeeds nothing.
     pub fn succeeds(&self, other: &Self) -> bool {
         let is_later = self.timeline.is_some() && other.timeline.is_some() && self.timeline > other.timeline;
         is_later && self.system.is_some() && self.system == other.system
     }
 
-    /// This, and where it knows nothing, what the other knows.
+    /// Fills unknown parts with those of `other`.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
         Self {
@@ -64,58 +65,57 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What a session finds of the last commit that this server knows of.
+/// State of the last commit that this server knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landmark {
-    /// It is there.
+pub enum LastCommit {
+    /// The commit is there.
     Kept,
-    /// Something else is in its place.
+    /// Another commit has its log position.
     Other,
-    /// That cannot be told: it is too long ago, or this server knows of none.
+    /// Unknown: the commit is too long ago, or this server knows of none.
     Unknown,
 }
 
 /// What a new session finds in the database.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The log's epoch.
+    /// Epoch of the log.
     pub epoch: Epoch,
-    /// The log's end.
+    /// Log position of the log's end.
     pub position: Position,
-    /// Where the log was kept when it was given this epoch. Earlier releases did not write it down.
+    /// Where the log was stored when it got this epoch. `None` if an earlier release gave it.
     pub recorded: Option<Origin>,
-    /// Where it is kept now.
+    /// Where the log is stored now.
     pub origin: Origin,
-    /// Whether the last commit that this server knows of is still there.
-    pub landmark: Landmark,
-    /// Whether this is one of several servers that may be meant.
+    /// State of the last commit that this server knows of.
+    pub landmark: LastCommit,
+    /// Whether the configuration names several database servers, of which this is one.
     pub is_one_of_several: bool,
 }
 
-/// What this server has told of. It has to be from before the facts were read: what is committed later may be missing in
-/// them.
+/// What this server has delivered. Must be collected before the facts are read: they may lack what is committed later.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// The epoch that clients have in their cursors.
+    /// The epoch in the cursors of clients.
     pub epoch: Epoch,
-    /// The last place of it that anybody was told.
+    /// The last log position that was delivered under it.
     pub position: Position,
-    /// Epochs that this server has left behind.
+    /// Earlier epochs that this server has left.
     pub left: Vec<Epoch>,
-    /// Where the log was when it was looked at last.
+    /// Where the log was stored at the last check.
     pub origin: Origin,
 }
 
-/// Why a log is not the one that was told of.
+/// Why a log is not the one that was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It is on another server, another history of it, or in other tables.
+    /// It is on another server or timeline, or in other tables.
     Elsewhere,
-    /// It ends before what was told.
+    /// It ends before the last delivered position.
     Shorter,
-    /// What was told is not in it.
+    /// It lacks a delivered commit.
     Rewritten,
-    /// It has an epoch that was left before.
+    /// Its epoch is one that was left before.
     Returned,
 }
 
@@ -130,24 +130,24 @@ impl fmt::Display for Why {
     }
 }
 
-/// What follows from the facts.
+/// The conclusion from the facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the log that was told of.
+    /// The log is the one that was delivered.
     GoesOn,
-    /// Somebody has given the log a new epoch already: another node, or a person.
+    /// Another node or an operator has already given the log a new epoch.
     Renewed,
     /// The log needs a new epoch.
     WentBack(Why),
-    /// It is the server of before a failover, to which nothing may be written any more.
+    /// This is the server from before a failover; nothing may be written to it.
     Abandoned,
 }
 
 impl Facts {
-    /// What follows, for a server that has told of a log (`None`: it begins).
+    /// Judges the facts for a server that has delivered a log; `known` is `None` at the start of a server.
     ///
-    /// Another history is a new epoch even if nothing seems to be lost: what was told by nodes that are gone, and is
-    /// gone itself, only clients know.
+    /// A new timeline needs a new epoch even if nothing seems to be lost: nodes that no longer exist may have delivered
+    /// changes that are lost too, and only clients know of them.
     pub fn judge(&self, known: Option<&Known>) -> Verdict {
         let is_elsewhere = self.recorded.as_ref().is_some_and(|recorded| recorded.contradicts(&self.origin));
         let Some(known) = known else {
@@ -156,7 +156,7 @@ impl Facts {
         if is_elsewhere {
             return Verdict::WentBack(Why::Elsewhere);
         }
-        // Whatever epoch it has by now: a node that knew no better may have given it one.
+        // This does not depend on the epoch: a node that did not know of the failover may have given the log a new one.
         if known.origin.succeeds(&self.origin) {
             return Verdict::Abandoned;
         }
@@ -174,13 +174,14 @@ impl Facts {
             return Verdict::WentBack(Why::Shorter);
         }
         match self.landmark {
-            Landmark::Other => Verdict::WentBack(Why::Rewritten),
-            Landmark::Kept | Landmark::Unknown => Verdict::GoesOn,
+            LastCommit::Other => Verdict::WentBack(Why::Rewritten),
+            LastCommit::Kept | LastCommit::Unknown => Verdict::GoesOn,
         }
     }
 
-    /// Of a log with an epoch that was left: whether it is that of a server from before a failover, rather than one that
-    /// was put back in its place. Where nobody may ask for the timeline, there has to be another server to go to.
+    /// For a log with an epoch that was left: whether it is the log of a server from before a failover, rather than one
+    /// that was restored in its place. If the role may not read the timeline, the answer depends on whether there is
+    /// another server to go to.
     fn may_be_abandoned(&self, known: &Known) -> bool {
         match (&self.origin.timeline, &known.origin.timeline) {
             (Some(_), Some(_)) => self.origin.contradicts(&known.origin),
@@ -188,7 +189,7 @@ impl Facts {
         }
     }
 
-    /// What has to be written down of where the log is kept, if not all of it is.
+    /// Returns the origin that has to be recorded; `None` if the recorded one is complete.
     pub fn to_record(&self) -> Option<Origin> {
         let recorded = self.recorded.clone().unwrap_or_default();
         let complete = recorded.clone().or(&self.origin);
@@ -215,7 +216,7 @@ mod tests {
             position: Position(100),
             recorded: Some(origin("s/00000002/t")),
             origin: origin("s/00000002/t"),
-            landmark: Landmark::Kept,
+            landmark: LastCommit::Kept,
             is_one_of_several: false,
         }
     }
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_survive_spelling() {
+    fn origins_can_be_parsed() {
         for text in ["s/1/t", "-/1/t", "s/-/-", "-/-/-"] {
             assert_eq!(origin(text).to_string(), text);
         }
@@ -254,38 +255,39 @@ mod tests {
     #[test]
     fn a_log_that_has_only_grown_goes_on() {
         assert_eq!(judged(&facts()), Verdict::GoesOn);
-        let grown = Facts { position: Position(900), landmark: Landmark::Unknown, ..facts() };
+        let grown = Facts { position: Position(900), landmark: LastCommit::Unknown, ..facts() };
         assert_eq!(judged(&grown), Verdict::GoesOn);
         assert_eq!(Facts { recorded: None, ..facts() }.judge(None), Verdict::GoesOn);
     }
 
     #[test]
-    fn another_timeline_counts_however_far_the_log_has_come_and_for_whoever_begins() {
-        for place in ["s/00000003/t", "r/00000002/t", "s/00000002/u"] {
-            let there = Facts { origin: origin(place), position: Position(900), ..facts() };
-            assert_eq!(judged(&there), Verdict::WentBack(Why::Elsewhere), "{place}");
-            assert_eq!(there.judge(None), Verdict::WentBack(Why::Elsewhere), "{place}");
+    fn another_timeline_counts_however_long_the_log_is_and_at_the_start() {
+        for text in ["s/00000003/t", "r/00000002/t", "s/00000002/u"] {
+            let there = Facts { origin: origin(text), position: Position(900), ..facts() };
+            assert_eq!(judged(&there), Verdict::WentBack(Why::Elsewhere), "{text}");
+            assert_eq!(there.judge(None), Verdict::WentBack(Why::Elsewhere), "{text}");
         }
     }
 
     #[test]
-    fn where_the_timeline_cannot_be_read_epoch_and_places_say_it() {
+    fn without_the_timeline_epoch_and_positions_decide() {
         let blind = Facts { origin: origin("-/-/t"), ..facts() };
         assert_eq!(judged(&blind), Verdict::GoesOn);
         let shorter = Facts { position: Position(99), ..blind.clone() };
         assert_eq!(judged(&shorter), Verdict::WentBack(Why::Shorter));
-        let grown = Facts { position: Position(900), landmark: Landmark::Other, ..blind };
+        let grown = Facts { position: Position(900), landmark: LastCommit::Other, ..blind };
         assert_eq!(judged(&grown), Verdict::WentBack(Why::Rewritten));
     }
 
     #[test]
-    fn an_epoch_that_somebody_else_has_given_is_taken_over() {
-        let renewed = Facts { epoch: Epoch(8), position: Position(3), landmark: Landmark::Other, ..facts() };
+    fn an_epoch_that_another_node_has_given_is_taken_over() {
+        let renewed =
+            Facts { epoch: Epoch(8), position: Position(3), landmark: LastCommit::Other, ..facts() };
         assert_eq!(judged(&renewed), Verdict::Renewed);
     }
 
     #[test]
-    fn nobody_goes_back_to_what_was_left() {
+    fn an_epoch_that_was_left_is_never_used_again() {
         let old = Some(origin("s/00000001/t"));
         let before =
             Facts { epoch: Epoch(5), origin: origin("s/00000001/t"), recorded: old.clone(), ..facts() };
@@ -299,22 +301,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_back_in_the_same_place_is_another_log_each_time() {
+    fn a_log_that_was_restored_in_place_is_another_log() {
         let put_back = Facts { epoch: Epoch(5), position: Position(3), ..facts() };
         assert_eq!(judged(&put_back), Verdict::WentBack(Why::Returned));
     }
 
     #[test]
-    fn whoever_may_not_ask_for_the_timeline_goes_back_only_if_there_is_no_other_server() {
-        for place in ["-/-/t", "s/-/t"] {
-            let blind = Facts { epoch: Epoch(5), origin: origin(place), ..facts() };
-            assert_eq!(judged(&blind), Verdict::WentBack(Why::Returned), "{place}");
-            assert_eq!(judged(&Facts { is_one_of_several: true, ..blind }), Verdict::Abandoned, "{place}");
+    fn without_the_timeline_a_server_goes_back_only_if_there_is_no_other() {
+        for text in ["-/-/t", "s/-/t"] {
+            let blind = Facts { epoch: Epoch(5), origin: origin(text), ..facts() };
+            assert_eq!(judged(&blind), Verdict::WentBack(Why::Returned), "{text}");
+            assert_eq!(judged(&Facts { is_one_of_several: true, ..blind }), Verdict::Abandoned, "{text}");
         }
     }
 
     #[test]
-    fn what_is_known_of_the_place_is_written_down_once() {
+    fn the_origin_is_recorded_once() {
         assert_eq!(facts().to_record(), None);
         assert_eq!(Facts { recorded: None, ..facts() }.to_record(), Some(origin("s/00000002/t")));
         let partly = Facts { recorded: Some(origin("-/00000002/t")), ..facts() };

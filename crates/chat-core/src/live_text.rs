@@ -1,4 +1,4 @@
-//! Text that is shown while it is being written: a message that grows until its sender finishes or abandons it.
+//! Live text: a message that is shown while it grows, until its sender finishes or abandons it.
 
 use async_trait::async_trait;
 
@@ -14,33 +14,29 @@ use crate::messages::{Message, Streaming};
 use crate::policy::{Access, Action, allowed};
 use crate::posting;
 
-/// A piece of text and where it belongs, in characters (Unicode code points) from the beginning.
+/// A chunk of text and its position, in characters (Unicode code points) from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// The length that the text has before it.
+pub struct Chunk {
+    /// Length of the text before this chunk, in characters.
     pub offset: u32,
-    /// The text to add.
+    /// The text to append.
     pub content: String,
 }
 
-/// A piece that was added.
+/// The result of appending a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// To which message.
     pub message: MessageId,
-    /// In which conversation.
     pub conversation: ConversationId,
-    /// The message's place there.
     pub seq: Seq,
-    /// The message's `rev` now.
+    /// `rev` of the message, this chunk included.
     pub rev: Rev,
-    /// Whose clients are told.
+    /// The users whose clients get the event.
     pub audience: Audience,
-    /// What was added, and where.
-    pub piece: Piece,
-    /// The length of the whole text now, in characters.
+    pub chunk: Chunk,
+    /// Length of the whole text now, in characters.
     pub length: u32,
-    /// Whether it was there already, so that nobody need be told.
+    /// Whether the text had the chunk before; then no event is announced.
     pub already: bool,
 }
 
@@ -51,86 +47,91 @@ impl Outcome for Appended {
 }
 
 impl Appended {
-    /// A piece that was added to `message`, now or before (`already`).
-    pub fn to(message: &Message, piece: &Piece, already: bool) -> Self {
+    /// Makes the result of appending a chunk to `message`, now or before (`already`).
+    pub fn to(message: &Message, chunk: &Chunk, already: bool) -> Self {
         Self {
             message: message.id,
             conversation: message.conversation,
             seq: message.seq,
             rev: message.rev,
             audience: message.audience(),
-            piece: piece.clone(),
+            chunk: chunk.clone(),
             length: length(&message.content),
             already,
         }
     }
 }
 
-/// What becomes of a piece at this offset of a text.
+/// How a chunk continues a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fit {
-    /// It continues the text.
+enum ChunkMatch {
+    /// It begins where the text ends.
     Next,
-    /// The text has it there already.
+    /// The text already contains it at its offset.
     Already,
-    /// It does not fit; the text has so many characters.
+    /// It neither continues the text nor repeats a part of it. Holds the length of the text, in characters.
     Mismatch(u32),
 }
 
-/// How a piece fits a text.
-fn fit(text: &str, piece: &Piece) -> Fit {
+/// Compares a chunk with a text.
+fn match_chunk(text: &str, chunk: &Chunk) -> ChunkMatch {
     let length = length(text);
-    if piece.offset == length {
-        return Fit::Next;
+    if chunk.offset == length {
+        return ChunkMatch::Next;
     }
-    let offset = usize::try_from(piece.offset).unwrap_or(usize::MAX);
-    let there: String = text.chars().skip(offset).take(piece.content.chars().count()).collect();
-    if piece.offset < length && there == piece.content { Fit::Already } else { Fit::Mismatch(length) }
+    let offset = usize::try_from(chunk.offset).unwrap_or(usize::MAX);
+    let there: String = text.chars().skip(offset).take(chunk.content.chars().count()).collect();
+    if chunk.offset < length && there == chunk.content {
+        ChunkMatch::Already
+    } else {
+        ChunkMatch::Mismatch(length)
+    }
 }
 
-/// In characters.
+/// Returns the length in characters.
 fn length(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
-/// Decides whether a user with this access may add a piece to the message, whose text has at most `max_bytes`. Applied, the
-/// message has the given text.
+/// Decides whether a user with this access may append a chunk to the message, whose text may have at most `max_bytes`.
+/// If applied, the store writes the returned text.
 ///
 /// # Errors
-/// What the policy says of [`Action::Edit`]; `message_deleted`; `not_growing`; `offset_mismatch`; a text that gets too long.
+/// The policy's refusal of [`Action::Edit`]; `message_deleted`; `not_growing`; `offset_mismatch`; `Invalid` if the text
+/// gets too long.
 pub fn decide_append(
     message: &Message,
     access: Access,
-    (piece, max_bytes): (&Piece, usize),
+    (chunk, max_bytes): (&Chunk, usize),
 ) -> Result<Decision<String>> {
     may_write(message, access)?;
     if message.streaming != Some(Streaming::Growing) {
         return Err(not_growing());
     }
-    match fit(&message.content, piece) {
-        Fit::Next => {}
-        Fit::Already => return Ok(Decision::Already),
-        Fit::Mismatch(length) => {
+    match match_chunk(&message.content, chunk) {
+        ChunkMatch::Next => {}
+        ChunkMatch::Already => return Ok(Decision::Already),
+        ChunkMatch::Mismatch(length) => {
             let sentence = format!("The text has {length} characters; continue from there");
             return Err(Error::conflict("offset_mismatch", sentence));
         }
     }
-    if message.content.len() + piece.content.len() > max_bytes {
+    if message.content.len() + chunk.content.len() > max_bytes {
         return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in total")));
     }
-    Ok(Decision::Apply(format!("{}{}", message.content, piece.content)))
+    Ok(Decision::Apply(format!("{}{}", message.content, chunk.content)))
 }
 
-/// Decides whether a user with this access may end the message's growth like this.
+/// Decides whether a user with this access may end the message's growth in this way.
 ///
 /// # Errors
-/// What the policy says of [`Action::Edit`]; `message_deleted`; `not_growing` if it has ended in another way.
-pub fn decide_finish(message: &Message, access: Access, ending: &Ending) -> Result<Decision<()>> {
+/// The policy's refusal of [`Action::Edit`]; `message_deleted`; `not_growing` if it has ended in another way.
+pub fn decide_finish(message: &Message, access: Access, finish: &Finish) -> Result<Decision<()>> {
     may_write(message, access)?;
     match message.streaming {
         Some(Streaming::Growing) => Ok(Decision::Apply(())),
-        // Its text may have been edited since, so that it need not be the one given.
-        Some(state) if state == ending.state => Ok(Decision::Already),
+        // The text may have been edited since, so it is not compared with the one given.
+        Some(state) if state == finish.state => Ok(Decision::Already),
         _ => Err(not_growing()),
     }
 }
@@ -144,40 +145,46 @@ fn not_growing() -> Error {
     Error::conflict("not_growing", "This message is no longer streaming")
 }
 
-/// How live text ends.
+/// How a sender ends the growth of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
-    /// What it is from now on; never `Growing`.
+pub struct Finish {
+    /// `Finished` or `Abandoned`, never `Growing`.
     pub state: Streaming,
-    /// The whole text, where the sender gives it once more.
+    /// The whole text, if the sender repeats it; replaces the text so far.
     pub content: Option<String>,
 }
 
 /// The durable side of live text.
 #[async_trait]
 pub trait LiveTextStore: Send + Sync + 'static {
-    /// Adds a piece as [`decide_append`] has it. MUST answer `NotFound` where the actor is not a member.
-    async fn append(&self, command: MessageCommand, piece: Piece, max_bytes: usize) -> Result<Appended>;
-    /// Ends the growth as [`decide_finish`] has it. MUST answer `NotFound` where the actor is not a member.
-    async fn finish(&self, command: MessageCommand, ending: Ending) -> Result<Changed>;
+    /// Appends a chunk as [`decide_append`] decides. MUST answer `NotFound` if the actor is not a member.
+    async fn append(&self, command: MessageCommand, chunk: Chunk, max_bytes: usize) -> Result<Appended>;
+    /// Ends the growth as [`decide_finish`] decides. MUST answer `NotFound` if the actor is not a member.
+    async fn finish(&self, command: MessageCommand, finish: Finish) -> Result<Changed>;
 }
 
 impl Chat {
-    /// Adds a piece to a message that is being written.
-    pub async fn append(&self, actor: UserId, message: MessageId, piece: Piece) -> Result<Appended> {
-        posting::check_content(&piece.content, &self.limits)?;
-        if piece.content.is_empty() {
+    /// Appends a chunk to a message that is being written.
+    ///
+    /// # Errors
+    /// Those of [`decide_append`]; `Invalid` if the chunk is empty.
+    pub async fn append(&self, actor: UserId, message: MessageId, chunk: Chunk) -> Result<Appended> {
+        posting::check_content(&chunk.content, &self.limits)?;
+        if chunk.content.is_empty() {
             return Err(Error::invalid("content", "must not be empty"));
         }
-        self.store.append(self.command(actor, message), piece, self.limits.content_bytes).await
+        self.store.append(self.command(actor, message), chunk, self.limits.content_bytes).await
     }
 
     /// Ends a message that is being written.
-    pub async fn finish(&self, actor: UserId, message: MessageId, ending: Ending) -> Result<Message> {
-        if let Some(content) = &ending.content {
+    ///
+    /// # Errors
+    /// Those of [`decide_finish`]; `Invalid` if the text is too long.
+    pub async fn finish(&self, actor: UserId, message: MessageId, finish: Finish) -> Result<Message> {
+        if let Some(content) = &finish.content {
             posting::check_content(content, &self.limits)?;
         }
-        Ok(self.store.finish(self.command(actor, message), ending).await?.into_message())
+        Ok(self.store.finish(self.command(actor, message), finish).await?.into_message())
     }
 }
 
@@ -203,16 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_makes_the_whole_text_or_is_refused() {
+    fn a_chunk_makes_the_whole_text_or_is_refused() {
         let growing = in_state(Some(Streaming::Growing));
-        let append = |piece: &Piece, max_bytes| decide_append(&growing, author(), (piece, max_bytes));
-        assert_eq!(append(&piece(3, " à"), 7).unwrap(), Decision::Apply("née à".into()));
-        assert_eq!(code(append(&piece(3, " à"), 6)), "invalid_request");
-        assert_eq!(append(&piece(1, "ée"), 0).unwrap(), Decision::Already);
-        assert_eq!(code(append(&piece(4, "x"), 100)), "offset_mismatch");
-        assert_eq!(code(decide_append(&growing, member(), (&piece(3, "x"), 100))), "forbidden");
+        let append = |chunk: &Chunk, max_bytes| decide_append(&growing, author(), (chunk, max_bytes));
+        assert_eq!(append(&chunk(3, " à"), 7).unwrap(), Decision::Apply("née à".into()));
+        assert_eq!(code(append(&chunk(3, " à"), 6)), "invalid_request");
+        assert_eq!(append(&chunk(1, "ée"), 0).unwrap(), Decision::Already);
+        assert_eq!(code(append(&chunk(4, "x"), 100)), "offset_mismatch");
+        assert_eq!(code(decide_append(&growing, member(), (&chunk(3, "x"), 100))), "forbidden");
         for state in [None, Some(Streaming::Finished), Some(Streaming::Abandoned)] {
-            assert_eq!(code(decide_append(&in_state(state), author(), (&piece(3, "x"), 100))), "not_growing");
+            assert_eq!(code(decide_append(&in_state(state), author(), (&chunk(3, "x"), 100))), "not_growing");
         }
     }
 
@@ -228,55 +235,55 @@ mod tests {
             (Some(Abandoned), Finished, "not_growing"),
             (None, Finished, "not_growing"),
         ] {
-            let ending = Ending { state: wanted, content: Some("other".into()) };
-            let outcome = match decide_finish(&in_state(before), author(), &ending) {
+            let finish = Finish { state: wanted, content: Some("other".into()) };
+            let outcome = match decide_finish(&in_state(before), author(), &finish) {
                 Ok(Decision::Already) => "already",
                 Ok(Decision::Apply(())) => "apply",
                 Err(error) => error.code(),
             };
             assert_eq!(outcome, expected, "{before:?} to {wanted:?}");
-            assert_eq!(code(decide_finish(&in_state(before), member(), &ending)), "forbidden");
+            assert_eq!(code(decide_finish(&in_state(before), member(), &finish)), "forbidden");
         }
     }
 
     #[test]
     fn a_deleted_message_neither_grows_nor_ends() {
         let deleted = Message { deleted_at: Some(Timestamp(150)), ..in_state(Some(Streaming::Abandoned)) };
-        let ending = Ending { state: Streaming::Abandoned, content: None };
-        assert_eq!(code(decide_append(&deleted, author(), (&piece(3, "x"), 100))), "message_deleted");
-        assert_eq!(code(decide_finish(&deleted, author(), &ending)), "message_deleted");
+        let finish = Finish { state: Streaming::Abandoned, content: None };
+        assert_eq!(code(decide_append(&deleted, author(), (&chunk(3, "x"), 100))), "message_deleted");
+        assert_eq!(code(decide_finish(&deleted, author(), &finish)), "message_deleted");
     }
 
     proptest! {
-        // However a text is cut, and however often each piece is sent, the pieces in their order make the text.
+        // However a text is cut, and however often each chunk is sent, the chunks in order give the text.
         #[test]
-        fn pieces_sent_again_make_the_same_text(pieces in prop::collection::vec("\\PC{1,5}", 1..8), again in 1..4_usize) {
+        fn chunks_sent_again_make_the_same_text(chunks in prop::collection::vec("\\PC{1,5}", 1..8), again in 1..4_usize) {
             let mut message = Message { streaming: Some(Streaming::Growing), ..sample::text("") };
-            for content in &pieces {
-                let piece = piece(length(&message.content), content);
+            for content in &chunks {
+                let chunk = chunk(length(&message.content), content);
                 for _ in 0..again {
-                    let decided = decide_append(&message, author(), (&piece, 1000)).unwrap();
+                    let decided = decide_append(&message, author(), (&chunk, 1000)).unwrap();
                     if let Decision::Apply(content) = decided {
                         message.content = content;
                     }
                 }
             }
-            prop_assert_eq!(message.content, pieces.concat());
+            prop_assert_eq!(message.content, chunks.concat());
         }
     }
 
-    fn piece(offset: u32, content: &str) -> Piece {
-        Piece { offset, content: content.into() }
+    fn chunk(offset: u32, content: &str) -> Chunk {
+        Chunk { offset, content: content.into() }
     }
 
     #[test]
-    fn a_piece_continues_repeats_or_does_not_fit() {
-        assert_eq!(fit("", &piece(0, "né")), Fit::Next);
-        assert_eq!(fit("né", &piece(2, "e")), Fit::Next);
-        assert_eq!(fit("née", &piece(2, "e")), Fit::Already);
-        assert_eq!(fit("née", &piece(0, "né")), Fit::Already);
-        assert_eq!(fit("née", &piece(1, "e")), Fit::Mismatch(3));
-        assert_eq!(fit("née", &piece(2, "ex")), Fit::Mismatch(3));
-        assert_eq!(fit("née", &piece(4, "x")), Fit::Mismatch(3));
+    fn a_chunk_continues_repeats_or_does_not_fit() {
+        assert_eq!(match_chunk("", &chunk(0, "né")), ChunkMatch::Next);
+        assert_eq!(match_chunk("né", &chunk(2, "e")), ChunkMatch::Next);
+        assert_eq!(match_chunk("née", &chunk(2, "e")), ChunkMatch::Already);
+        assert_eq!(match_chunk("née", &chunk(0, "né")), ChunkMatch::Already);
+        assert_eq!(match_chunk("née", &chunk(1, "e")), ChunkMatch::Mismatch(3));
+        assert_eq!(match_chunk("née", &chunk(2, "ex")), ChunkMatch::Mismatch(3));
+        assert_eq!(match_chunk("née", &chunk(4, "x")), ChunkMatch::Mismatch(3));
     }
 }

@@ -1,18 +1,18 @@
-//! What is attached to messages, and what a message mainly is for that. Attachments are named by their addresses; what
-//! is found there is nothing that the server looks at.
+//! Attachments of messages, and the kind of a message that they imply. Attachments are addresses; the server never
+//! fetches what they point to.
 
 use crate::Limits;
 use crate::error::{Error, Result};
 use crate::posting::check_text;
 
-/// What a message mainly is; decides how clients show it.
+/// The main content of a message; decides how clients show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
     /// Plain text.
     Text,
-    /// A picture under `media_url`.
+    /// An image under `media_url`.
     Image,
-    /// A film under `media_url`.
+    /// A video under `media_url`.
     Video,
     /// A sound under `media_url`.
     Audio,
@@ -23,7 +23,7 @@ pub enum MessageKind {
 impl MessageKind {
     const ALL: [Self; 5] = [Self::Text, Self::Image, Self::Video, Self::Audio, Self::File];
 
-    /// The kind as clients and stores spell it.
+    /// Returns the name of the kind for clients and stores.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -34,41 +34,41 @@ impl MessageKind {
         }
     }
 
-    /// The kind that is spelt so, if any.
+    /// Returns the kind with that name, if there is one.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What a message is when its sender does not say: what its first media says or else a picture, or text where
-    /// there is none (docs/contract.md, "Messages").
+    /// Returns the kind of a message whose sender names none: that of its first attachment (an image if the attachment
+    /// has none), or text if there are no attachments (docs/contract.md, "Messages").
     pub fn implied(media: &[Media]) -> Self {
         media.first().map_or(Self::Text, |first| first.kind.unwrap_or(Self::Image))
     }
 }
 
-/// Something attached to a message; only where it is has to be known.
+/// An attachment; all fields but the address are optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Media {
-    /// Where it is.
+    /// Address of the attachment, see [`Limits::media_url_bytes`].
     pub url: String,
-    /// What it is; never [`MessageKind::Text`].
+    /// Kind of the attachment; never [`MessageKind::Text`].
     pub kind: Option<MessageKind>,
-    /// Its name as its sender knows it.
+    /// File name that the sender gave, see [`Limits::media_name_bytes`].
     pub name: Option<String>,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: Option<u64>,
-    /// Its width in pixels.
+    /// Width in pixels.
     pub width: Option<u32>,
-    /// Its height in pixels.
+    /// Height in pixels.
     pub height: Option<u32>,
 }
 
-/// Checks at what addresses the media of a new message is.
+/// Checks the addresses of the media of a new message.
 pub(crate) fn check_addresses(media: &[Media]) -> Result<()> {
     media.iter().try_for_each(|media| check_address(&media.url))
 }
 
-/// Checks one attachment but for its address, which [`check_addresses`] looks at.
+/// Checks one attachment except its address, which [`check_addresses`] checks.
 pub(crate) fn check_media(media: &Media, limits: &Limits) -> Result<()> {
     if media.url.is_empty() {
         return Err(Error::invalid("media_url", "must not be empty"));
@@ -83,8 +83,8 @@ pub(crate) fn check_media(media: &Media, limits: &Limits) -> Result<()> {
     check_text("media", media.name.as_deref().unwrap_or_default(), limits.media_name_bytes)
 }
 
-/// Clients make pictures and links of these addresses, so none may be of a kind that runs something or reads what is on
-/// the reader's own machine. One that begins with two slashes names another host and only looks like a path.
+/// Checks an address. Clients make images and links of these, so it must not be of a kind that runs code or reads files
+/// on the reader's machine. An address that begins with two slashes names another host and only looks like a path.
 fn check_address(url: &str) -> Result<()> {
     let is_path = url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\");
     let leads_to_a_host = |(scheme, rest): (&str, &str)| {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_survives_spelling() {
+    fn kinds_can_be_parsed() {
         for kind in MessageKind::ALL {
             assert_eq!(MessageKind::parse(kind.as_str()), Some(kind));
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn media_is_at_an_address_that_runs_nothing() {
+    fn addresses_of_media_run_no_code() {
         for good in [
             "https://example.com/a.png",
             "http://127.0.0.1:8080/a?b=c#d",

@@ -1,5 +1,5 @@
-//! Messages: what they are, and reading them back. How one comes to be is in `posting.rs`, and what is done to it
-//! afterwards in `changes.rs`; neither may be imported here.
+//! Messages, and reading them. Creating a message is in `posting.rs`, the results of changing one are in `changes.rs`;
+//! neither may be imported here.
 
 use async_trait::async_trait;
 
@@ -12,26 +12,26 @@ use crate::reactions::Reaction;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
 
-/// Most messages that one page of history holds.
+/// Maximum number of messages in one page of history.
 pub const MAX_PAGE: u16 = 200;
-/// Messages in a page when the client names no limit.
+/// Number of messages in a page if the client names no limit.
 pub const DEFAULT_PAGE: u16 = 50;
 
-/// To whom a message goes. Users and groups never share a number space.
+/// Recipient of a message. Ids of users and of groups are separate number spaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Recipient {
-    /// The other side of a direct conversation.
+    /// The other user of a direct conversation.
     User(UserId),
     /// All members of a group.
     Group(GroupId),
 }
 
-/// How far a message has come.
+/// Delivery status of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// A group message; groups keep no single status.
+    /// A group message; groups have no single status.
     Sent,
-    /// No client of the recipient has it yet.
+    /// No client of the recipient has confirmed it yet.
     Pending,
     /// A client of the recipient has confirmed it.
     Delivered,
@@ -40,7 +40,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of a message; of a direct one, from its recipient's pointers.
+    /// Returns the status of a message; that of a direct message follows from the recipient's pointers.
     pub fn of(to: Recipient, seq: Seq, recipient: Pointers) -> Self {
         if matches!(to, Recipient::Group(_)) {
             Self::Sent
@@ -53,7 +53,7 @@ impl Status {
         }
     }
 
-    /// The status as clients spell it.
+    /// Returns the name of the status in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sent => "SENT",
@@ -64,24 +64,21 @@ impl Status {
     }
 }
 
-/// The message that another one answers, in brief and as it is now.
+/// Excerpt of a message that another one replies to, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// Which message.
     pub message: MessageId,
-    /// Who wrote it.
     pub sender: UserId,
-    /// At most [`QUOTE_CHARS`] characters of its text; empty once it is deleted.
+    /// The first [`QUOTE_CHARS`] characters of its text; empty once it is deleted.
     pub content: String,
-    /// Whether it is deleted.
     pub deleted: bool,
 }
 
-/// Most characters of a message that a quote shows.
+/// Maximum number of characters of a message that a quote shows.
 pub const QUOTE_CHARS: usize = 200;
 
 impl Quote {
-    /// Of this message, as it is now.
+    /// Makes the quote of a message, as it is now.
     #[must_use]
     pub fn of(message: &Message) -> Self {
         Self {
@@ -92,52 +89,52 @@ impl Quote {
         }
     }
 
-    /// The beginning of a text, as a quote shows it.
+    /// Returns the beginning of a text that a quote shows.
     pub fn excerpt(content: &str) -> String {
         content.chars().take(QUOTE_CHARS).collect()
     }
 }
 
-/// What a thread's root tells of the replies below it.
+/// Summary of a thread's replies, shown with its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThreadSummary {
-    /// How many there are; deleted ones count, since they keep their places.
+    /// Number of replies, deleted ones included, since these keep their `seq`.
     pub n_replies: u32,
-    /// When the last one was sent.
+    /// When the newest reply was sent.
     pub last_reply_at: Timestamp,
 }
 
-/// Where a forwarded message comes from.
+/// Origin of a forwarded message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forwarded {
-    /// The message that was forwarded.
+    /// The original message.
     pub message: MessageId,
-    /// Who wrote it.
+    /// Author of the original.
     pub sender: UserId,
 }
 
-/// Who pinned a message, and when.
+/// A pin of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pin {
-    /// Who.
+    /// The user who pinned it.
     pub by: UserId,
-    /// When.
+    /// When it was pinned.
     pub at: Timestamp,
 }
 
-/// How far a message that is shown while it is being written has come.
+/// State of a message that is shown while it is being written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Streaming {
-    /// It may still grow.
+    /// Text may still be appended.
     Growing,
-    /// It is whole.
+    /// The text is complete.
     Finished,
-    /// Its sender gave up; it stays as it is.
+    /// The sender stopped before the end; the text stays as it is.
     Abandoned,
 }
 
 impl Streaming {
-    /// The state as clients and stores spell it.
+    /// Returns the name of the state for clients and stores.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Growing => "growing",
@@ -146,85 +143,77 @@ impl Streaming {
         }
     }
 
-    /// The state that is spelt so, if any.
+    /// Returns the state with that name, if there is one.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Growing, Self::Finished, Self::Abandoned].into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// Who is called upon by a message, by id and never by name alone.
+/// Users that a message mentions, by id and never by name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mentions {
-    /// These members.
+    /// The mentioned members.
     pub users: Vec<UserId>,
-    /// All members.
+    /// Whether all members are mentioned.
     pub all: bool,
 }
 
 /// A stored message, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Unique on the server.
     pub id: MessageId,
-    /// The conversation it belongs to.
     pub conversation: ConversationId,
-    /// Its place there.
     pub seq: Seq,
-    /// The conversation's `rev` at its last change.
+    /// The conversation's `rev` at the last change of the message.
     pub rev: Rev,
-    /// Who wrote it.
     pub sender: UserId,
-    /// To whom.
     pub to: Recipient,
-    /// What it mainly is.
     pub kind: MessageKind,
-    /// Its text; may be empty when there is media, and is once it is deleted.
+    /// The text; may be empty if there is media, and is empty once the message is deleted.
     pub content: String,
-    /// What is attached.
     pub media: Vec<Media>,
-    /// The message it answers.
+    /// The message that this one replies to.
     pub reply_to: Option<Quote>,
-    /// The root of the thread that it is in.
+    /// The root of the thread that the message is in.
     pub thread: Option<MessageId>,
-    /// What is below it, where it is a thread's root.
+    /// Summary of the thread below the message, if there is one.
     pub replies: Option<ThreadSummary>,
-    /// Where it comes from, where it was forwarded.
+    /// The original, if the message is a forward.
     pub forwarded: Option<Forwarded>,
-    /// Whom it calls upon.
     pub mentions: Mentions,
-    /// A JSON object of the application's own.
+    /// JSON object of an application.
     pub custom: Option<String>,
-    /// Reactions to it, the first used emoji first.
+    /// Reactions, ordered by the first use of each emoji.
     pub reactions: Vec<Reaction>,
-    /// The sender's own key for it, if one was given.
+    /// Idempotency key of the sender, if one was given.
     pub client_msg_id: Option<String>,
     /// When the server accepted it.
     pub sent_at: Timestamp,
-    /// When its text was last changed.
+    /// When its text was last edited.
     pub edited_at: Option<Timestamp>,
     /// When it was deleted for everyone.
     pub deleted_at: Option<Timestamp>,
-    /// Who pinned it, where it is pinned.
+    /// Set while the message is pinned.
     pub pin: Option<Pin>,
-    /// How far it has come, where it is shown while being written.
+    /// State of the text, if the message is shown while it is being written.
     pub streaming: Option<Streaming>,
-    /// How far its delivery has come, as of the moment it was read.
+    /// Delivery status at the time of reading.
     pub status: Status,
 }
 
 impl Message {
-    /// The first attachment's address as v1 has it (docs/contract.md, "Messages"); empty where there is none.
+    /// Returns the first attachment's address as v1 has it (docs/contract.md, "Messages"); empty if there is none.
     pub fn media_url(&self) -> &str {
         self.media.first().map_or("", |first| &first.url)
     }
 
-    /// How many bytes its texts have, those of its attachments and of applications among them.
+    /// Returns the total size of its texts in bytes, including those of attachments and of applications.
     pub fn text_bytes(&self) -> usize {
         let media = self.media.iter().map(|it| it.url.len() + it.name.as_ref().map_or(0, String::len));
         self.content.len() + media.sum::<usize>() + self.custom.as_ref().map_or(0, String::len)
     }
 
-    /// The members of its conversation.
+    /// Returns the members of its conversation as an audience.
     pub fn audience(&self) -> Audience {
         match self.to {
             Recipient::User(user) => Audience::Pair(self.sender, user),
@@ -233,31 +222,31 @@ impl Message {
     }
 }
 
-/// The message that a request names, where there is one.
+/// Unwraps the message that a request names.
 ///
 /// # Errors
-/// `NotFound` where there is no such message.
+/// `NotFound` if there is no such message.
 pub fn found<T>(message: Option<T>) -> Result<T> {
     message.ok_or(Error::NotFound(Kind::Message))
 }
 
-/// Which part of a history is wanted: the newest `limit` messages older than `before`, or the newest of all.
+/// Selects a page of history: the newest `limit` messages older than `before`, or the newest of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
     /// Only messages with a smaller id.
     pub before: Option<MessageId>,
-    /// At most so many; 1 to [`MAX_PAGE`].
+    /// Maximum number of messages, 1 to [`MAX_PAGE`].
     pub limit: u16,
 }
 
 impl Page {
-    /// The id below which its messages are. The largest number for the newest page.
+    /// Returns the id below which the messages of the page are; the largest number for the newest page.
     pub fn below(&self) -> i64 {
         self.before.map_or(i64::MAX, |id| id.0)
     }
 }
 
-/// The conversation of a pair, as it was looked up.
+/// Checks the result of looking up the conversation of a pair.
 ///
 /// # Errors
 /// `NotFound` if there is none and the other user does not exist.
@@ -268,30 +257,29 @@ pub fn of_pair(conversation: Option<ConversationId>, other_is_known: bool) -> Re
     Ok(conversation)
 }
 
-/// From where a part of a conversation is wanted.
+/// The bound of a [`MessageRange`], and its direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// The newest ones before this place.
+    /// The newest messages before this `seq`.
     Before(Seq),
-    /// The oldest ones after this place.
+    /// The oldest messages after this `seq`.
     After(Seq),
-    /// The newest ones of all.
+    /// The newest messages of all.
     End,
 }
 
-/// Which part of a conversation is wanted.
+/// Selects a range of a conversation's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stretch {
-    /// Only the thread below this message, without the root itself.
+pub struct MessageRange {
+    /// Only the replies in the thread of this message, without the root itself.
     pub thread: Option<MessageId>,
-    /// From where.
     pub from: Start,
-    /// At most so many; 1 to [`MAX_PAGE`].
+    /// Maximum number of messages, 1 to [`MAX_PAGE`].
     pub limit: u16,
 }
 
-impl Stretch {
-    /// The numbers between which its messages are, without either.
+impl MessageRange {
+    /// Returns the bounds of `seq`, both exclusive.
     pub fn bounds(&self) -> (i64, i64) {
         match self.from {
             Start::Before(seq) => (i64::MIN, seq.0),
@@ -300,12 +288,12 @@ impl Stretch {
         }
     }
 
-    /// Whether the oldest messages between the bounds are wanted, and not the newest.
+    /// Whether the range takes the oldest messages between the bounds, and not the newest.
     pub fn is_forward(&self) -> bool {
         matches!(self.from, Start::After(_))
     }
 
-    /// Puts the messages, which were found beginning at the bound, into the order of their numbers.
+    /// Sorts messages by `seq` that were found starting at the bound.
     pub fn in_order(&self, mut found: Vec<Message>) -> Vec<Message> {
         if !self.is_forward() {
             found.reverse();
@@ -326,30 +314,29 @@ impl Stretch {
     }
 }
 
-/// The durable side of reading messages. Messages that a reader has hidden are in none of its answers to that reader, but for
-/// `newest`.
+/// The durable side of reading messages. No method but `newest` returns messages that the reader has hidden.
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
-    /// One message. MUST answer `NotFound` where the reader is not a member of its conversation.
+    /// Returns one message. MUST answer `NotFound` if the reader is not a member of its conversation.
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message>;
-    /// A part of a conversation, oldest first. MUST answer `NotFound` to those who are not members.
-    async fn stretch(
+    /// Returns a range of a conversation's messages, oldest first. MUST answer `NotFound` to users who are not members.
+    async fn read_range(
         &self,
         reader: UserId,
         conversation: ConversationId,
-        stretch: Stretch,
+        range: MessageRange,
     ) -> Result<Vec<Message>>;
-    /// A page of a direct conversation, oldest first; empty where the two have none. MUST refuse an unknown user.
+    /// Returns a page of a direct conversation, oldest first; empty if the two have none. MUST refuse an unknown user.
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>>;
-    /// A page of a group's conversation, oldest first. MUST refuse readers who are not members.
+    /// Returns a page of a group's conversation, oldest first. MUST refuse readers who are not members.
     async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>>;
-    /// The last message of each of the reader's conversations, newest first, at most `limit`.
+    /// Returns the last message of each of the reader's conversations, newest first, at most `limit`.
     async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>>;
-    /// The id of the newest message on the server; 0 where there is none.
+    /// Returns the id of the newest message on the server; 0 if there is none.
     async fn newest(&self) -> Result<MessageId>;
-    /// A page of what a v1 client of the user that connected after `live_from` must be given, in the order of ids:
-    /// what others wrote in the user's conversations beyond the user's delivered pointers, and whatever anybody, the
-    /// user included, wrote there with an id above `live_from`; of that, at most `limit` with ids above `after`.
+    /// Returns a page of the messages that a v1 client of the user must get if it connected after `live_from`, ordered
+    /// by id: messages of others in the user's conversations beyond the user's delivered pointers, and all messages
+    /// there with an id above `live_from`, the user's own included. Of these, at most `limit` with ids above `after`.
     async fn backlog(
         &self,
         user: UserId,
@@ -360,22 +347,22 @@ pub trait MessageStore: Send + Sync + 'static {
 }
 
 impl Chat {
-    /// One message, for a member of its conversation.
+    /// Returns one message, for a member of its conversation.
     pub async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
         self.store.message(reader, id).await
     }
 
-    /// A part of a conversation, for a member.
-    pub async fn stretch(
+    /// Returns a range of a conversation's messages, oldest first, for a member.
+    pub async fn read_range(
         &self,
         reader: UserId,
         conversation: ConversationId,
-        stretch: Stretch,
+        range: MessageRange,
     ) -> Result<Vec<Message>> {
-        self.store.stretch(reader, conversation, stretch).await
+        self.store.read_range(reader, conversation, range).await
     }
 
-    /// A page of the reader's direct conversation with another user.
+    /// Returns a page of the reader's direct conversation with another user.
     pub async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
         if reader == other {
             return Err(Error::Yourself);
@@ -383,22 +370,23 @@ impl Chat {
         self.store.direct_history(reader, other, page).await
     }
 
-    /// A page of a group's conversation, for a member.
+    /// Returns a page of a group's conversation, for a member.
     pub async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>> {
         self.store.group_history(reader, group, page).await
     }
 
-    /// The last message of each of the reader's conversations, newest first.
+    /// Returns the last message of each of the reader's conversations, newest first.
     pub async fn recent_chats(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
         self.store.last_of_each(reader, limit).await
     }
 
-    /// The id of the newest message on the server.
+    /// Returns the id of the newest message on the server.
     pub async fn newest_message(&self) -> Result<MessageId> {
         self.store.newest().await
     }
 
-    /// A page of what a client that connected after `live_from` must be given; see [`MessageStore::backlog`].
+    /// Returns a page of the messages that a client must get if it connected after `live_from`; see
+    /// [`MessageStore::backlog`].
     pub async fn backlog(
         &self,
         user: UserId,
@@ -427,26 +415,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_by_name_survives_spelling() {
+    fn stored_names_can_be_parsed() {
         for state in [Streaming::Growing, Streaming::Finished, Streaming::Abandoned] {
             assert_eq!(Streaming::parse(state.as_str()), Some(state));
         }
     }
 
     #[test]
-    fn a_stretch_has_bounds_and_an_order() {
-        let stretch = |from| Stretch { thread: None, from, limit: 2 };
+    fn a_range_has_bounds_and_an_order() {
+        let range = |from| MessageRange { thread: None, from, limit: 2 };
         let message = |seq| Message { seq: Seq(seq), ..sample::text("hi") };
-        let seqs = |stretch: Stretch, found: [i64; 2]| -> Vec<i64> {
-            stretch.in_order(found.map(message).to_vec()).iter().map(|message| message.seq.0).collect()
+        let seqs = |range: MessageRange, found: [i64; 2]| -> Vec<i64> {
+            range.in_order(found.map(message).to_vec()).iter().map(|message| message.seq.0).collect()
         };
         for (from, bounds, found) in [
             (Start::Before(Seq(7)), (i64::MIN, 7), [6, 5]),
             (Start::After(Seq(4)), (4, i64::MAX), [5, 6]),
             (Start::End, (i64::MIN, i64::MAX), [6, 5]),
         ] {
-            assert_eq!(stretch(from).bounds(), bounds);
-            assert_eq!(seqs(stretch(from), found), [5, 6], "{from:?}");
+            assert_eq!(range(from).bounds(), bounds);
+            assert_eq!(seqs(range(from), found), [5, 6], "{from:?}");
         }
         let page = |before| Page { before, limit: 1 };
         assert_eq!((page(None).below(), page(Some(MessageId(7))).below()), (i64::MAX, 7));
@@ -455,9 +443,9 @@ mod tests {
     #[test]
     fn a_thread_is_read_in_its_own_conversation() {
         let root = sample::text("root");
-        let thread = Stretch { thread: Some(root.id), from: Start::End, limit: 2 };
+        let thread = MessageRange { thread: Some(root.id), from: Start::End, limit: 2 };
         assert!(thread.check_root(root.conversation, Some(&root)).is_ok());
-        assert!(Stretch { thread: None, ..thread }.check_root(root.conversation, None).is_ok());
+        assert!(MessageRange { thread: None, ..thread }.check_root(root.conversation, None).is_ok());
         for (conversation, found) in [(ConversationId(99), Some(&root)), (root.conversation, None)] {
             let refused = thread.check_root(conversation, found);
             assert!(matches!(refused, Err(Error::NotFound(Kind::Message))));

@@ -1,11 +1,11 @@
-//! What a name may be that others see, of users and of groups, so that it is what it looks like: one form for what is
-//! the same, nothing that cannot be seen, and nobody's name mistaken for another's.
+//! Rules for the names of users and groups that others see, so that a name is what it looks like: names that are the
+//! same have one stored form, nothing in a name is invisible, and no name can be mistaken for another user's.
 //!
-//! Names from before these rules stay as they are and go on working: nothing here may be asked of a name that is stored.
+//! Names from before these rules stay as they are and keep working: no rule here may be applied to a stored name.
 
-mod else_meant;
 mod looks;
 mod marks;
+mod misleading;
 mod report;
 mod unseen;
 
@@ -20,18 +20,18 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::error::{Error, Result};
 
-/// How many characters a username has.
+/// Number of characters of a username.
 pub const USERNAME_CHARS: RangeInclusive<usize> = 3..=32;
 
-/// The form in which a username is kept and shown.
+/// Returns the form in which a username is stored and shown.
 ///
 /// # Errors
-/// If it may not be registered; the sentence says why.
-pub fn username(wished: &str) -> Result<String> {
+/// `Invalid` if it may not be registered; the sentence says why.
+pub fn username(requested: &str) -> Result<String> {
     let unfit = |reason: &str| Error::invalid("username", reason);
-    let name = cleaned("username", wished)?;
-    // Said of what was typed: a name that came out differently would surprise whoever logs in with it.
-    if wished.trim() != wished || !USERNAME_CHARS.contains(&name.chars().count()) {
+    let name = cleaned("username", requested)?;
+    // Checked on what was typed: a name that is stored differently would surprise its owner at the next login.
+    if requested.trim() != requested || !USERNAME_CHARS.contains(&name.chars().count()) {
         return Err(unfit("must be 3 to 32 characters, without leading or trailing spaces"));
     }
     if !name.chars().any(|c| is_of(c, GeneralCategoryGroup::Letter) || is_of(c, GeneralCategoryGroup::Number))
@@ -41,18 +41,18 @@ pub fn username(wished: &str) -> Result<String> {
     if name.contains('@') {
         return Err(unfit("must not contain @, so that no name looks like an email address"));
     }
-    if else_meant::is_reserved(else_meant::without_signs(&name)) {
+    if misleading::is_reserved(misleading::trim_signs(&name)) {
         return Err(reserved("username"));
     }
     Ok(name)
 }
 
-/// The form in which a group's name is kept and shown.
+/// Returns the form in which a group's name is stored and shown. It has at most `max_chars` characters.
 ///
 /// # Errors
-/// If no group may be called so; the sentence says why.
-pub fn group_name(wished: &str, max_chars: usize) -> Result<String> {
-    let name = cleaned("name", wished)?;
+/// `Invalid` if no group may have this name; the sentence says why.
+pub fn group_name(requested: &str, max_chars: usize) -> Result<String> {
+    let name = cleaned("name", requested)?;
     if !(1..=max_chars).contains(&name.chars().count()) {
         return Err(Error::invalid("name", format!("must be 1 to {max_chars} printable characters")));
     }
@@ -62,8 +62,8 @@ pub fn group_name(wished: &str, max_chars: usize) -> Result<String> {
     Ok(name)
 }
 
-/// The forms under which an account may be stored that somebody names so, the likeliest first: as it was typed, as it
-/// would be stored now, and as devices that take letters apart have given it to earlier releases.
+/// Returns the forms under which an account may be stored that a user enters as `typed`, the likeliest first: as typed,
+/// as it would be stored now, and in decomposed form (NFD), in which some devices sent it to earlier releases.
 pub fn login_keys(typed: &str) -> Vec<String> {
     let stored_now = kept_form(typed).unwrap_or_else(|_| spaced(&normal(typed)));
     let mut keys = vec![folded(typed)];
@@ -75,12 +75,12 @@ pub fn login_keys(typed: &str) -> Vec<String> {
     keys
 }
 
-/// What somebody is told whose wished name could be taken for somebody else's.
+/// Returns the refusal of a username that could be mistaken for a registered one.
 pub fn looks_taken() -> Error {
     Error::conflict("username_taken", "That username looks like a registered one; choose another")
 }
 
-/// Whether nothing is to be seen of the text.
+/// Whether no character of the text is visible.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || unseen::is_unseen(c))
 }
@@ -89,14 +89,14 @@ fn reserved(field: &'static str) -> Error {
     Error::invalid(field, "must not be a reserved word, or look like one")
 }
 
-/// NFKC, without white space at the ends and with single spaces inside, of visible characters only, and what no reader
-/// takes for an address or for a word with a meaning.
-fn cleaned(field: &'static str, wished: &str) -> Result<String> {
+/// Returns the stored form of a name: NFKC, trimmed, with single spaces inside. Refuses invisible characters, piled
+/// marks, addresses and reserved words.
+fn cleaned(field: &'static str, requested: &str) -> Result<String> {
     let unseen = |c: char| {
         let reason = format!("must not contain invisible characters, such as U+{:04X}", u32::from(c));
         Error::invalid(field, reason)
     };
-    let name = kept_form(wished).map_err(unseen)?;
+    let name = kept_form(requested).map_err(unseen)?;
     if name.chars().next().is_some_and(|c| is_of(c, GeneralCategoryGroup::Mark)) {
         return Err(Error::invalid(field, "must not begin with a combining mark"));
     }
@@ -106,18 +106,18 @@ fn cleaned(field: &'static str, wished: &str) -> Result<String> {
             "must not have more combining marks on a letter than any language uses",
         ));
     }
-    if else_meant::is_address(&name) {
+    if misleading::is_address(&name) {
         return Err(Error::invalid(field, "must not look like a web or email address"));
     }
-    if else_meant::is_reserved(&name) {
+    if misleading::is_reserved(&name) {
         return Err(reserved(field));
     }
     Ok(name)
 }
 
-/// The form in which a name is kept; or a character that no name may have.
+/// Returns the form in which a name is stored, or a character that is not allowed in names.
 fn kept_form(typed: &str) -> std::result::Result<String, char> {
-    let seen = unseen::without_idle(typed.trim())?;
+    let seen = unseen::strip_ineffective(typed.trim())?;
     Ok(spaced(&normal(&looks::undotted(&normal(&seen)))))
 }
 

@@ -1,5 +1,5 @@
-//! Passwords: which may be chosen, in which form they are hashed, and checking them so that how long it takes tells
-//! nobody whether there is an account, or of what kind its hash is.
+//! Passwords: which are allowed, the form in which they are hashed, and checking them so that the time it takes reveals
+//! neither whether an account exists nor the kind of its hash.
 
 use crate::Chat;
 use crate::accounts::folded;
@@ -7,19 +7,19 @@ use crate::error::{Error, Result};
 use crate::names::{is_blank, normal};
 use crate::ports::{Turn, Verdict};
 
-/// What hashes of the earlier Go server begin with.
+/// Prefix of the bcrypt hashes of the earlier Go server.
 const BCRYPT: &str = "$2";
 
 impl Chat {
-    /// Hashes a password in the form that is the same from every keyboard.
+    /// Hashes a password in its normal form, which is the same from every keyboard.
     pub(crate) async fn hash_password(&self, password: &str, turn: Turn) -> Result<String> {
         self.passwords.hash(normal(password), turn).await
     }
 
-    /// Checks a password, or does the same work where there is no account.
+    /// Checks a password, or does the same work if there is no account (`hash` is `None`).
     ///
-    /// A mismatch always costs the same: every form of what was typed against one argon2id hash and, as long as there
-    /// are accounts with bcrypt hashes, against one of these. The forms depend on what was typed alone.
+    /// A mismatch always costs the same: every form of what was typed is checked against one argon2id hash and, as long
+    /// as there are accounts with bcrypt hashes, against one of these. The forms depend on what was typed alone.
     pub(crate) async fn check_password(
         &self,
         typed: &str,
@@ -30,13 +30,13 @@ impl Chat {
         for (number, form) in forms.iter().enumerate() {
             match self.passwords.verify(form.clone(), hash.clone(), turn).await? {
                 Verdict::Mismatch => {}
-                // Of another form than it would be now.
+                // The hash is of a form that would not be hashed now.
                 Verdict::Match if number > 0 => return Ok(Verdict::MatchOutdated),
                 right => return Ok(right),
             }
         }
         if let Some(bcrypt) = self.store.bcrypt_hash().await? {
-            // Whichever of the two kinds was not asked yet.
+            // A hash of the kind that was not checked above.
             let other = if hash.is_some_and(|hash| hash.starts_with(BCRYPT)) { None } else { Some(bcrypt) };
             for form in forms {
                 self.passwords.verify(form, other.clone(), turn).await?;
@@ -46,14 +46,15 @@ impl Chat {
     }
 }
 
-/// What is compared with a hash: the form that is hashed now and, where it differs, what was typed, which earlier
-/// releases have hashed.
+/// Returns the forms to compare with a hash: the one that is hashed now and, if it differs, the text as typed, which
+/// earlier releases hashed.
 fn forms(typed: &str) -> Vec<String> {
     let normal = normal(typed);
     if normal == typed { vec![normal] } else { vec![normal, typed.to_owned()] }
 }
 
-/// Refuses what is too short or too long, and what is no secret at all; not what is merely easy to guess.
+/// Refuses passwords that are too short or too long, and those that are no secret; not those that are merely easy to
+/// guess.
 pub(crate) fn check_password(password: &str, username: &str, email: &str) -> Result<()> {
     let unfit = |reason: &str| Err(Error::invalid("password", reason));
     let password = normal(password);

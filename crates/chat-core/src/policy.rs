@@ -1,6 +1,6 @@
-//! Who may do what, in one place: a table over what the actor is to the conversation. Pure. Stores read the facts of the
-//! membership and ask inside the transaction that applies the answer, so that a role taken away a moment ago no longer
-//! counts. What is missing refuses: without a membership nothing is allowed.
+//! Permissions, in one table of actions over the actor's role. Pure functions. Stores read the membership and call
+//! these within the transaction that applies the result, so that a role which was just taken away no longer counts.
+//! Missing facts refuse: without a membership nothing is allowed.
 
 use Grant::{No, Own, Yes};
 
@@ -10,7 +10,7 @@ use crate::groups::Role;
 use crate::ids::UserId;
 use crate::messages::{Message, Recipient};
 
-/// What a user may want to do in a conversation.
+/// An action of a user in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Read messages and the list of members.
@@ -19,26 +19,27 @@ pub enum Action {
     Post,
     /// React to a message.
     React,
-    /// Pin a message, or take a pin away.
+    /// Pin or unpin a message.
     Pin,
-    /// Change a message's text.
+    /// Edit a message's text.
     Edit,
     /// Delete a message for everyone.
     Delete,
     /// Add another user.
     AddMember,
-    /// Take a member who is below oneself out of the group.
+    /// Remove a member with a lower role from the group.
     RemoveMember,
-    /// Give the group another name.
+    /// Rename the group.
     Rename,
-    /// Give a member another role.
+    /// Give a member a new role.
     ChangeRole,
-    /// See when a message reached whom.
+    /// See which members' clients a message has reached, and when.
     Trace,
 }
 
 impl Action {
-    /// What clients are told of beforehand, as they spell it; `delete_any` is about messages of others.
+    /// The actions that clients learn of in advance, with their names in the API; `delete_any` is about messages of
+    /// others.
     pub const CAPABILITIES: [(Self, &'static str); 8] = [
         (Self::Post, "post"),
         (Self::React, "react"),
@@ -51,10 +52,10 @@ impl Action {
     ];
 }
 
-/// What a conversation is between, as far as it matters for what its members may do.
+/// The kind of a conversation, as far as permissions depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Between {
-    /// Two users. Neither of them leads it, whatever role is stored.
+    /// Two users, who have equal rights whatever role is stored.
     Pair,
     /// The members of a group.
     Group,
@@ -78,8 +79,8 @@ impl From<&ConversationKind> for Between {
     }
 }
 
-/// The facts of one membership. It has no default and no public fields: once a fact is added here, no place compiles that
-/// reads a membership without it.
+/// The facts of one membership. It has no default and no public fields: once a fact is added here, code that loads a
+/// membership without it does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
     role: Role,
@@ -87,20 +88,20 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// The membership that is stored so.
+    /// Makes a membership from the stored facts.
     #[must_use]
     pub fn new(role: Role, between: Between) -> Self {
         Self { role, between }
     }
 
-    /// The membership of both users in the conversation that their first message makes.
+    /// Returns the membership of both users in the conversation that their first message creates.
     #[must_use]
     pub fn of_new_pair() -> Self {
         Self::new(Role::Member, Between::Pair)
     }
 }
 
-/// A user's access to a conversation, and to a message there if one is in question.
+/// A user's access to a conversation, and to one of its messages if the action is about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     membership: Option<Membership>,
@@ -108,47 +109,48 @@ pub struct Access {
 }
 
 impl Access {
-    /// The access that a membership gives; `None`: the user is not a member, or there is no such conversation.
+    /// Returns the access that a membership gives; `None` if the user is not a member or the conversation does not
+    /// exist.
     #[must_use]
     pub fn of(membership: Option<Membership>) -> Self {
         Self { membership, is_author: false }
     }
 
-    /// The same user's, where it is about one message of that conversation.
+    /// Narrows the access to one message of the conversation.
     ///
     /// # Errors
-    /// To those who are not members, the message is not there.
+    /// `NotFound` of the message if the user is not a member.
     pub fn to(self, message: &Message, user: UserId) -> Result<Self> {
         self.membership.ok_or(Error::NotFound(Kind::Message))?;
         Ok(Self { is_author: message.sender == user, ..self })
     }
 
-    /// The same, for a member.
+    /// Requires a membership.
     ///
     /// # Errors
-    /// To those who are not members, the conversation is not there.
+    /// `NotFound` of the conversation if the user is not a member.
     pub fn of_member(self) -> Result<Self> {
         self.membership.ok_or(Error::NotFound(Kind::Conversation))?;
         Ok(self)
     }
 
-    /// The user's role, for a member.
+    /// Returns the user's role; `None` if the user is not a member.
     pub fn role(self) -> Option<Role> {
         self.membership.map(|membership| membership.role)
     }
 }
 
-/// Whether something may be done.
+/// Whether an action is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Grant {
     Yes,
-    /// With messages of one's own.
+    /// Only on one's own messages.
     Own,
     No,
 }
 
-/// The table: what the owner, an admin and a member of a group may do, and each user of a pair; and the sentence that refuses
-/// it.
+/// The table: what the owner, an admin and a member of a group may do, and each user of a pair; and the sentence for a
+/// refusal.
 #[rustfmt::skip] // A column for each of them.
 const fn row(action: Action) -> ([Grant; 4], &'static str) {
     match action {
@@ -167,10 +169,10 @@ const fn row(action: Action) -> ([Grant; 4], &'static str) {
     }
 }
 
-/// Succeeds if somebody with this access may do this.
+/// Succeeds if the policy allows this action with this access.
 ///
 /// # Errors
-/// `NotMember` to those who are not members, else `Forbidden`.
+/// `NotMember` for a user who is not a member, else `Forbidden`.
 pub fn allowed(access: Access, action: Action) -> Result<()> {
     let Membership { role, between } = access.membership.ok_or(Error::NotMember)?;
     let ([owner, admin, member, pair], refusal) = row(action);
@@ -187,10 +189,10 @@ pub fn allowed(access: Access, action: Action) -> Result<()> {
     }
 }
 
-/// Succeeds if somebody with this access may take somebody else, with role `member`, out of a group.
+/// Succeeds if a user with this access may remove another one, with role `member`, from a group.
 ///
 /// # Errors
-/// As [`allowed`], and `Forbidden` to all but the owner where it is about an admin or the owner.
+/// Those of [`allowed`], and `Forbidden` for everybody but the owner if the other one is an admin or the owner.
 pub fn may_remove(access: Access, member: Role) -> Result<()> {
     allowed(access, Action::RemoveMember)?;
     match (access.role(), member) {
@@ -199,10 +201,10 @@ pub fn may_remove(access: Access, member: Role) -> Result<()> {
     }
 }
 
-/// A message for somebody who is a member of its conversation and wants to see it.
+/// Returns a message to a member of its conversation, unless that member has hidden it.
 ///
 /// # Errors
-/// For those who have hidden it, it is not there either.
+/// `NotFound` if the member has hidden it.
 pub fn shown<T>(message: T, is_hidden: bool) -> Result<T> {
     if is_hidden { Err(Error::NotFound(Kind::Message)) } else { Ok(message) }
 }

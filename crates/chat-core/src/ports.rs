@@ -1,4 +1,5 @@
-//! The index of ports: what the domain asks of the outside. A trait stands here only where a technology is swapped.
+//! The index of ports: the traits through which the domain uses the outside. A trait belongs here only if a technology
+//! can be exchanged behind it.
 
 use std::sync::Arc;
 
@@ -24,11 +25,11 @@ use crate::sync::{Cursor, SyncStore};
 use crate::time::Timestamp;
 use crate::trace::TraceStore;
 
-/// All that is durable: one small trait per feature, and what belongs to no feature.
+/// All durable storage: one small trait per feature, and what belongs to no feature.
 ///
-/// Every write MUST be on disk before its future resolves (README, promise 1), and its events MUST have been handed to the
-/// [`EventSink`] by then, in commit order. A write MUST go on to its end when its future is dropped. When its queue
-/// is full a store MUST answer [`Error::Overloaded`](crate::Error::Overloaded) rather than wait.
+/// Every write MUST be on disk before its future resolves (README, promise 1), and its events MUST have been passed to
+/// the [`EventSink`] by then, in commit order. A write MUST complete even if its future is dropped. If its queue is
+/// full, a store MUST answer [`Error::Overloaded`](crate::Error::Overloaded) rather than wait.
 #[async_trait]
 pub trait Store:
     AccountStore
@@ -47,81 +48,84 @@ pub trait Store:
     + FeedStore
     + TraceStore
 {
-    /// Makes a small durable write; an error says why no write would succeed now.
+    /// Makes a small durable write.
+    ///
+    /// # Errors
+    /// The reason why writes do not succeed now.
     async fn probe_write(&self) -> Result<()>;
-    /// What the clock says by which all servers go that share this store; `None` where this machine's is the only one.
+    /// Reads the clock that all servers on this store share; `None` if this machine's clock is the only one.
     async fn clock(&self) -> Result<Option<Reading>> {
         Ok(None)
     }
-    /// `sqlite3` or `postgres`.
+    /// Returns `sqlite3` or `postgres`.
     fn engine_name(&self) -> &'static str;
 }
 
-/// Who is told of what happens. Calls must not block for long: they are made on the write path.
+/// Receives events and signals for delivery. Calls must not block for long: they are made on the write path.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes committed events, in commit order. May wait for those who deliver them, so it is called from threads of
-    /// the caller's own: a store's writer, or the relay of a cluster.
+    /// Takes committed events, in commit order. May wait for the threads that deliver them, so it is called from the
+    /// caller's own threads: a store's writer, or the relay of a cluster.
     fn publish(&self, events: &[Arc<Event>]);
-    /// Takes a signal; it may be dropped under load.
+    /// Takes a signal, which may be dropped under load.
     fn signal(&self, signal: Signal);
-    /// What is published from now on is of another log, or of an earlier state of this one that has a new epoch and ends
-    /// there. When this returns, nothing more reaches clients that were told of the log before, but the request to come
-    /// again. Only stores that servers share may have to say so.
-    fn turned(&self, to: Cursor) {
+    /// Announces that later events belong to another log, or to an earlier state of this one, which ends at `to` and
+    /// has a new epoch. When this returns, clients that were connected before get nothing more than the request to
+    /// reconnect. Called only by stores that several servers share.
+    fn log_replaced(&self, to: Cursor) {
         let _ = to;
     }
 }
 
-/// The present time.
 pub trait Clock: Send + Sync + 'static {
-    /// Now, by the wall clock.
+    /// Returns the present time, by the wall clock.
     fn now(&self) -> Timestamp;
 }
 
-/// What checking a password against a stored hash showed.
+/// The result of checking a password against a stored hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The password is right.
+    /// The password is correct.
     Match,
-    /// The password is right and its hash is of a kind that should be replaced.
+    /// The password is correct, and its hash should be replaced by one of the present kind.
     MatchOutdated,
     /// The password is wrong.
     Mismatch,
 }
 
-/// For whom a password is hashed. Kinds have their turns one after another, however much one of them asks for.
+/// Class of callers that passwords are hashed for. The classes are served in turn, however many requests one of them
+/// makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
-    /// Somebody who has shown before that they belong here.
+    /// A caller with a valid token, or from a known device.
     Known,
-    /// Somebody who wants to log in.
+    /// A caller who wants to log in.
     Stranger,
-    /// Somebody who wants to register.
+    /// A caller who wants to register.
     Newcomer,
 }
 
-/// In whose turn a password is hashed.
+/// The queue in which a password waits to be hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
-    /// For whom.
     pub rank: Rank,
-    /// Those of one kind who are told apart, such as by their address: an opaque number.
+    /// Separates callers of the same class, such as by their address. An opaque number.
     pub share: u64,
 }
 
 impl Turn {
-    /// The server's own.
+    /// For the server itself.
     pub const OWN: Self = Self { rank: Rank::Known, share: 0 };
 }
 
-/// Password hashing. It is slow on purpose, so implementations MUST bound how many run at once, keep them off the
-/// async threads and answer [`Error::Overloaded`](crate::Error::Overloaded) when too many wait. Kinds of callers, and the
-/// shares in each, MUST have their turns one after another, so that none waits for all that another has asked for; what
-/// is refused when too many wait MUST be of a share that has the most waiting.
+/// Hashes and checks passwords. Hashing is slow on purpose, so implementations MUST bound how many run at once, keep
+/// them off the async threads, and answer [`Error::Overloaded`](crate::Error::Overloaded) when too many wait. Classes
+/// of callers, and the shares in each class, MUST be served in turn, so that no caller waits for everything that
+/// another one has requested. When too many wait, the request that is refused MUST be of the share that has the most
+/// waiting.
 #[async_trait]
 pub trait Passwords: Send + Sync + 'static {
     /// Hashes a new password into a PHC string.
     async fn hash(&self, password: String, turn: Turn) -> Result<String>;
-    /// Checks a password. With no hash (unknown user) it MUST take as long as a real check and answer `Mismatch`.
+    /// Checks a password. Without a hash (unknown user) it MUST take as long as a real check and answer `Mismatch`.
     async fn verify(&self, password: String, hash: Option<String>, turn: Turn) -> Result<Verdict>;
 }

@@ -1,9 +1,9 @@
-//! Posting: the commands, the rules that turn one into a message ready to be stored, and storing it once.
+//! Posting: the commands, the rules that turn one into a message ready to be stored, and storing it exactly once.
 
 mod decide;
 
 use async_trait::async_trait;
-pub use decide::{Found, Place, References, check_references, destination, draft};
+pub use decide::{Found, PostTarget, References, check_references, destination, draft};
 
 use crate::changes::MessageEvent;
 use crate::conversations::Conversation;
@@ -16,12 +16,12 @@ use crate::messages::{Forwarded, Mentions, Message, Recipient, Streaming};
 use crate::time::Timestamp;
 use crate::{Chat, Limits, failpoints};
 
-/// Where a client wants a message to go.
+/// Destination of a message, as a client names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
-    /// To a user or a group.
+    /// A user or a group.
     To(Recipient),
-    /// Into a conversation that is there.
+    /// An existing conversation.
     Conversation(ConversationId),
 }
 
@@ -31,40 +31,37 @@ impl From<Recipient> for Destination {
     }
 }
 
-/// What a message says and shows.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Body {
-    /// Text; may be empty when there is media.
+    /// Text; may be empty if there is media. At most [`Limits::content_bytes`].
     pub content: String,
-    /// What is attached; may be empty when there is text.
+    /// Attachments; may be empty if there is text. At most [`Limits::media`].
     pub media: Vec<Media>,
-    /// The message it answers.
+    /// The message that this one replies to.
     pub reply_to: Option<MessageId>,
-    /// The root of the thread it belongs to.
+    /// The root of the thread that it belongs to.
     pub thread: Option<MessageId>,
-    /// Whom it calls upon.
     pub mentions: Mentions,
-    /// A JSON object of the application's own.
+    /// JSON object of an application, at most [`Limits::custom_bytes`].
     pub custom: Option<String>,
 }
 
-/// What a client asks to have posted.
+/// A client's request to post a message.
 #[derive(Debug, Clone)]
 pub struct PostMessage {
-    /// To whom.
     pub to: Destination,
-    /// What it is, where the sender says so.
+    /// Kind of the message; `None` if the sender does not say, see [`MessageKind::implied`].
     pub kind: Option<MessageKind>,
-    /// What it says.
     pub body: Body,
-    /// Whether it will grow while it is written.
+    /// Whether the message will grow while it is written.
     pub streaming: bool,
-    /// The sender's key: two posts with one key make one message, forever (README, promise 2).
+    /// Idempotency key of the sender: two posts with one key make one message, forever (README, promise 2).
     pub client_msg_id: Option<String>,
 }
 
 impl PostMessage {
-    /// A message of text, media or both, and nothing else.
+    /// Makes a request for a message of text, media or both, and nothing else.
     pub fn plain(to: impl Into<Destination>, content: String, media_url: String) -> Self {
         let media = if media_url.is_empty() {
             Vec::new()
@@ -76,74 +73,69 @@ impl PostMessage {
     }
 }
 
-/// A message that is to be posted once more, elsewhere.
+/// A client's request to forward a message.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// To whom.
     pub to: Destination,
-    /// Which message.
+    /// The message to forward.
     pub message: MessageId,
-    /// The sender's key, as for [`PostMessage`].
+    /// Idempotency key of the sender, as in [`PostMessage`].
     pub client_msg_id: Option<String>,
 }
 
 /// A checked message, ready to be stored.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
-    /// Who wrote it.
     pub sender: UserId,
-    /// To whom.
     pub to: Destination,
-    /// What it mainly is.
     pub kind: MessageKind,
-    /// What it says.
     pub body: Body,
-    /// Where it comes from, where it is forwarded.
+    /// The original, if the message is a forward.
     pub forwarded: Option<Forwarded>,
-    /// Whether it will grow while it is written.
+    /// `Growing` if the message will grow while it is written.
     pub streaming: Option<Streaming>,
-    /// The sender's key, if any.
+    /// Idempotency key of the sender, if any.
     pub client_msg_id: Option<String>,
-    /// What the sender means, where there is a key to hold against it.
+    /// The sender's intention; `None` if there is no key.
     pub intention: Option<Intention>,
     /// When the server accepted it.
     pub at: Timestamp,
 }
 
 impl NewMessage {
-    /// The message as one that repeats an earlier one's key.
+    /// Returns the message as a repetition of an earlier one with the same key.
     #[must_use]
     pub fn again(&self) -> Again<'_> {
         Again { to: self.to, intention: self.intention.as_ref(), new: Some(self) }
     }
 }
 
-/// What came of a post.
+/// The result of posting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
-    /// It was stored now.
+    /// The message was stored now.
     New {
-        /// The conversation, if this message made it.
+        /// The conversation, if this message created it.
         conversation: Option<Conversation>,
-        /// The message.
         message: Message,
-        /// The root of its thread as it is now, if it is in one.
+        /// The root of its thread as it is now, if the message is in a thread.
         root: Option<Box<Message>>,
     },
-    /// The sender had posted the same under this key before; this is that first message as it is now, or as it was at
-    /// first where the sender may no longer read it.
+    /// The sender had posted the same message with this key before. Holds the first message as it is now; as it was at
+    /// first if the sender may no longer read it.
     Duplicate(Message),
 }
 
 impl Posted {
-    /// A message that was stored now, with the conversation that it made and the root of its thread.
+    /// Makes the result for a message that was stored now, with the conversation that it created and the root of its
+    /// thread.
     #[must_use]
     pub fn new(made: Option<Conversation>, message: Message, root: Option<Box<Message>>) -> Self {
         let (rev, last_seq) = (message.rev, message.seq);
         Self::New { conversation: made.map(|made| Conversation { rev, last_seq, ..made }), message, root }
     }
 
-    /// The stored message.
+    /// Returns the stored message.
     pub fn message(&self) -> &Message {
         match self {
             Self::New { message, .. } | Self::Duplicate(message) => message,
@@ -166,21 +158,24 @@ impl Outcome for Posted {
 /// The durable side of posting.
 #[async_trait]
 pub trait PostingStore: Send + Sync + 'static {
-    /// MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used `client_msg_id` before,
-    /// before anything else is looked at, and keep the message's intention; store it where [`destination`] says, unless
-    /// that or [`check_references`] refuses it; make the direct conversation of the pair on its first message; number the
-    /// message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
+    /// Stores a message. MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used
+    /// `client_msg_id` before, ahead of any other check, and store the message's intention; store the message where
+    /// [`destination`] says, unless that or [`check_references`] refuses it; create the direct conversation of a pair
+    /// with its first message; number the message with the conversation's next `seq` and `rev`; update a thread's root.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
-    /// What [`crate::intention::again`] answers to a post whose sender used its key before; `None` where it did not, or there
-    /// is none. Stores nothing.
+    /// Returns what [`crate::intention::again`] answers to a post whose sender used its key before; `None` if the key
+    /// is new or missing. Stores nothing.
     async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>>;
-    /// What [`crate::intention::again`] answers to a forwarding whose sender used its key before; `None` where it did not, or
-    /// there is none. MUST NOT look at the message that is forwarded, which may be gone by then.
+    /// Returns what [`crate::intention::again`] answers to a forward whose sender used its key before; `None` if the
+    /// key is new or missing. MUST NOT read the message that is forwarded, which may no longer exist.
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>>;
 }
 
 impl Chat {
-    /// Posts a message. When this returns, the message is on disk and on its way to who is connected.
+    /// Posts a message. When this returns, the message is on disk and on its way to connected clients.
+    ///
+    /// # Errors
+    /// `Invalid` if a field breaks a rule; `key_reused`; those of [`destination`] and [`check_references`].
     pub async fn post(&self, sender: UserId, command: PostMessage) -> Result<Posted> {
         let mut new = checked(sender, command, &self.limits, self.clock.now())?;
         if failpoints::is_broken("no_dedupe") {
@@ -195,7 +190,11 @@ impl Chat {
         }
     }
 
-    /// Posts what another message says, with its media, to somebody else.
+    /// Posts the content of a message, with its media, to another destination.
+    ///
+    /// # Errors
+    /// `NotFound` if the sender may not read the message; `message_deleted`; `still_growing`; those of
+    /// [`post`](Self::post).
     pub async fn forward(&self, sender: UserId, mut command: Forward) -> Result<Posted> {
         check_forward(sender, &command, &self.limits)?;
         if failpoints::is_broken("no_dedupe") {
@@ -212,8 +211,8 @@ impl Chat {
     }
 }
 
-/// Checks a post against the rules and bounds, but not at what addresses its media is: what was taken before those were
-/// looked at is still there, and whoever sends it again is to hear so.
+/// Checks a post against the rules and bounds, except the addresses of its media: a message that an earlier release
+/// accepted with another address must still be found when its sender repeats the post.
 pub(crate) fn checked(
     sender: UserId,
     command: PostMessage,
@@ -223,7 +222,7 @@ pub(crate) fn checked(
     not_to_oneself(sender, command.to)?;
     let PostMessage { to, kind, mut body, streaming, client_msg_id } = command;
     let kind = kind.unwrap_or_else(|| MessageKind::implied(&body.media));
-    // Of what the client gave: whatever is made of it below may be made otherwise by another release.
+    // Computed from what the client sent: another release may normalize the fields below differently.
     let intention = client_msg_id.is_some().then(|| Intention::of_message(kind, &body, streaming));
     let says_nothing = body.content.trim().is_empty() && body.media.is_empty();
     if says_nothing && !streaming {
@@ -237,13 +236,13 @@ pub(crate) fn checked(
     Ok(NewMessage { sender, to, kind, body, forwarded: None, streaming, client_msg_id, intention, at })
 }
 
-/// Checks what can be checked of forwarding before the message that is forwarded is known.
+/// Checks a request to forward, as far as possible without the forwarded message.
 pub(crate) fn check_forward(sender: UserId, command: &Forward, limits: &Limits) -> Result<()> {
     not_to_oneself(sender, command.to)?;
     check_key(command.client_msg_id.as_deref(), limits)
 }
 
-/// The message that forwarding another one makes. Whom that one called upon is not called again.
+/// Makes the message of a forward. Mentions of the original are dropped, so that its users are not notified again.
 pub(crate) fn forwarded(
     sender: UserId,
     command: Forward,
@@ -258,7 +257,7 @@ pub(crate) fn forwarded(
     }
     let first = Forwarded { message: original.id, sender: original.sender };
     let Message { kind, content, media, custom, forwarded, .. } = original;
-    // It may be of a time when every address was taken.
+    // The message may be older than the check of addresses.
     check_addresses(&media)?;
     let body = Body { content, media, custom, ..Body::default() };
     let forwarded = Some(forwarded.unwrap_or(first));
@@ -267,17 +266,18 @@ pub(crate) fn forwarded(
     Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, intention, at })
 }
 
-/// The refusal of whatever would change a deleted message.
+/// Returns the refusal of a change to a deleted message.
 pub fn deleted() -> Error {
     Error::conflict("message_deleted", "This message is deleted")
 }
 
-/// Checks a text that replaces a message's: it may not become empty unless there is media.
+/// Checks the length and characters of a message's text.
 pub(crate) fn check_content(content: &str, limits: &Limits) -> Result<()> {
     check_text("content", content, limits.content_bytes)
 }
 
-/// Checks a text that will be stored: its length, and that any store can hold it. PostgreSQL has no U+0000 in its texts.
+/// Checks a text that will be stored: its length, and that any store can hold it. PostgreSQL texts cannot contain
+/// U+0000.
 pub(crate) fn check_text(field: &'static str, text: &str, max_bytes: usize) -> Result<()> {
     if text.len() > max_bytes {
         return Err(Error::invalid(field, format!("must be at most {max_bytes} bytes")));
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(field_refused(&with(name("a\0.png"))), Some("media"));
         assert_eq!(field_refused(&custom("{\"a\":\"\0\"}")), Some("custom"));
         assert_eq!(field_refused(&keyed("k\0")), Some("client_msg_id"));
-        // Other characters that control something may be sent, and JSON may name this one.
+        // Other control characters may be sent, and JSON may escape this one.
         assert_eq!(field_refused(&command("\u{1}\t\u{1b}\u{7f}", "")), None);
         assert_eq!(field_refused(&with(name("a.png"))), None);
         assert_eq!(field_refused(&custom(r#"{"a":"\u0000"}"#)), None);
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_writes_to_oneself_but_a_group_may_have_the_same_number() {
+    fn nobody_writes_to_themselves_but_a_group_may_have_the_same_id() {
         let mut own = command("hi", "");
         own.to = Recipient::User(UserId(1)).into();
         assert!(matches!(check(&own), Err(Error::Yourself)));

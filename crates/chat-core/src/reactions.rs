@@ -1,4 +1,4 @@
-//! Reactions: an emoji that a member puts under a message, each at most once.
+//! Reactions: emoji that members put under a message, each emoji at most once per member.
 
 use async_trait::async_trait;
 
@@ -12,28 +12,28 @@ use crate::messages::Message;
 use crate::policy::{Access, Action, allowed};
 use crate::time::Timestamp;
 
-/// Most different emoji under one message.
+/// Maximum number of different emoji under one message.
 pub const MAX_KINDS: u32 = 20;
-/// Most reactions under one message: an event carries who reacted, so there must be an end to it.
+/// Maximum number of reactions under one message. Bounds the size of events, which name the users who reacted.
 pub const MAX_REACTIONS: u32 = 10_000;
-/// Longest emoji in bytes: families and flags are long sequences.
+/// Longest emoji in bytes; families and flags are long sequences.
 const MAX_EMOJI_BYTES: usize = 64;
 
-/// One emoji under a message.
+/// One emoji under a message, with its users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reaction {
     /// The emoji, or a short name such as `:cheese:`.
     pub emoji: String,
-    /// How many members used it.
+    /// Number of members who used it.
     pub count: u32,
-    /// Those of them that whoever asked needs to know of: in an event all, in a reading at most the reader.
+    /// The members who used it, as far as the receiver needs them: all in an event, at most the reader in an answer.
     pub users: Vec<UserId>,
 }
 
 impl Reaction {
-    /// Adds a member's reaction to those of a message, each emoji at the place of its first.
+    /// Adds a member's reaction to those of a message; emoji stay in the order of their first use.
     pub fn add(reactions: &mut Vec<Self>, emoji: &str, user: UserId) {
-        // There are few different emoji, so looking each one up from the front is quick.
+        // A message has few different emoji, so a linear search is quick.
         match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
             Some(reaction) => {
                 reaction.count += 1;
@@ -44,32 +44,29 @@ impl Reaction {
     }
 }
 
-/// One member's reaction.
+/// One member's reaction to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reactor {
-    /// Who.
     pub user: UserId,
-    /// With what.
     pub emoji: String,
-    /// When.
     pub at: Timestamp,
 }
 
-/// The reactions to a message, as far as they matter for one more.
+/// The reactions to a message, as far as the decision on a new one needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Under {
-    /// How many reactions there are.
+    /// Number of reactions of all kinds.
     pub n_reactions: u32,
-    /// Whether the actor's is among them, with the emoji in question.
+    /// Whether the actor has already reacted with this emoji.
     pub is_present: bool,
-    /// How many different emoji there are. `None` if the emoji in question is one of them.
+    /// Number of different emoji; `None` if this emoji is one of them.
     pub n_other_kinds: Option<u32>,
 }
 
-/// Decides whether a user with this access may react (`present`) or take the reaction back.
+/// Decides whether a user with this access may add (`present`) or remove a reaction.
 ///
 /// # Errors
-/// What the policy says of [`Action::React`]; `message_deleted`; `too_many_reactions`.
+/// The policy's refusal of [`Action::React`]; `message_deleted`; `too_many_reactions`.
 pub fn decide(message: &Message, access: Access, under: Under, present: bool) -> Result<Decision<()>> {
     allowed(access, Action::React)?;
     not_deleted(message)?;
@@ -96,15 +93,19 @@ fn check_bounds(under: Under) -> Result<()> {
 /// The durable side of reactions.
 #[async_trait]
 pub trait ReactionStore: Send + Sync + 'static {
-    /// Adds the actor's reaction (`present`) or takes it back, as [`decide`] has it. MUST answer `NotFound` where the
-    /// actor is not a member of the message's conversation.
+    /// Adds the actor's reaction (`present`) or removes it, as [`decide`] decides. MUST answer `NotFound` if the actor
+    /// is not a member of the message's conversation.
     async fn react(&self, command: MessageCommand, emoji: String, present: bool) -> Result<Changed>;
-    /// Who reacted, first come first, at most [`MAX_REACTIONS`]. MUST answer `NotFound` where the reader is not a member.
+    /// Returns who reacted and how, the earliest first, at most [`MAX_REACTIONS`]. MUST answer `NotFound` if the reader
+    /// is not a member.
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>>;
 }
 
 impl Chat {
-    /// Adds a reaction (`present`) or takes it back; doing so twice changes nothing.
+    /// Adds a reaction (`present`) or removes it; doing so twice changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`decide`]; `Invalid` if the emoji is too long or has spaces.
     pub async fn react(
         &self,
         actor: UserId,
@@ -116,7 +117,7 @@ impl Chat {
         Ok(self.store.react(self.command(actor, message), emoji, present).await?.into_message())
     }
 
-    /// Who reacted to a message.
+    /// Returns who reacted to a message, the earliest first.
     pub async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>> {
         self.store.reactors(reader, message).await
     }
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reacts_to_a_deleted_message_and_no_stranger_to_any() {
+    fn deleted_messages_and_strangers_are_refused() {
         let deleted = Message { deleted_at: Some(Timestamp(150)), ..sample::text("") };
         let under = Under { n_reactions: 0, is_present: false, n_other_kinds: Some(0) };
         for present in [false, true] {

@@ -1,5 +1,6 @@
-//! How far each member has come in a conversation. Pointers only grow; a message's status and what waits for a member
-//! derive from them (docs/contract.md, "The model"), so there is no row per recipient per message.
+//! Read and delivery receipts. Each member has pointers into a conversation, which only grow; a message's status and a
+//! member's unread counts derive from them (docs/contract.md, "The model"), so there is no row per recipient and
+//! message.
 
 use std::cmp::Reverse;
 
@@ -11,31 +12,30 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, Seq, UserId};
 
-/// In groups with more members than this, a moved pointer is told to the member's own clients only.
-pub const MAX_TOLD_MEMBERS: u32 = 100;
+/// Maximum number of members of a group in which all members get receipts. In larger groups, only the member's own
+/// clients do.
+pub const MAX_RECEIPT_MEMBERS: u32 = 100;
 
-/// A client of `user` has everything of `conversation` up to and including `seq`.
+/// A confirmation: a client of `user` has every message of `conversation` up to and including `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
-    /// Whose client it is.
     pub user: UserId,
-    /// In which conversation.
     pub conversation: ConversationId,
-    /// The last message it has.
+    /// The last message that the client has.
     pub seq: Seq,
 }
 
-/// A member's pointers in a conversation.
+/// A member's pointers in a conversation; 0 means none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pointers {
-    /// The last message that a client of the member has confirmed.
+    /// `seq` of the last message that a client of the member has confirmed.
     pub delivered: Seq,
-    /// The last message that the member has read.
+    /// `seq` of the last message that the member has read.
     pub read: Seq,
 }
 
 impl Pointers {
-    /// The pointers after they were moved, never back and never past `last`; what is read has been delivered.
+    /// Returns the pointers after a move: never back and never past `last`; what is read also counts as delivered.
     #[must_use]
     pub fn moved(self, to: Self, last: Seq) -> Self {
         let read = self.read.max(to.read.min(last));
@@ -43,79 +43,72 @@ impl Pointers {
     }
 }
 
-/// Pointers that moved.
+/// Pointers of a member that have moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Whose.
     pub user: UserId,
-    /// In which conversation.
     pub conversation: ConversationId,
-    /// Where they are now.
+    /// The pointers after the move.
     pub pointers: Pointers,
-    /// Who is told.
+    /// The users whose clients get the receipt.
     pub audience: Audience,
-    /// What waits for the member now, for the member's own clients; where it was not counted they count themselves.
+    /// The member's unread counts after the move, for the member's own clients; `None` if the clients count themselves.
     pub counts: Option<Counts>,
 }
 
 impl Receipt {
-    /// Who is told of a moved pointer in a conversation of so many members.
+    /// Returns the audience of a moved pointer in a conversation with `n_members` members.
     pub fn audience(members: Audience, n_members: u32, user: UserId) -> Audience {
-        if n_members > MAX_TOLD_MEMBERS { Audience::User(user) } else { members }
+        if n_members > MAX_RECEIPT_MEMBERS { Audience::User(user) } else { members }
     }
 }
 
-/// What limits the pointers in a conversation, and whose clients hear of them.
+/// A conversation, as far as moving pointers in it needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// The conversation.
+pub struct PointerScope {
     pub conversation: ConversationId,
-    /// Its last message, beyond which no pointer goes.
+    /// Its last message, which bounds all pointers.
     pub last: Seq,
-    /// How many members it has.
     pub n_members: u32,
-    /// All of them.
+    /// All members.
     pub members: Audience,
 }
 
-impl Place {
-    /// A receipt of this member's pointers there.
+impl PointerScope {
+    /// Makes a receipt of this member's pointers.
     pub fn receipt(&self, user: UserId, pointers: Pointers) -> Receipt {
         let audience = Receipt::audience(self.members, self.n_members, user);
         Receipt { user, conversation: self.conversation, pointers, audience, counts: None }
     }
 }
 
-/// How far a member has come in a conversation.
+/// A member's progress in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The member.
     pub user: UserId,
-    /// The conversation.
-    pub place: Place,
-    /// The member's pointers there.
+    pub place: PointerScope,
     pub pointers: Pointers,
-    /// Whether the member has marked the conversation as unread by hand.
+    /// Whether the member has marked the conversation as unread.
     pub marked_unread: bool,
 }
 
-/// What a store writes about a member who has come further.
+/// The update that a store writes when a member's pointers move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advance {
-    /// Where the pointers are now.
+    /// The pointers after the move.
     pub receipt: Receipt,
-    /// Whether the member has read. The receipt then says what still waits.
+    /// Whether the member has read; the receipt then needs the unread counts.
     pub is_reading: bool,
-    /// Whether the mark of being unread is taken away.
+    /// Whether the mark as unread is removed.
     pub unmarks: bool,
 }
 
 impl Progress {
-    /// Moves the pointers. `None` if nothing changes.
+    /// Moves the pointers. Returns `None` if nothing changes.
     pub fn advance(&mut self, to: Pointers) -> Option<Advance> {
         let before = self.pointers;
         self.pointers = before.moved(to, self.place.last);
-        // A reading that comes late, from behind the pointer, says nothing of what the user has looked at since.
+        // A late request that reads up to less than the pointer says nothing of what the user has looked at since.
         let is_reading = to.read > Seq(0) && to.read >= before.read;
         let unmarks = is_reading && std::mem::take(&mut self.marked_unread);
         if self.pointers == before && !unmarks {
@@ -125,7 +118,7 @@ impl Progress {
     }
 }
 
-/// Moves the pointers of a user who was looked up among the members. `None` if nothing changes.
+/// Moves the pointers of a user who was looked up among the members. Returns `None` if nothing changes.
 ///
 /// # Errors
 /// `NotFound` if the user is not a member.
@@ -134,12 +127,12 @@ pub fn decide(found: Option<&mut Progress>, to: Pointers) -> Result<Option<Advan
 }
 
 impl Delivered {
-    /// The pointers that the member asks for.
+    /// Returns the requested pointers.
     pub fn pointers(&self) -> Pointers {
         Pointers { delivered: self.seq, read: Seq(0) }
     }
 
-    /// The furthest of each member, by conversation, then by member.
+    /// Keeps the furthest confirmation of each member, sorted by conversation, then by member.
     pub fn furthest(mut receipts: Vec<Self>) -> Vec<Self> {
         receipts.sort_unstable_by_key(|receipt| (receipt.conversation, receipt.user, Reverse(receipt.seq)));
         receipts.dedup_by_key(|receipt| (receipt.conversation, receipt.user));
@@ -147,13 +140,13 @@ impl Delivered {
     }
 }
 
-/// What came of moving pointers: those that did move, each conversation's together.
+/// The result of moving pointers: the ones that did move, grouped by conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Moved(pub Vec<Receipt>);
 
 impl Moved {
-    /// The receipts that are told of together: neighbours of one conversation that concern the same clients. Each run is
-    /// one change, so a store MUST note the place of the first run as that of the first change, and so on.
+    /// Returns the receipts in runs that are announced together: adjacent ones of one conversation and audience. Each
+    /// run is one change, so a store MUST record the log position of the first change for the first run, and so on.
     pub fn runs(&self) -> impl Iterator<Item = &[Receipt]> {
         self.0.chunk_by(|one, next| one.conversation == next.conversation && one.audience == next.audience)
     }
@@ -168,24 +161,23 @@ impl Outcome for Moved {
 /// A thread as one member sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThreadView {
-    /// Its root.
     pub root: crate::messages::Message,
-    /// The last reply that the member has read.
+    /// `seq` of the last reply that the member has read.
     pub read: Seq,
-    /// Replies of others after that which are not deleted.
+    /// Number of replies of others after `read` that are not deleted.
     pub unread: u32,
 }
 
 /// The durable side of receipts.
 #[async_trait]
 pub trait ReceiptStore: Send + Sync + 'static {
-    /// MUST move each pointer as [`Progress::advance`] has it, ignore those who are not members, and do all of it in one
-    /// transaction.
+    /// Records confirmations. MUST move each pointer as [`Progress::advance`] decides and ignore users who are not
+    /// members, all in one transaction.
     async fn mark_delivered(&self, receipts: Vec<Delivered>) -> Result<Moved>;
-    /// Moves a member's pointers as [`decide`] has it, with what waits for a member who has read.
+    /// Moves a member's pointers as [`decide`] decides; adds the unread counts if the member has read.
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved>;
-    /// The pointers of the members, in the order of their ids, at most `limit` after `after`. MUST answer `NotFound` to
-    /// readers who are not members.
+    /// Returns the pointers of the members in the order of their ids, at most `limit` after `after`. MUST answer
+    /// `NotFound` to readers who are not members.
     async fn receipts(
         &self,
         reader: UserId,
@@ -193,7 +185,7 @@ pub trait ReceiptStore: Send + Sync + 'static {
         after: UserId,
         limit: u16,
     ) -> Result<Vec<(UserId, Pointers)>>;
-    /// The thread below a root. MUST answer `NotFound` to those who are not members of its conversation.
+    /// Returns the thread below a root. MUST answer `NotFound` to users who are not members of its conversation.
     async fn thread(&self, reader: UserId, root: MessageId) -> Result<ThreadView>;
     /// Moves a member's pointer in a thread, never back. MUST answer `NotFound` as [`ReceiptStore::thread`] does.
     async fn read_thread(&self, reader: UserId, root: MessageId, seq: Seq) -> Result<()>;
@@ -208,19 +200,19 @@ impl Chat {
         self.store.mark_delivered(receipts).await.map(drop)
     }
 
-    /// A client of the user has everything up to `seq`.
+    /// Records that a client of the user has everything up to `seq`.
     pub async fn delivered(&self, user: UserId, conversation: ConversationId, seq: Seq) -> Result<()> {
         let to = Pointers { delivered: seq, read: Seq(0) };
         self.store.move_pointers(user, conversation, to).await.map(drop)
     }
 
-    /// The user has read everything up to `seq`.
+    /// Records that the user has read everything up to `seq`.
     pub async fn read(&self, user: UserId, conversation: ConversationId, seq: Seq) -> Result<()> {
         let to = Pointers { delivered: seq, read: seq };
         self.store.move_pointers(user, conversation, to).await.map(drop)
     }
 
-    /// The pointers of a conversation's members, for a member.
+    /// Returns the pointers of a conversation's members, for a member.
     pub async fn receipts(
         &self,
         reader: UserId,
@@ -231,13 +223,15 @@ impl Chat {
         self.store.receipts(reader, conversation, after, limit).await
     }
 
-    /// A thread, for a member.
+    /// Returns a thread, for a member.
     pub async fn thread(&self, reader: UserId, root: MessageId) -> Result<ThreadView> {
         self.store.thread(reader, root).await
     }
 
-    /// The user has read a thread of this conversation up to `seq`. Whoever names a thread by another conversation than
-    /// its own names nothing.
+    /// Records that the user has read a thread of this conversation up to `seq`.
+    ///
+    /// # Errors
+    /// `NotFound` if the root is not in this conversation.
     pub async fn read_thread(
         &self,
         reader: UserId,
@@ -276,12 +270,12 @@ mod tests {
 
     fn progress(pointers: Pointers, marked_unread: bool) -> Progress {
         let members = Audience::Group(ConversationId(5));
-        let place = Place { conversation: ConversationId(5), last: Seq(9), n_members: 3, members };
+        let place = PointerScope { conversation: ConversationId(5), last: Seq(9), n_members: 3, members };
         Progress { user: UserId(1), place, pointers, marked_unread }
     }
 
     #[test]
-    fn reading_moves_pointers_and_takes_the_mark_away() {
+    fn reading_moves_pointers_and_removes_the_mark() {
         for (before, marked, to, moved) in [
             (at(3, 1), false, at(2, 0), None),
             (at(3, 1), true, at(2, 0), None),
@@ -320,7 +314,7 @@ mod tests {
     }
 
     proptest! {
-        // Moves that are sent again, or come late, change nothing: a member ends where the furthest of them leads.
+        // Moves that are repeated or arrive late change nothing: a member's pointers end at the furthest move.
         #[test]
         fn pointers_do_not_depend_on_the_order_of_moves(
             moves in prop::collection::vec((0..12_i64, 0..12_i64), 1..8),
@@ -344,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_told_together_are_one_change() {
+    fn receipts_with_one_audience_are_one_change() {
         let group = |id| Audience::Group(ConversationId(id));
         let receipt = |user, conversation, audience| Receipt {
             user: UserId(user),
@@ -362,16 +356,16 @@ mod tests {
             receipt(2, 8, Audience::User(UserId(2))),
         ]);
         assert_eq!(moved.runs().map(<[_]>::len).collect::<Vec<_>>(), [2, 1, 1, 1, 1]);
-        let told: Vec<_> = moved.changes().iter().map(Change::audience).collect();
+        let audiences: Vec<_> = moved.changes().iter().map(Change::audience).collect();
         let own = |user| Audience::User(UserId(user));
-        assert_eq!(told, [group(5), group(6), own(1), own(2), own(2)]);
+        assert_eq!(audiences, [group(5), group(6), own(1), own(2), own(2)]);
         assert!(Moved::default().changes().is_empty());
     }
 
     #[test]
-    fn large_groups_are_not_told() {
+    fn members_of_large_groups_get_no_receipts_of_others() {
         let members = Audience::Group(ConversationId(7));
-        assert_eq!(Receipt::audience(members, MAX_TOLD_MEMBERS, UserId(1)), members);
-        assert_eq!(Receipt::audience(members, MAX_TOLD_MEMBERS + 1, UserId(1)), Audience::User(UserId(1)));
+        assert_eq!(Receipt::audience(members, MAX_RECEIPT_MEMBERS, UserId(1)), members);
+        assert_eq!(Receipt::audience(members, MAX_RECEIPT_MEMBERS + 1, UserId(1)), Audience::User(UserId(1)));
     }
 }

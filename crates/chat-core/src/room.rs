@@ -1,5 +1,5 @@
-//! Whether storage was short of room a moment ago. A store that is asked if a message could be stored tries something
-//! small, for which there may be room where a message is refused; so what became of the writes before it counts too.
+//! Remembers whether storage was short of space a moment ago. A readiness check writes something small, which may still
+//! fit where a message does not, so the results of recent writes count too.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Obstacle, Result};
 
-/// After a write was refused for want of room, for how long others may be, though there is room for what is asked here;
-/// unless one succeeds.
+/// How long after a write was refused for lack of space others are expected to be refused too, although a smaller one
+/// would succeed; a success ends it.
 const REFUSED: Duration = Duration::from_secs(1);
 
-/// Remembers when the last write was refused for want of room.
+/// Remembers when the last write was refused for lack of space.
 #[derive(Debug, Default)]
 pub struct Room {
     is_short: AtomicBool,
@@ -19,23 +19,23 @@ pub struct Room {
 }
 
 impl Room {
-    /// Looks at what became of a write. The time is asked for only where it was refused.
+    /// Records the result of a write. `now` is called only for a refusal.
     pub fn note<T>(&self, written: &Result<T>, now: impl FnOnce() -> Instant) {
         match written {
             Err(Error::Obstructed(Obstacle::Full)) => {
                 *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
                 self.is_short.store(true, Ordering::Release);
             }
-            // Nearly always, so no lock is taken for it.
+            // Almost always the case, so it takes no lock.
             Ok(_) if self.is_short.load(Ordering::Relaxed) => self.is_short.store(false, Ordering::Release),
             _ => {}
         }
     }
 
-    /// Refuses where the last write was refused a moment ago.
+    /// Refuses if the last write was refused a moment ago.
     ///
     /// # Errors
-    /// [`Obstacle::Full`], if so.
+    /// [`Obstacle::Full`] if so.
     pub fn check(&self, now: Instant) -> Result<()> {
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at| now.saturating_duration_since(at) < REFUSED;
@@ -53,7 +53,7 @@ mod tests {
     const FULL: Result<()> = Err(Error::Obstructed(Obstacle::Full));
 
     #[test]
-    fn who_was_refused_is_followed_by_a_refusal_for_a_moment() {
+    fn a_refusal_is_followed_by_refusals_for_a_moment() {
         let (room, start) = (Room::default(), Instant::now());
         assert!(room.check(start).is_ok(), "nobody was refused yet");
         room.note(&FULL, || start);

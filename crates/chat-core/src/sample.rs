@@ -1,4 +1,4 @@
-//! Messages for the tests of rules.
+//! Sample messages for tests of rules.
 
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
@@ -7,7 +7,7 @@ use crate::messages::{Mentions, Message, Recipient, Status};
 use crate::policy::{Access, Between, Membership};
 use crate::time::Timestamp;
 
-/// A text of user 1 in a group, sent at 100.
+/// A text message of user 1 in a group, sent at 100.
 pub(crate) fn text(content: &str) -> Message {
     Message {
         id: MessageId(30),
@@ -36,17 +36,17 @@ pub(crate) fn text(content: &str) -> Message {
     }
 }
 
-/// What a member of the group with this role may do there.
+/// The access of a member of the group with this role.
 pub(crate) fn access(role: Role) -> Access {
     Access::of(Some(Membership::new(role, Between::Group)))
 }
 
-/// What the author of [`text`] may do about it.
+/// The access of the author to [`text`].
 pub(crate) fn author() -> Access {
     access(Role::Member).to(&text(""), UserId(1)).unwrap_or_else(|_| stranger())
 }
 
-/// What somebody may do who is not a member.
+/// The access of a user who is not a member.
 pub(crate) fn stranger() -> Access {
     Access::of(None)
 }

@@ -1,4 +1,4 @@
-//! Messages that a user keeps for later, on all of their devices.
+//! Messages that a user has saved for later, shared by all of the user's devices.
 
 use async_trait::async_trait;
 
@@ -9,19 +9,17 @@ use crate::event::{Change, Outcome};
 use crate::ids::{MessageId, UserId};
 use crate::messages::{Message, Page};
 
-/// What came of saving a message, or of no longer doing so.
+/// The result of saving a message or removing it from the saved ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
-    /// It is so now.
+    /// The state changed.
     Now {
-        /// Who.
         user: UserId,
-        /// Which message.
         message: MessageId,
-        /// Whether it is saved.
+        /// Whether the message is saved now.
         saved: bool,
     },
-    /// It was so before.
+    /// The state was as requested before; nothing changed.
     Already,
 }
 
@@ -34,7 +32,7 @@ impl Outcome for Saved {
     }
 }
 
-/// Decides what saving the message, or no longer saving it, changes.
+/// Decides what saving the message (`saved`), or removing it from the saved ones, changes.
 pub fn decide(command: MessageCommand, is_saved: bool, saved: bool) -> Saved {
     if is_saved == saved {
         return Saved::Already;
@@ -45,19 +43,20 @@ pub fn decide(command: MessageCommand, is_saved: bool, saved: bool) -> Saved {
 /// The durable side of saved messages.
 #[async_trait]
 pub trait SavedStore: Send + Sync + 'static {
-    /// Saves the message or no longer does, as [`decide`] has it. MUST answer `NotFound` where the actor is not a member of its conversation.
+    /// Saves the message or removes it, as [`decide`] decides. MUST answer `NotFound` if the actor is not a member of
+    /// its conversation.
     async fn save(&self, command: MessageCommand, saved: bool) -> Result<Saved>;
-    /// A page of the saved messages that the user may still see, the newest message first.
+    /// Returns a page of the saved messages that the user may still see, the newest message first.
     async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>>;
 }
 
 impl Chat {
-    /// Saves a message for the user, or no longer does.
+    /// Saves a message for the user (`saved`), or removes it from the saved ones.
     pub async fn save(&self, user: UserId, message: MessageId, saved: bool) -> Result<()> {
         self.store.save(self.command(user, message), saved).await.map(drop)
     }
 
-    /// A page of the user's saved messages, the newest message first.
+    /// Returns a page of the user's saved messages, the newest message first.
     pub async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
         self.store.saved(user, page).await
     }
@@ -69,7 +68,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn what_is_so_already_changes_nothing() {
+    fn a_state_that_is_already_reached_changes_nothing() {
         let command = MessageCommand::new(UserId(1), MessageId(30), Timestamp(5));
         for (is_saved, saved) in [(false, true), (true, false)] {
             let now = Saved::Now { user: UserId(1), message: MessageId(30), saved };

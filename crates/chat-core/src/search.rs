@@ -1,4 +1,4 @@
-//! Searching the messages that one may see.
+//! Full-text search in the messages that a user may see.
 
 use std::time::Duration;
 
@@ -10,31 +10,30 @@ use crate::ids::{ConversationId, MessageId, UserId};
 use crate::messages::Message;
 use crate::time::Timestamp;
 
-/// Most messages in one page of results.
+/// Maximum number of messages in one page of results.
 pub const MAX_RESULTS: u16 = 100;
-/// Longest query in bytes, and most words in it.
+/// Longest query, in bytes, and maximum number of words and phrases in it.
 const MAX_QUERY_BYTES: usize = 256;
 const MAX_TERMS: usize = 16;
-/// Most of the newest matches among which the best are looked for.
+/// Number of the newest matches among which the best are searched.
 const RANKED: usize = 1000;
-/// How far back the server's clock may have been set without a search between two times missing anything, in
-/// microseconds.
+/// How far the server's clock may have been set back without a search by time missing a message, in microseconds.
 const CLOCK_MARGIN: i64 = 3_600_000_000;
-/// How long a search may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time limit of a search.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// One thing that must be in a message's text.
+/// A condition on a message's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
-    /// A word, without regard to case and accents.
+    /// The text contains this word, without regard to case and accents.
     Word(String),
-    /// The beginning of a word.
+    /// The text contains a word with this beginning.
     Prefix(String),
-    /// Words in this order.
+    /// The text contains these words in this order.
     Phrase(String),
 }
 
-/// The order of results.
+/// Order of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
     /// The newest first.
@@ -44,48 +43,47 @@ pub enum Order {
     Best,
 }
 
-/// A search as a client asks for it.
+/// A client's search request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Search {
-    /// What must be in the text; all of it. A page of results may be had by filters alone.
+    /// Conditions on the text, all of which must hold. May be empty if there is a filter.
     pub terms: Vec<Term>,
     /// Only messages of this sender.
     pub sender: Option<UserId>,
     /// Only messages of this conversation.
     pub conversation: Option<ConversationId>,
-    /// Only messages sent at or after this.
+    /// Only messages sent at or after this time.
     pub since: Option<Timestamp>,
-    /// Only messages sent before this.
+    /// Only messages sent before this time.
     pub until: Option<Timestamp>,
-    /// Only messages with (or without) something attached.
+    /// Only messages with (or without) attachments.
     pub has_media: Option<bool>,
-    /// Only messages with a smaller id: the next page of [`Order::Newest`].
+    /// Only messages with a smaller id: the next page in the order [`Order::Newest`].
     pub before: Option<MessageId>,
-    /// In which order.
     pub order: Order,
-    /// At most so many; 1 to [`MAX_RESULTS`].
+    /// Maximum number of messages, 1 to [`MAX_RESULTS`].
     pub limit: u16,
 }
 
 impl Search {
-    /// Most messages in the answer.
+    /// Returns the maximum number of messages in the answer.
     pub fn limit(&self) -> usize {
         usize::from(self.limit)
     }
 
-    /// How many of the newest matches are looked for: as many as the answer holds, or those that are ranked.
+    /// Returns how many of the newest matches are needed: as many as the answer holds, or those that are ranked.
     pub fn wanted(&self) -> usize {
         if self.order == Order::Best { RANKED.max(self.limit()) } else { self.limit() }
     }
 
-    /// The times between which a message was sent, the first included: microseconds since 1970.
+    /// Returns the range of times in which a message was sent, the first included: microseconds since 1970.
     pub fn times(&self) -> (i64, i64) {
         (self.since.map_or(i64::MIN, |at| at.0), self.until.map_or(i64::MAX, |at| at.0))
     }
 
-    /// The ids of the messages that may match. `next` is the id of the next message or a larger number; `first_sent_at` gives
-    /// the id of the first message sent at a time, in microseconds since 1970, or later. Ids grow with time unless the clock is
-    /// set back.
+    /// Returns the range of ids of the messages that may match. `next` is the id of the next message, or a larger
+    /// number. `first_sent_at` returns the id of the first message sent at or after a time, in microseconds since 1970.
+    /// Ids grow with time unless the clock is set back.
     pub fn range<E>(
         &self,
         next: i64,
@@ -102,16 +100,16 @@ impl Search {
     }
 }
 
-/// Ids of messages: those between the two, without either.
+/// A range of message ids, both bounds exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
-    /// The largest that is too small.
+    /// Lower bound, exclusive.
     pub after: i64,
-    /// The smallest that is too large.
+    /// Upper bound, exclusive.
     pub before: i64,
 }
 
-/// The index of a store.
+/// Unwraps the index of a store.
 ///
 /// # Errors
 /// `search_off` if the store has none.
@@ -119,27 +117,30 @@ pub fn index<T>(index: Option<&T>) -> Result<&T> {
     index.ok_or_else(|| Error::conflict("search_off", "Search is turned off on this server"))
 }
 
-/// Checks that a search may go on.
+/// Checks the time limit of a search.
 ///
 /// # Errors
-/// `SearchTooSlow` if it has taken too long.
-pub fn check_patience(elapsed: Duration) -> Result<()> {
-    if elapsed > PATIENCE { Err(too_slow()) } else { Ok(()) }
+/// `SearchTooSlow` if it has exceeded the limit.
+pub fn check_time_limit(elapsed: Duration) -> Result<()> {
+    if elapsed > TIME_LIMIT { Err(too_slow()) } else { Ok(()) }
 }
 
-/// The refusal of a search that the database has stopped because it took too long.
+/// Returns the refusal of a search that the database has stopped because it took too long.
 pub fn too_slow() -> Error {
     Error::SearchTooSlow
 }
 
-/// Understands a query as people type it: words, `"a phrase"`, `begin*`. Every word must be found.
+/// Parses a query as people type it: words, `"a phrase"`, `begin*`. Every part must be found.
+///
+/// # Errors
+/// `Invalid` if the query has too many bytes or parts.
 pub fn parse_terms(query: &str) -> Result<Vec<Term>> {
     if query.len() > MAX_QUERY_BYTES {
         return Err(Error::invalid("q", format!("must be at most {MAX_QUERY_BYTES} bytes")));
     }
     let mut terms = Vec::new();
     for (index, part) in query.split('"').enumerate() {
-        // Every second part stands between quotation marks; one that is not closed is taken as closed at the end.
+        // Every second part is between quotation marks; a missing closing mark is assumed at the end.
         if index % 2 == 1 {
             terms.extend(has_word(part).then(|| Term::Phrase(part.trim().to_owned())));
         } else {
@@ -166,13 +167,16 @@ fn word(text: &str) -> Term {
 /// The durable side of searching. An index may lag behind the log by about a second.
 #[async_trait]
 pub trait SearchStore: Send + Sync + 'static {
-    /// The messages that fit, of those that the reader may see: in conversations of which the reader is a member,
-    /// neither deleted nor hidden. Where that takes longer than a store lets it, it answers `SearchTooSlow`.
+    /// Returns the matching messages that the reader may see: in conversations of which the reader is a member, neither
+    /// deleted nor hidden. Answers `SearchTooSlow` if the search exceeds the store's time limit.
     async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>>;
 }
 
 impl Chat {
     /// Searches the messages that the reader may see.
+    ///
+    /// # Errors
+    /// `Invalid` if there is neither a condition nor a filter; `search_off`; `SearchTooSlow`.
     pub async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>> {
         let has_filter =
             search.sender.is_some() || search.conversation.is_some() || search.has_media.is_some();
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_phrases_and_beginnings_are_told_apart() {
+    fn words_phrases_and_prefixes_are_distinguished() {
         let terms = parse_terms("old \"blue cheese\" mou* 4").unwrap();
         let word = |text: &str| Term::Word(text.into());
         let expected =
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_word_in_it_is_nothing() {
+    fn parts_without_a_word_are_ignored() {
         for empty in ["", "   ", "* \"\" - ()", "\"  \""] {
             assert_eq!(parse_terms(empty).unwrap(), [], "{empty:?}");
         }
@@ -225,17 +229,17 @@ mod tests {
     }
 
     #[test]
-    fn the_best_are_looked_for_among_more_than_a_page() {
+    fn the_best_are_searched_among_more_than_a_page() {
         let search = |order, limit| Search { order, limit, ..Search::default() };
         assert_eq!(search(Order::Newest, 20).wanted(), 20);
         assert_eq!(search(Order::Best, 20).wanted(), RANKED);
     }
 
     #[test]
-    fn a_search_is_given_up_after_a_while() {
-        assert!(check_patience(PATIENCE).is_ok());
-        let longer = PATIENCE + Duration::from_millis(1);
-        assert!(matches!(check_patience(longer), Err(Error::SearchTooSlow)));
+    fn a_search_has_a_time_limit() {
+        assert!(check_time_limit(TIME_LIMIT).is_ok());
+        let longer = TIME_LIMIT + Duration::from_millis(1);
+        assert!(matches!(check_time_limit(longer), Err(Error::SearchTooSlow)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Resuming: what changed for a user since a place in the log (docs/contract.md, "The model"; README, promise 4).
+//! Resuming: what changed for a user after a log position (docs/contract.md, "The model"; README, promise 4).
 
 pub mod page;
 
@@ -11,31 +11,30 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::ids::{Position, UserId};
 
-/// Most changes read at a time.
+/// Maximum number of changes in one page.
 pub const CHANGES_PAGE: u16 = 200;
 
-/// What tells one log from every other, so that a cursor of another database is not mistaken for one of this.
+/// Identifies one history of the log, so that a cursor of another database is not mistaken for one of this.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Epoch(pub u32);
 
-/// A place in a log, as clients keep it. Opaque to them; spelt `epoch-position` in hexadecimal and decimal digits.
+/// A log position with its epoch, as clients keep it. Opaque to them; written as `epoch-position`, the epoch as eight
+/// hexadecimal digits, the log position as a decimal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Which log.
     pub epoch: Epoch,
-    /// Where in it.
     pub position: Position,
 }
 
 impl Cursor {
-    /// The place just before this one. Of several things that are told about one place, only the last may name it: a
-    /// client that was cut off between them would miss the others.
+    /// Returns the cursor just before this one. If several frames have the same log position, only the last may carry
+    /// its cursor: a client that is disconnected between them would miss the others.
     #[must_use]
     pub fn before(self) -> Self {
         Self { position: Position(self.position.0 - 1), ..self }
     }
 
-    /// The cursor that is spelt so, if any.
+    /// Parses the text form; `None` if it is malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let (epoch, position) = text.split_once('-')?;
         let is_plain = position.bytes().all(|byte| byte.is_ascii_digit());
@@ -53,47 +52,49 @@ impl fmt::Display for Cursor {
     }
 }
 
-/// A page of what changed.
+/// A page of changes.
 #[derive(Debug, Clone)]
 pub struct Changes {
-    /// In the order of their positions, each with the present state of what it is about.
+    /// The events in log order, each with the present state of its object.
     pub events: Vec<Event>,
-    /// Everything that concerns the user up to here is in this page or an earlier one.
+    /// Everything that concerns the user up to this log position is in this page or an earlier one.
     pub up_to: Position,
-    /// Whether nothing more was there when it was read.
+    /// Whether the log contained nothing more at the time of reading.
     pub complete: bool,
 }
 
-/// How far back a client wants to go, and whether that can be served.
+/// Whether a client's cursor can be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
-    /// From here on.
+    /// The client gets the changes after this log position.
     From(Position),
-    /// The log does not reach back to there; a client must load anew and go on from the log's end.
+    /// The log does not reach back that far, or it is another one: the client must load the present state and go on
+    /// from the log's end.
     Resync,
 }
 
 /// The durable side of resuming.
 #[async_trait]
 pub trait SyncStore: Send + Sync + 'static {
-    /// The end of the log: what is before it is committed.
+    /// Returns the end of the log. Everything before it is committed.
     async fn log_end(&self) -> Result<Cursor>;
-    /// What changed for the user after a position, at most about `limit` changes. MUST give: each message of the
-    /// user's conversations that was added after it, at the place where it was added; each that was there and changed,
-    /// at the place of its last change; conversations whose common or own part changed, receipts that the user is told
-    /// of, what the user hid and saved, and conversations that the user is no longer a member of. All as it is now, but
-    /// for the last ones, which are told of as [`crate::conversations::Conversation::as_left`] has it.
-    /// Asking again from any position in the page MUST miss nothing. MUST cost one cheap reading where nothing changed.
+    /// Returns what changed for the user after a log position, at most about `limit` changes. MUST contain: each
+    /// message of the user's conversations that was added later, at the position where it was added; each older message
+    /// that changed, at the position of its last change; conversations whose common or own part changed; receipts that
+    /// the user gets; what the user hid and saved; and conversations that the user is no longer a member of. All in
+    /// their present state, except the last ones, which are shown as [`crate::conversations::Conversation::as_left`]
+    /// returns them. Asking again from any log position in the page MUST miss nothing. If nothing changed, it MUST cost
+    /// no more than one cheap query.
     async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes>;
 }
 
 impl Chat {
-    /// The end of the log.
+    /// Returns the end of the log.
     pub async fn log_end(&self) -> Result<Cursor> {
         self.store.log_end().await
     }
 
-    /// Whether a client's cursor can be served by the log that ends at `end`.
+    /// Decides whether the log that ends at `end` can serve a client's cursor.
     pub fn resume(cursor: Option<Cursor>, end: Cursor) -> Resume {
         match cursor {
             Some(cursor) if cursor.epoch == end.epoch && cursor.position <= end.position => {
@@ -103,7 +104,8 @@ impl Chat {
         }
     }
 
-    /// A page of what changed for the user after a position: at most about `limit` changes, and [`CHANGES_PAGE`].
+    /// Returns a page of what changed for the user after a log position: at most about `limit` changes, and
+    /// [`CHANGES_PAGE`].
     pub async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
         self.store.changes(user, after, limit.min(CHANGES_PAGE)).await
     }
@@ -114,14 +116,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_survive_spelling() {
+    fn cursors_can_be_parsed() {
         let cursor = Cursor { epoch: Epoch(0xa1), position: Position(77) };
         assert_eq!(cursor.to_string(), "000000a1-77");
         assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
+    fn malformed_cursors_are_refused() {
         for bad in
             ["", "-", "77", "a1-77", "000000a1-", "000000a1--7", "000000a1-+7", "+00000a1-7", "000000g1-7"]
         {

@@ -1,5 +1,5 @@
-//! The way of one message: what is kept of it for good. When it reached whom is known to the nodes that delivered it, and
-//! to nobody for long.
+//! Delivery trace of a message: the part that is stored permanently. The times at which it reached clients are known
+//! only to the nodes that delivered it, and only for a while.
 
 use async_trait::async_trait;
 
@@ -11,32 +11,30 @@ use crate::policy::{Access, Action, allowed};
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
 
-/// Most members that a trace tells of.
+/// Maximum number of members in a trace.
 pub const MAX_TRACED: u16 = 200;
 
-/// What is kept of a message's way.
+/// The stored part of a message's delivery trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// Which message.
     pub message: MessageId,
-    /// Its conversation.
     pub conversation: ConversationId,
-    /// Its place there.
     pub seq: Seq,
-    /// The place in the log of its making.
+    /// Log position at which the message was added.
     pub position: Position,
     /// When the server accepted it.
     pub accepted_at: Timestamp,
-    /// How far those have come for whom it was: the members of then who still are some, less its author, in the order of
-    /// their ids.
+    /// Pointers of the recipients, ordered by user id: the members at that time who still are members, without the
+    /// author.
     pub members: Vec<(UserId, Pointers)>,
 }
 
 impl Trace {
-    /// The trace of a message that was posted at this log position, without members, for a reader with this access.
+    /// Makes the trace of a message that was posted at this log position, without members, for a reader with this
+    /// access.
     ///
     /// # Errors
-    /// What the policy says of [`Action::Trace`].
+    /// The policy's refusal of [`Action::Trace`].
     pub fn of(message: &Message, access: Access, position: Position) -> Result<Self> {
         allowed(access, Action::Trace)?;
         Ok(Self {
@@ -49,7 +47,7 @@ impl Trace {
         })
     }
 
-    /// Whether a member's client has confirmed the message, and whether the member has read it.
+    /// Whether a client of the member has confirmed the message, and whether the member has read it.
     pub fn reached(&self, pointers: Pointers) -> (bool, bool) {
         (pointers.delivered >= self.seq, pointers.read >= self.seq)
     }
@@ -58,14 +56,14 @@ impl Trace {
 /// The durable side of tracing.
 #[async_trait]
 pub trait TraceStore: Send + Sync + 'static {
-    /// What is kept of a message's way, for readers who get it from [`Trace::of`], with at most `limit` members. MUST answer
-    /// `NotFound` to readers who are not members of its conversation. MUST leave out who became a member after the message was sent: whoever
-    /// joins has read what was before.
+    /// Returns the trace of a message, as [`Trace::of`] decides for the reader, with at most `limit` members. MUST
+    /// answer `NotFound` to readers who are not members of its conversation. MUST leave out users who became members
+    /// after the message was sent: for a new member, all earlier messages count as read.
     async fn trace(&self, reader: UserId, message: MessageId, limit: u16) -> Result<Trace>;
 }
 
 impl Chat {
-    /// What is kept of a message's way; for its author and for whoever leads the group.
+    /// Returns the trace of a message, for its author and for the owner and admins of the group.
     pub async fn trace(&self, reader: UserId, message: MessageId) -> Result<Trace> {
         self.store.trace(reader, message, MAX_TRACED).await
     }
@@ -79,7 +77,7 @@ mod tests {
     use crate::sample;
 
     #[test]
-    fn authors_and_leaders_trace_and_others_do_not() {
+    fn authors_and_admins_trace_and_others_do_not() {
         let message = sample::text("hi");
         let trace = |access| Trace::of(&message, access, Position(7));
         let traced = trace(sample::author()).unwrap();
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_has_reached_whoever_has_come_as_far() {
+    fn a_message_has_reached_members_whose_pointers_are_at_least_as_far() {
         let trace = Trace {
             message: MessageId(9),
             conversation: ConversationId(1),

@@ -1,9 +1,9 @@
-//! Moving everything from one store into another: `rsync` for tables.
+//! Copies everything from one store to another: `rsync` for tables.
 //!
-//! The source's rows are taken in ranges, in the order of their keys. A range whose checksum the target has already is
+//! The source's rows are read in ranges, in the order of their keys. A range whose checksum equals the target's is
 //! skipped, any other is replaced as a whole. So a transfer that was interrupted, or whose source has changed since, is
-//! simply made again, and there is no state to lose. What is moved stands in `transfer/tables.rs`. No driver may be used
-//! here: stores take part through [`Source`] and [`Target`].
+//! simply run again; there is no state to lose. `transfer/tables.rs` lists what is copied. No driver may be used here:
+//! stores take part through [`Source`] and [`Target`].
 
 mod tables;
 mod value;
@@ -18,13 +18,13 @@ use crate::failpoints;
 use crate::ids::Position;
 use crate::sync::Epoch;
 
-/// Rows of a range: enough for a transaction to be worth its cost, and few enough for one change to cost little.
+/// Number of rows in a range: enough to be worth a transaction, and few enough that one changed row costs little.
 pub const ROWS: usize = 5000;
 
-/// What a store says when it fails.
+/// An error of a store.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a transfer ended before its end.
+/// Why a transfer stopped early.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The source failed.
@@ -33,59 +33,59 @@ pub enum TransferError {
     /// The target failed.
     #[error("cannot write the target: {0}")]
     Target(#[source] Failure),
-    /// A row cannot have the same key at the target.
+    /// The target cannot store a row's key unchanged.
     #[error("a row of {0} has the character U+0000 in its key, which the target cannot store")]
     Key(&'static str),
-    /// The target gives other rows than it was given.
+    /// The target returns other rows than it was given.
     #[error(
         "the rows of {0} differ at the target; make sure that nothing else writes there, and run this again"
     )]
     Differs(&'static str),
 }
 
-/// The rows with keys after one and up to another; no bound is none.
+/// A range of rows by key. `None` means unbounded.
 #[derive(Debug, Clone, Copy)]
 pub struct Range<'a> {
-    /// The last key before it.
+    /// Lower bound, exclusive.
     pub after: Option<&'a [Value]>,
-    /// Its last key.
+    /// Upper bound, inclusive.
     pub upto: Option<&'a [Value]>,
 }
 
-/// The end of the source's log, and the highest ids that it has given out, whether or not their rows are there still.
+/// The end of the source's log, and the highest ids that the source has given out, whether or not their rows still
+/// exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
-    /// Which log it is.
     pub epoch: Epoch,
-    /// Its end.
+    /// Log position of the end.
     pub position: Position,
-    /// The place after which the feed has every change, if anybody reads it.
+    /// Log position after which the feed is complete, if it has readers.
     pub feed_from: Position,
-    /// Of messages.
+    /// Highest id of a message.
     pub messages: i64,
-    /// Of users.
+    /// Highest id of a user.
     pub users: i64,
-    /// Of conversations.
+    /// Highest id of a conversation.
     pub conversations: i64,
-    /// Of groups.
+    /// Highest id of a group.
     pub groups: i64,
 }
 
-/// Where rows come from. All calls see the same state of the store.
+/// The store that rows are read from. All calls see the same snapshot of the store.
 pub trait Source {
-    /// Whether nobody can write to the store meanwhile, so that what is read is all that there will be.
-    fn is_at_rest(&self) -> bool;
+    /// Whether nobody can write to the store during the transfer, so that what is read is complete.
+    fn is_final(&self) -> bool;
 
-    /// How many rows a table has.
+    /// Returns the number of rows of a table.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn count(&mut self, table: &'static Table) -> Result<u64, Failure>;
 
-    /// The rows after a key, in the order of keys. At most so many, and at least one unless there are none.
+    /// Returns the rows after a key, in the order of keys: at most `limit`, and at least one unless there are none.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn next(
         &mut self,
         table: &'static Table,
@@ -93,74 +93,73 @@ pub trait Source {
         limit: usize,
     ) -> Result<Batch, Failure>;
 
-    /// The end of the log, and the highest ids.
+    /// Returns the end of the log, and the highest ids.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn end(&mut self) -> Result<End, Failure>;
 }
 
-/// Where rows go. Until it is finished, nobody serves it.
+/// The store that rows are written to. No server uses it before it is finished.
 pub trait Target {
-    /// What of the rows in a range can be compared.
+    /// Returns the digest of the rows in a range.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn digest(&mut self, table: &'static Table, range: Range<'_>) -> Result<Digest, Failure>;
 
-    /// Puts these rows in the place of those in a range, all or nothing. Rows behind the range that are in their way may
-    /// go too: it is their turn next.
+    /// Replaces the rows in a range by these, all or nothing. May delete rows after the range that are in conflict with
+    /// them: these are written next.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn replace(&mut self, table: &'static Table, range: Range<'_>, rows: &[Row]) -> Result<(), Failure>;
 
-    /// Everything is there: from now on the store may be served, and goes on where the source has ended.
+    /// Marks the store as complete: a server may use it from now on, and goes on where the source has ended.
     ///
     /// # Errors
-    /// If the store fails.
+    /// Failures of the store.
     fn finish(&mut self, end: &End) -> Result<(), Failure>;
 }
 
-/// How far a transfer has come.
+/// Progress of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    /// Whether rows are read back, after all have been copied.
+    /// Whether the rows are being read back, after all have been copied.
     pub is_check: bool,
-    /// The table that it is at.
+    /// The present table.
     pub table: &'static str,
-    /// Rows of it that are done.
+    /// Number of its rows that are done.
     pub done: u64,
-    /// Rows that it has.
+    /// Number of its rows.
     pub rows: u64,
 }
 
-/// What became of a table.
+/// The result for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// The table.
     pub table: &'static str,
-    /// Rows that had to be written, with those of the same range.
+    /// Number of rows that were written, including unchanged rows of the same range.
     pub copied: u64,
-    /// Its rows.
+    /// Digest of all its rows.
     pub digest: Digest,
 }
 
-/// What became of everything.
+/// The result of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// The tables, in order.
+    /// The tables, in the order in which they were copied.
     pub tables: Vec<Moved>,
-    /// Texts with something in them that the target cannot hold, which was replaced.
+    /// Number of texts with characters that the target cannot store and that were replaced.
     pub mended: u64,
-    /// Whether the target is whole, read back and ready to be served.
+    /// Whether the target is complete, was read back and is ready for a server.
     pub is_finished: bool,
 }
 
 /// Makes the target equal to the source. If the source is at rest, everything is read back and the target is finished.
 ///
 /// # Errors
-/// If a store fails; the transfer can be made again, and goes on where it was.
+/// Failures of the stores, and rows that differ. The transfer can be run again, and continues where it was.
 pub fn transfer(
     source: &mut impl Source,
     target: &mut impl Target,
@@ -172,7 +171,7 @@ pub fn transfer(
         summary.tables.push(moved);
         summary.mended += mended;
     }
-    if source.is_at_rest() {
+    if source.is_final() {
         for table in &TABLES {
             Pass { source, target, table, may_write: false }.run(watch)?;
         }
@@ -183,7 +182,7 @@ pub fn transfer(
     Ok(summary)
 }
 
-/// One way through a table, which is either to make it equal or to see that it is.
+/// One pass over a table, which either makes it equal or checks that it is.
 struct Pass<'a, S, T> {
     source: &'a mut S,
     target: &'a mut T,
@@ -192,15 +191,15 @@ struct Pass<'a, S, T> {
 }
 
 impl<S: Source, T: Target> Pass<'_, S, T> {
-    /// What became of the table, and how many of its texts were mended.
+    /// Returns the result for the table, and how many of its texts were mended.
     fn run(mut self, watch: &mut impl FnMut(Progress)) -> Result<(Moved, u64), TransferError> {
         let table = self.table;
         let rows = self.source.count(table).map_err(TransferError::Source)?;
         let mut moved = Moved { table: table.name, copied: 0, digest: Digest::default() };
         let (mut mended, mut last) = (0, None::<Vec<Value>>);
         let is_check = !self.may_write;
-        let mut tell = |done| watch(Progress { is_check, table: table.name, done, rows });
-        tell(0);
+        let mut report = |done| watch(Progress { is_check, table: table.name, done, rows });
+        report(0);
         loop {
             let batch = self.source.next(table, last.as_deref(), ROWS).map_err(TransferError::Source)?;
             if batch.has_mended_key {
@@ -214,14 +213,14 @@ impl<S: Source, T: Target> Pass<'_, S, T> {
             }
             moved.digest.add(digest);
             mended += batch.n_mended;
-            // What comes after the last row of all was settled as a range without rows.
+            // A range without rows covers what comes after the last row of all.
             let Some(upto) = upto else { return Ok((moved, mended)) };
             last = Some(upto);
-            tell(moved.digest.rows);
+            report(moved.digest.rows);
         }
     }
 
-    /// Sees to it that the target has these rows in a range; tells whether it had to be written to.
+    /// Ensures that the target has these rows in a range; returns whether it had to be written.
     fn settle(&mut self, range: Range<'_>, rows: &[Row], wanted: Digest) -> Result<bool, TransferError> {
         let found = self.target.digest(self.table, range).map_err(TransferError::Target)?;
         if found == wanted {

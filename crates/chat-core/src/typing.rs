@@ -1,4 +1,4 @@
-//! Typing signals: checked like a message, forwarded to who is connected, never stored.
+//! Typing signals: checked like a message, passed on to connected clients, never stored.
 
 use crate::Chat;
 use crate::error::{Error, Result};
@@ -7,20 +7,23 @@ use crate::ids::{ConversationId, UserId};
 use crate::messages::Recipient;
 
 impl Chat {
-    /// Tells the recipient, or the other members of the group, that `from` is typing.
+    /// Signals to the recipient, or to the other members of the group, that `from` is typing.
+    ///
+    /// # Errors
+    /// The refusal that a message to this recipient would get.
     pub async fn typing(&self, from: UserId, to: Recipient) -> Result<()> {
         let signal = self.reach(from, to).await?;
         self.sink.signal(signal);
         Ok(())
     }
 
-    /// Tells the other members of a conversation that `from` is typing.
+    /// Signals to the other members of a conversation that `from` is typing.
     pub async fn typing_in(&self, from: UserId, conversation: ConversationId) -> Result<()> {
         let to = self.store.recipient(from, conversation).await?;
         self.typing(from, to).await
     }
 
-    /// Checks that `from` may write to this recipient, as a post would.
+    /// Checks that `from` may write to this recipient, as for a message.
     pub async fn check_recipient(&self, from: UserId, to: Recipient) -> Result<()> {
         self.reach(from, to).await.map(drop)
     }

@@ -1,16 +1,17 @@
-//! A clock that can be set, for one program: libfaketime, which is loaded into it before all else, reads from a file how
-//! wrong the system's clock is to be. What measures how much time goes by is left alone, as where an administrator sets a
-//! clock.
+//! A settable clock for one program. The program preloads libfaketime, which reads the offset from the
+//! system's clock out of a file.
+//! Monotonic clocks are left alone, as when an administrator sets the system's clock.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Where packages put it: Debian by the machine's kind, others without.
+/// Folders where packages install the library. Debian uses a subfolder for the machine's architecture, others
+/// do not.
 const FOLDERS: [&str; 3] = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
 const LIBRARY: &str = "faketime/libfaketime.so.1";
 
-/// The clock.
+/// A settable clock.
 #[derive(Debug, Clone)]
 pub struct Clock {
     library: PathBuf,
@@ -18,39 +19,40 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// One that is right, until it is set; it is kept in this folder. Fails where libfaketime is not installed.
+    /// Creates a clock in this folder that shows the right time until it is set. Fails if libfaketime is not
+    /// installed.
     pub fn kept_in(folder: &Path) -> Result<Self> {
         let clock = Self { library: library(&FOLDERS)?, file: folder.join("clock") };
         clock.set(0)?;
         Ok(clock)
     }
 
-    /// Fails where libfaketime is not installed.
+    /// Checks that libfaketime is installed. Fails if it is not.
     pub fn is_to_be_had() -> Result<()> {
         library(&FOLDERS).map(drop)
     }
 
-    /// What the environment of the program has to say.
+    /// Returns the environment variables that make a program use this clock.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
             ("LD_PRELOAD", self.library.display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
-            // Otherwise the file is read every ten seconds.
+            // Without this, libfaketime reads the file every ten seconds only.
             ("FAKETIME_NO_CACHE", "1".into()),
-            // Releases spell it in two ways.
+            // Releases of libfaketime write the name in two ways.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
             ("DONT_FAKE_MONOTONIC", "1".into()),
-            // Files keep the times that they have.
+            // The timestamps of files stay as they are.
             ("NO_FAKE_STAT", "1".into()),
         ]
     }
 
-    /// From now on it is so many seconds ahead; less than 0: behind.
+    /// Sets the clock this number of seconds ahead of the system's; a negative number sets it behind.
     pub fn set(&self, ahead_s: i64) -> Result<()> {
-        // In one step: half a number is another one.
-        let draft = self.file.with_extension("draft");
-        std::fs::write(&draft, format!("{ahead_s:+}\n"))
-            .and_then(|()| std::fs::rename(&draft, &self.file))
+        // Rename the file into place: half a number would be another number.
+        let partial = self.file.with_extension("partial");
+        std::fs::write(&partial, format!("{ahead_s:+}\n"))
+            .and_then(|()| std::fs::rename(&partial, &self.file))
             .with_context(|| format!("{} cannot be written", self.file.display()))
     }
 }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_found_beside_others_or_below_the_kind_of_machine() {
+    fn the_library_is_found_in_both_kinds_of_folders() {
         let folder = tempfile::tempdir().unwrap();
         let missing = library(&[folder.path()]).unwrap_err().to_string();
         assert!(missing.contains("the package `faketime`"), "{missing}");
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_is_set_to_is_what_a_program_is_told() {
+    fn a_program_reads_the_time_that_was_set() {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::kept_in(folder.path()).unwrap();
         let seconds = || {

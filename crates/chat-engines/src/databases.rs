@@ -1,46 +1,48 @@
-//! The databases of one PostgreSQL server, by way of its own client `psql`, so that no driver is needed here.
+//! The databases of one PostgreSQL server. Uses PostgreSQL's own client `psql`, so that this crate needs no
+//! driver.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The one that is always there, from which the others are made and removed.
-const ALWAYS_THERE: &str = "postgres";
+/// The database that every server has. Statements that create and remove other databases run in it.
+const MAINTENANCE_DATABASE: &str = "postgres";
 
-/// A PostgreSQL server whose databases may be made and removed.
+/// A PostgreSQL server on which databases can be created and removed.
 #[derive(Debug, Clone)]
 pub struct Databases {
     psql: PathBuf,
-    /// Without a database's name and without a slash at the end.
+    /// The URL without a database name and without a slash at the end.
     base: String,
-    /// What follows the database's name, with its question mark.
+    /// The part of the URL after the database name, including its question mark.
     options: String,
 }
 
 impl Databases {
-    /// Those of the server at a URL that names no database, with this client.
+    /// Creates a handle for the server at a URL that names no database, with this `psql`.
     pub(crate) fn at(url: &str, psql: &Path) -> Self {
         let (base, options) = url.split_at(url.find('?').unwrap_or(url.len()));
         let base = base.trim_end_matches('/').to_owned();
         Self { psql: psql.to_owned(), base, options: options.to_owned() }
     }
 
-    /// The URL of a database, `postgres://...`.
+    /// Returns the URL of a database, `postgres://...`.
     pub fn url(&self, database: &str) -> String {
         format!("{}/{database}{}", self.base, self.options)
     }
 
-    /// Runs statements in a database, as the superuser. Gives the rows that they print, one a line, with columns between
-    /// `|`.
+    /// Runs statements in a database, as the superuser. Returns the rows that they print, one per line, with
+    /// `|` between columns.
     pub fn execute(&self, database: &str, statements: &str) -> Result<String> {
         let mut command = Command::new(&self.psql);
-        // A person's own settings would change what is printed, and where one lands.
+        // The developer's own `PG...` variables would change the output and the server that is reached.
         let own = std::env::vars_os().map(|(name, _)| name);
         for name in own.filter(|name| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
-        // Where servers put their tables if they are not told otherwise; what is not there is passed over.
+        // The schemas where servers put their tables unless configured otherwise; PostgreSQL ignores a schema
+        // that does not exist.
         command.env("PGOPTIONS", "-c search_path=chatserver,public");
         command.args(["--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]);
         command
@@ -53,21 +55,21 @@ impl Databases {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub fn create(&self, name: &str) -> Result<()> {
-        self.execute(ALWAYS_THERE, &format!("CREATE DATABASE {}", quoted(name))).map(drop)
+        self.execute(MAINTENANCE_DATABASE, &format!("CREATE DATABASE {}", quoted(name))).map(drop)
     }
 
-    /// Makes a copy of a database to which nobody is connected.
+    /// Creates a copy of a database to which nobody is connected.
     pub fn create_from(&self, name: &str, template: &str) -> Result<()> {
         let statement = format!("CREATE DATABASE {} TEMPLATE {}", quoted(name), quoted(template));
-        self.execute(ALWAYS_THERE, &statement).map(drop)
+        self.execute(MAINTENANCE_DATABASE, &statement).map(drop)
     }
 
-    /// Removes a database if it is there, and sends away whoever is connected to it.
+    /// Removes a database if it exists, and disconnects its clients.
     pub fn drop(&self, name: &str) -> Result<()> {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
-        self.execute(ALWAYS_THERE, &statement).map(drop)
+        self.execute(MAINTENANCE_DATABASE, &statement).map(drop)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The folder of an engine, and the user to whom it belongs.
+//! The folder of an engine, and the user who owns it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,15 +8,17 @@ use tempfile::TempDir;
 
 use crate::system;
 
-/// Where temporary files may be that everybody reaches, if the usual place is the superuser's own.
-const OPEN_FOLDERS: [&str; 2] = ["/tmp", "/var/tmp"];
-/// As whom PostgreSQL may run in place of the superuser, whom it refuses: its own user, or the one who owns nothing.
-const STAND_INS: [&str; 2] = ["postgres", "nobody"];
+/// Folders for temporary files that every user can reach, for the case that only the superuser can reach the
+/// usual one.
+const SHARED_TEMP_FOLDERS: [&str; 2] = ["/tmp", "/var/tmp"];
+/// Users as which PostgreSQL may run instead of the superuser, which it refuses: its own user, or the one who
+/// owns nothing.
+const FALLBACK_USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// A folder that is removed with all that is in it, and by whom programs are run in it.
+/// A folder that is removed with its contents, and the user as which programs run in it.
 pub(crate) struct Folder {
     folder: TempDir,
-    stand_in: Option<Account>,
+    run_as: Option<Account>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,33 +28,33 @@ struct Account {
 }
 
 impl Folder {
-    /// A folder for a program that runs as this process does.
+    /// Creates a folder for a program that runs as the user of this process.
     pub(crate) fn create(engine: &str) -> Result<Self> {
-        Ok(Self { folder: below(&std::env::temp_dir(), engine)?, stand_in: None })
+        Ok(Self { folder: below(&std::env::temp_dir(), engine)?, run_as: None })
     }
 
-    /// A folder for a program that refuses to run as the superuser.
+    /// Creates a folder for a program that refuses to run as the superuser.
     pub(crate) fn create_unprivileged(engine: &str) -> Result<Self> {
         if !system::is_root() {
             return Self::create(engine);
         }
         let users = std::fs::read_to_string("/etc/passwd").context("/etc/passwd cannot be read")?;
-        let account = STAND_INS.into_iter().find_map(|name| account(&users, name));
+        let account = FALLBACK_USERS.into_iter().find_map(|name| account(&users, name));
         let account = account.context("there is no user `postgres` or `nobody` to run PostgreSQL as")?;
-        let parents = [std::env::temp_dir()].into_iter().chain(OPEN_FOLDERS.map(PathBuf::from));
+        let parents = [std::env::temp_dir()].into_iter().chain(SHARED_TEMP_FOLDERS.map(PathBuf::from));
         let parent = parents.into_iter().find(|it| system::is_open_to_all(it));
         let folder = below(&parent.context("no folder for temporary files is open to all users")?, engine)?;
-        system::give(folder.path(), account.user, account.group)?;
-        Ok(Self { folder, stand_in: Some(account) })
+        system::change_owner(folder.path(), account.user, account.group)?;
+        Ok(Self { folder, run_as: Some(account) })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A program that runs in this folder, as its owner.
+    /// Returns a command for a program that runs in this folder, as its owner.
     pub(crate) fn command(&self, program: &Path) -> Command {
-        let mut command = match self.stand_in {
+        let mut command = match self.run_as {
             None => Command::new(program),
             Some(Account { user, group }) => {
                 let mut command = Command::new("setpriv");
@@ -71,7 +73,7 @@ fn below(parent: &Path, engine: &str) -> Result<TempDir> {
     made.with_context(|| format!("no folder can be made in {}", parent.display()))
 }
 
-/// A user of the system.
+/// Returns the user of this name from the text of `/etc/passwd`.
 fn account(users: &str, name: &str) -> Option<Account> {
     let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
     let mut numbers = line.split(':').skip(2).map(str::parse);

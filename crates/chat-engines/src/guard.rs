@@ -1,5 +1,6 @@
-//! Ends an engine whose user can't do so any more, because it was killed or has ended without a word: a shell that waits
-//! for the end of a pipe, which the system closes however a process ends.
+//! Ends an engine whose user cannot do so any more, because the user's process was killed or ended without
+//! cleaning up.
+//! The guard is a shell that waits for the end of a pipe, which the system closes however a process ends.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,8 +10,8 @@ use anyhow::{Context, Result};
 
 use crate::system::{self, Signal};
 
-/// Reads which process is to be ended, the last line counting; after the pipe's end it does so and clears up.
-/// A process that has to be told more than once gets 10 seconds.
+/// Reads the id of the process to end; the last line counts. After the end of the pipe it ends that process
+/// and removes the folder. A process that ignores the signal is killed after 10 seconds.
 const SCRIPT: &str = r#"
 process=
 while read -r line; do process=$line; done
@@ -24,35 +25,36 @@ fi
 rm -rf -- "$2"
 "#;
 
-/// The shell. It ends with this.
+/// The guarding shell. Dropping this ends the shell.
 pub(crate) struct Guard {
     shell: Child,
-    told: ChildStdin,
+    input: ChildStdin,
 }
 
 impl Guard {
-    /// Has this folder removed, and by this signal ended what [`Guard::watch`] names, when this process is gone.
-    pub(crate) fn over(folder: &Path, farewell: Signal) -> Result<Self> {
+    /// Starts a guard that acts when this process is gone: it sends `end_signal` to the process named to
+    /// [`Guard::watch`] and removes the folder.
+    pub(crate) fn over(folder: &Path, end_signal: Signal) -> Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "guard", farewell.name()]).arg(folder);
-        // Whoever kills this process with its whole group must not get the shell too.
-        system::in_a_group_of_its_own(&mut command);
+        command.args(["-c", SCRIPT, "guard", end_signal.name()]).arg(folder);
+        // A signal that kills the whole group of this process must not kill the shell too.
+        system::in_own_process_group(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut shell = command.spawn().context("a shell cannot be started")?;
-        let told = shell.stdin.take().context("the shell has no input")?;
-        Ok(Self { shell, told })
+        let input = shell.stdin.take().context("the shell has no input")?;
+        Ok(Self { shell, input })
     }
 
-    /// Says which process it is about from now on.
+    /// Sets the process that the guard ends; `None` means none.
     pub(crate) fn watch(&mut self, process: Option<u32>) -> Result<()> {
         let process = process.map(|id| id.to_string()).unwrap_or_default();
-        writeln!(self.told, "{process}").context("the shell that guards an engine is gone")
+        writeln!(self.input, "{process}").context("the shell that guards an engine is gone")
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // Both fail only if the shell has ended already.
         let _ = self.shell.kill();
         let _ = self.shell.wait();
     }

@@ -1,7 +1,9 @@
-//! Private PostgreSQL and NATS servers, and clocks that can be set, for tests, the benchmark and the torture: the programs
-//! that are installed on this machine, on ports of their own on loopback, in folders that go with them. Nothing in here may
-//! touch a server that it did not start, but for the two that the environment names to [`shared()`]. And what a test calls
-//! that finds something else missing here ([`skipped`]).
+//! Private PostgreSQL and NATS servers, and settable clocks, for tests, the benchmark and the torture test.
+//! They are the programs installed on this machine, on their own loopback ports, in folders that are removed
+//! with them.
+//! Nothing in here may touch a server that it did not start, except for the two that the environment names to
+//! [`shared()`].
+//! A test that cannot run because something else is missing on this machine calls [`skipped`].
 
 mod clock;
 mod daemon;
@@ -15,7 +17,7 @@ mod postgres;
 mod programs;
 mod shared;
 mod skips;
-#[cfg_attr(not(unix), path = "elsewhere.rs")]
+#[cfg_attr(not(unix), path = "unsupported.rs")]
 mod system;
 
 pub use clock::Clock;

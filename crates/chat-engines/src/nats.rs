@@ -1,4 +1,4 @@
-//! A NATS server of one's own. It stores nothing.
+//! A private NATS server. It stores nothing.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
@@ -12,13 +12,13 @@ use crate::folder::Folder;
 use crate::system::Signal;
 use crate::{ports, programs};
 
-/// Who has connected is greeted at once.
-const GREETING: Duration = Duration::from_secs(5);
-const LOOK: Duration = Duration::from_millis(5);
+/// A NATS server greets a new connection at once, so this is long enough.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The server. Dropping it ends it.
+/// The server. Dropping this ends it.
 pub struct Nats {
-    // Ends before the folder goes.
+    // Declared first, so that the server ends before its folder is removed.
     daemon: Daemon,
     port: u16,
     program: PathBuf,
@@ -26,12 +26,12 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Starts one that lets everybody in, and waits until it is ready.
+    /// Starts a server that accepts every client, and waits until it is ready.
     pub fn start() -> Result<Self> {
         Self::start_with("")
     }
 
-    /// Starts one with these settings in its own language, and waits until it is ready.
+    /// Starts a server with these lines of NATS configuration, and waits until it is ready.
     pub fn start_with(settings: &str) -> Result<Self> {
         let program = programs::nats()?;
         let folder = Folder::create("nats")?;
@@ -45,45 +45,45 @@ impl Nats {
         bail!("nats-server has found no free port")
     }
 
-    /// Has it take up other settings while it runs.
+    /// Replaces the configuration of the running server, and waits until it is in force.
     pub fn set(&mut self, settings: &str) -> Result<()> {
         write(&self.folder, settings)?;
-        let read_before = self.n_readings();
+        let reloads_before = self.n_reloads();
         self.daemon.signal(Signal::Reload)?;
-        let deadline = Instant::now() + GREETING;
-        while self.n_readings() == read_before {
+        let deadline = Instant::now() + GREETING_TIMEOUT;
+        while self.n_reloads() == reloads_before {
             if Instant::now() > deadline {
                 bail!("nats-server has not taken up its settings: see {}", self.log().display());
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         Ok(())
     }
 
-    /// How often it says that it has taken up settings.
-    fn n_readings(&self) -> usize {
+    /// Returns how often the log reports a reload of the configuration.
+    fn n_reloads(&self) -> usize {
         std::fs::read_to_string(self.log())
             .unwrap_or_default()
             .matches("Reloaded server configuration")
             .count()
     }
 
-    /// On 127.0.0.1; it keeps it for its whole life.
+    /// Returns the port on 127.0.0.1. It stays the same for the life of this value.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// `nats://127.0.0.1:<port>`.
+    /// Returns the URL, `nats://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it as a crash does.
+    /// Ends the server abruptly, as a crash does.
     pub fn kill(&mut self) -> Result<()> {
         self.daemon.end()
     }
 
-    /// Starts it on its port and waits until it is ready.
+    /// Starts the server again on its port and waits until it is ready.
     pub fn start_again(&mut self) -> Result<()> {
         match start(&mut self.daemon, &self.folder, &self.program, self.port)? {
             Started::Ready => Ok(()),
@@ -91,17 +91,17 @@ impl Nats {
         }
     }
 
-    /// Stops it where it is, as a machine that hangs.
+    /// Pauses the server, as on a machine that hangs.
     pub fn pause(&mut self) -> Result<()> {
         self.daemon.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes a paused server.
     pub fn resume(&mut self) -> Result<()> {
         self.daemon.resume()
     }
 
-    /// What it says about itself.
+    /// Returns the path of the server's log.
     pub fn log(&self) -> &Path {
         self.daemon.log()
     }
@@ -112,7 +112,7 @@ fn settings_file(folder: &Folder) -> PathBuf {
 }
 
 fn write(folder: &Folder, settings: &str) -> Result<()> {
-    // A file that has nothing to say is refused.
+    // An empty file would be refused.
     let text = format!("lame_duck_duration: \"30s\"\n{settings}\n");
     std::fs::write(settings_file(folder), text).context("the settings of nats-server cannot be written")
 }
@@ -124,11 +124,11 @@ fn start(daemon: &mut Daemon, folder: &Folder, program: &Path, port: u16) -> Res
     daemon.start(command, |_| is_ready(port))
 }
 
-/// Whether a NATS server greets whoever connects.
+/// Returns whether a NATS server greets new connections on the port.
 fn is_ready(port: u16) -> bool {
     let Ok(socket) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
     let mut greeting = String::new();
-    socket.set_read_timeout(Some(GREETING)).is_ok()
+    socket.set_read_timeout(Some(GREETING_TIMEOUT)).is_ok()
         && BufReader::new(socket).read_line(&mut greeting).is_ok()
         && greeting.starts_with("INFO ")
 }

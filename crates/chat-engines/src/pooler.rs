@@ -1,4 +1,4 @@
-//! A PgBouncer of one's own in front of a PostgreSQL server. Who connects through it is the server's superuser.
+//! A private PgBouncer in front of a PostgreSQL server. Its clients are the server's superuser.
 
 use std::net::{Ipv4Addr, TcpStream};
 
@@ -10,17 +10,17 @@ use crate::postgres::USER;
 use crate::system::Signal;
 use crate::{ports, programs};
 
-/// The pooler. Dropping it ends it.
+/// The pooler. Dropping this ends it.
 pub struct Pooler {
-    // Ends before the folder goes.
+    // Declared first, so that the pooler ends before its folder is removed.
     _daemon: Daemon,
     _folder: Folder,
     port: u16,
 }
 
 impl Pooler {
-    /// Starts one before the server at this port, and waits until it is ready. `mode` is its `pool_mode`, `more` are
-    /// further lines of its settings.
+    /// Starts a pooler in front of the server at this port, and waits until it is ready. `mode` is its
+    /// `pool_mode`; `more` are further lines of its configuration.
     pub fn start(server: u16, mode: &str, more: &str) -> Result<Self> {
         let program = programs::pooler()?;
         let folder = Folder::create_unprivileged("pgbouncer")?;
@@ -42,7 +42,7 @@ impl Pooler {
         bail!("PgBouncer has found no free port")
     }
 
-    /// The URL of a database behind it.
+    /// Returns the URL of a database behind the pooler.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }

@@ -1,30 +1,30 @@
-//! Free ports for servers that may be down for a while and have to find their port again.
+//! Free ports for servers that may be down for a while and must get the same port again.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 
-/// Below the ports that systems hand out to whoever connects: else a client that tries to reach a server which is down
-/// could be given that server's own port.
+/// Below the ports that systems give to outgoing connections. Otherwise a client that tries to reach a server
+/// which is down could be given that server's own port.
 const PORTS: Range<u16> = 20_000..32_000;
-/// One that was free a moment ago may be taken now; so many in a row are not.
+/// A port that was free a moment ago may be taken now; this many in a row are not.
 const ATTEMPTS: usize = 20;
 
-/// A number that nobody else draws, in this process or another.
+/// Returns a number that nobody else draws, in this process or another.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Some ports that are free at the moment each is asked for.
+/// Returns ports, each of which is free when it is drawn.
 pub(crate) fn free() -> impl Iterator<Item = u16> {
     let drawn = std::iter::repeat_with(|| {
-        let place = random() % u64::from(PORTS.end - PORTS.start);
-        PORTS.start.saturating_add(u16::try_from(place).unwrap_or_default())
+        let offset = random() % u64::from(PORTS.end - PORTS.start);
+        PORTS.start.saturating_add(u16::try_from(offset).unwrap_or_default())
     });
     drawn.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).take(ATTEMPTS)
 }
 
-/// A port that is free at this moment, for a test's own server that is to be told one.
+/// Returns a port that is free at this moment, for a server of the test whose configuration names its port.
 pub fn free_port() -> Option<u16> {
     free().next()
 }

@@ -1,5 +1,5 @@
-//! A PostgreSQL server of one's own. It keeps its promises (`fsync` is on), so that what survives its crash is what would
-//! survive anywhere.
+//! A private PostgreSQL server. It keeps `fsync` on, so that data that survives its crash would survive on
+//! any server.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,19 +13,19 @@ use crate::system::Signal;
 use crate::{ports, programs};
 
 pub(crate) const USER: &str = "postgres";
-/// Where letters of all languages are letters; the second is there where the first is not.
+/// Locales in which letters of all languages count as letters; the second exists where the first does not.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
-/// Many servers of many tests share one.
+/// Many servers of many tests share one PostgreSQL.
 const SETTINGS: [&str; 4] =
     ["fsync=on", "max_connections=400", "shared_buffers=64MB", "logging_collector=off"];
-/// The line of `postmaster.pid` that says how far it is.
+/// Number of the line of `postmaster.pid` that gives the server's state.
 const STATUS_LINE: usize = 7;
-/// What it says there when it takes connections; the second one reads only.
+/// The states in which the server takes connections; a standby only reads.
 const READY: [&str; 2] = ["ready", "standby"];
 
-/// The server. Dropping it ends it and removes all that it has stored.
+/// The server. Dropping this ends it and removes its data.
 pub struct Postgres {
-    // Ends before the folder goes.
+    // Declared first, so that the server ends before its folder is removed.
     daemon: Daemon,
     databases: Databases,
     port: u16,
@@ -34,7 +34,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one with nothing in it, and waits until it is ready.
+    /// Starts an empty server, and waits until it is ready.
     pub fn start() -> Result<Self> {
         let programs = programs::postgres()?;
         let folder = Folder::create_unprivileged("postgres")?;
@@ -42,15 +42,15 @@ impl Postgres {
         Self::start_in(folder, programs)
     }
 
-    /// Starts another server on a copy of this one, which follows it from then on, and waits until it can be read. Where
-    /// this one is to wait for it, say `synchronous_standby_names = '*'` here.
+    /// Starts another server on a copy of this one, as its standby, and waits until it accepts reads. To make
+    /// this server wait for the standby, set `synchronous_standby_names = '*'` here.
     pub fn standby(&self) -> Result<Self> {
         let folder = Folder::create_unprivileged("standby")?;
         copy(&folder, &self.programs, self.port)?;
         Self::start_in(folder, self.programs.clone())
     }
 
-    /// Makes a standby a server of its own, with what it has of the one that it followed.
+    /// Promotes a standby to a server of its own, with the data that it has received so far.
     pub fn promote(&self) -> Result<()> {
         let promoted = self.databases.execute("postgres", "SELECT pg_promote(true, 30)")?;
         if promoted != "t" {
@@ -60,7 +60,7 @@ impl Postgres {
     }
 
     fn start_in(folder: Folder, programs: PathBuf) -> Result<Self> {
-        // As `pg_ctl stop -m immediate` does: without putting anything away.
+        // The signal of `pg_ctl stop -m immediate`: the server ends without a checkpoint.
         let mut daemon = Daemon::new("postgres", folder.path(), Signal::Quit)?;
         for port in ports::free() {
             if start(&mut daemon, &folder, &programs, port)? == Started::Ready {
@@ -72,42 +72,42 @@ impl Postgres {
         bail!("PostgreSQL has found no free port")
     }
 
-    /// On 127.0.0.1; it keeps it for its whole life.
+    /// Returns the port on 127.0.0.1. It stays the same for the life of this value.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL of a database, `postgres://...`, for the superuser.
+    /// Returns the URL of a database, `postgres://...`, for the superuser.
     pub fn url(&self, database: &str) -> String {
         self.databases.url(database)
     }
 
-    /// Its databases, for making and removing them and for statements.
+    /// Returns a handle that creates and removes databases and runs statements.
     pub fn databases(&self) -> &Databases {
         &self.databases
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub fn create_database(&self, name: &str) -> Result<()> {
         self.databases.create(name)
     }
 
-    /// Makes a copy of a database to which nobody is connected.
+    /// Creates a copy of a database to which nobody is connected.
     pub fn create_database_from(&self, name: &str, template: &str) -> Result<()> {
         self.databases.create_from(name, template)
     }
 
-    /// Removes a database if it is there, and sends away whoever is connected to it.
+    /// Removes a database if it exists, and disconnects its clients.
     pub fn drop_database(&self, name: &str) -> Result<()> {
         self.databases.drop(name)
     }
 
-    /// Ends it at once, with all its connections; it has to recover when it is started again.
+    /// Ends the server at once, with all its connections; it must recover when it is started again.
     pub fn crash(&mut self) -> Result<()> {
         self.daemon.end()
     }
 
-    /// Starts it on what it has stored, on its port, and waits until it is ready.
+    /// Starts the server again on its data and its port, and waits until it is ready.
     pub fn start_again(&mut self) -> Result<()> {
         match start(&mut self.daemon, &self.folder, &self.programs, self.port)? {
             Started::Ready => Ok(()),
@@ -115,22 +115,22 @@ impl Postgres {
         }
     }
 
-    /// Stops it where it is, with all its processes, as a machine that hangs.
+    /// Pauses the server with all its processes, as on a machine that hangs.
     pub fn pause(&mut self) -> Result<()> {
         self.daemon.pause()
     }
 
-    /// Lets it go on.
+    /// Resumes a paused server.
     pub fn resume(&mut self) -> Result<()> {
         self.daemon.resume()
     }
 
-    /// What it says about itself.
+    /// Returns the path of the server's log.
     pub fn log(&self) -> &Path {
         self.daemon.log()
     }
 
-    /// Where its other programs are, such as `pgbench`.
+    /// Returns the folder of its other programs, such as `pgbench`.
     pub fn programs(&self) -> &Path {
         &self.programs
     }
@@ -140,9 +140,9 @@ fn data(folder: &Folder) -> PathBuf {
     folder.path().join("data")
 }
 
-/// Makes the files of a new server.
+/// Creates the files of a new server.
 fn initialise(folder: &Folder, programs: &Path) -> Result<()> {
-    let mut complaint = String::new();
+    let mut error_output = String::new();
     for locale in LOCALES {
         let mut command = folder.command(&programs.join("initdb"));
         command.arg("--pgdata").arg(data(folder)).args([
@@ -156,12 +156,12 @@ fn initialise(folder: &Folder, programs: &Path) -> Result<()> {
         if output.status.success() {
             return Ok(());
         }
-        complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        error_output = String::from_utf8_lossy(&output.stderr).into_owned();
     }
-    bail!("initdb failed: {complaint}")
+    bail!("initdb failed: {error_output}")
 }
 
-/// Fetches the files of a server, with what makes it a standby of that one.
+/// Copies the files of the server at `port`, with the settings that make the copy its standby.
 fn copy(folder: &Folder, programs: &Path, port: u16) -> Result<()> {
     let mut command = folder.command(&programs.join("pg_basebackup"));
     command.arg("--pgdata").arg(data(folder)).args([
@@ -188,7 +188,8 @@ fn start(daemon: &mut Daemon, folder: &Folder, programs: &Path, port: u16) -> Re
     daemon.start(command, |id| is_ready(&std::fs::read_to_string(&lock).unwrap_or_default(), id))
 }
 
-/// Whether a server's lock file says that this very process takes connections; after a crash there is an old one.
+/// Returns whether a server's lock file says that this very process takes connections. After a crash, the
+/// file of an earlier process is still there.
 fn is_ready(lock: &str, id: u32) -> bool {
     let lines: Vec<_> = lock.lines().map(str::trim).collect();
     let is_ready = lines.get(STATUS_LINE).is_some_and(|line| READY.contains(line));
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_is_who_says_so_itself() {
+    fn a_server_is_ready_by_its_own_lock_file_only() {
         let lock = "41\n/data\n1700000000\n20001\n/tmp\n127.0.0.1\n  1234 5\nready   \n";
         assert!(is_ready(lock, 41));
         assert!(is_ready(&lock.replace("ready   ", "standby "), 41));

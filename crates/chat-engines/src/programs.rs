@@ -1,4 +1,4 @@
-//! Where the engines' programs are: on `PATH`, or where Debian puts them beside it.
+//! Finds the engines' programs: on `PATH`, or in the folders of Debian's packages.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 
 /// Debian keeps each release of PostgreSQL in a folder of its own here.
 const RELEASES: &str = "/usr/lib/postgresql";
-/// What is needed of PostgreSQL, from one folder, so that all is of one release.
-const OF_POSTGRES: [&str; 2] = ["initdb", "postgres"];
-/// Not on everybody's `PATH`.
+/// The programs that are needed from one folder, so that both are of one release.
+const POSTGRES_PROGRAMS: [&str; 2] = ["initdb", "postgres"];
+/// Folders that are not on every user's `PATH`.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 
-/// The folder of PostgreSQL's programs.
+/// Returns the folder of PostgreSQL's programs.
 pub(crate) fn postgres() -> Result<PathBuf> {
-    // What is on PATH may be a link to one program alone; the others lie beside its target.
+    // The entry on `PATH` may be a link to one program only; the others lie beside its target.
     let targets = on_path().map(|folder| folder.join("initdb")).filter_map(|it| it.canonicalize().ok());
     let folders = targets.filter_map(|target| Some(target.parent()?.to_owned()));
     folders.chain(releases(Path::new(RELEASES))).find(|folder| has_all(folder)).context(
@@ -23,22 +23,22 @@ pub(crate) fn postgres() -> Result<PathBuf> {
 }
 
 pub(crate) fn nats() -> Result<PathBuf> {
-    one("nats-server")
+    find_program("nats-server")
 }
 
 pub(crate) fn pooler() -> Result<PathBuf> {
-    one("pgbouncer")
+    find_program("pgbouncer")
 }
 
-/// A program that stands for itself, and is called as its Debian package is.
-fn one(name: &str) -> Result<PathBuf> {
+/// Finds a program that needs no others and has the name of its Debian package.
+fn find_program(name: &str) -> Result<PathBuf> {
     let folders = on_path().chain(SYSTEM_FOLDERS.map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|it| it.is_file()).with_context(|| {
         format!("{name} was not found on PATH; on Debian and Ubuntu the package `{name}` has it")
     })
 }
 
-/// Its client, of any release: some packages have the server alone.
+/// Finds PostgreSQL's client, of any release, because some packages contain the server only.
 pub(crate) fn psql(beside: &Path) -> Result<PathBuf> {
     let folders = [beside.to_owned()].into_iter().chain(on_path()).chain(releases(Path::new(RELEASES)));
     folders
@@ -53,10 +53,10 @@ fn on_path() -> impl Iterator<Item = PathBuf> {
 }
 
 fn has_all(folder: &Path) -> bool {
-    OF_POSTGRES.iter().all(|name| folder.join(name).is_file())
+    POSTGRES_PROGRAMS.iter().all(|name| folder.join(name).is_file())
 }
 
-/// The programs of each release, the newest first.
+/// Returns the program folder of each release, the newest first.
 fn releases(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let release = |path: &Path| path.file_name()?.to_str()?.parse::<f32>().ok();
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_folder_that_lacks_a_program_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        for name in OF_POSTGRES {
+        for name in POSTGRES_PROGRAMS {
             assert!(!has_all(folder.path()), "without {name}");
             std::fs::write(folder.path().join(name), "").unwrap();
         }

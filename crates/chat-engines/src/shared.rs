@@ -1,5 +1,5 @@
-//! The engines that all tests of a run share: those that the environment names, or else ones of this process's own,
-//! started when first asked for.
+//! The engines that all tests of a run share: those that the environment names, or otherwise this process's
+//! own, started on first use.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -11,36 +11,36 @@ use crate::nats::Nats;
 use crate::postgres::Postgres;
 use crate::{ports, programs};
 
-/// The URL of a PostgreSQL server for its superuser, without a database's name.
+/// Environment variable with the URL of a PostgreSQL server, for its superuser and without a database name.
 pub const POSTGRES_VARIABLE: &str = "CHATSERVER_TEST_POSTGRES";
-/// The URL of a NATS server.
+/// Environment variable with the URL of a NATS server.
 pub const NATS_VARIABLE: &str = "CHATSERVER_TEST_NATS";
 
-/// One PostgreSQL and one NATS.
+/// One PostgreSQL and one NATS server, each started or looked up on first use.
 pub struct Engines {
     postgres: OnceLock<Result<Source<Databases, Postgres>, String>>,
     nats: OnceLock<Result<Source<String, Nats>, String>>,
 }
 
-/// Whence an engine is.
+/// The origin of an engine.
 enum Source<Given, Own> {
     Given(Given),
-    /// Kept alive for as long as the process is; what ends it then stands in `guard.rs`.
+    /// Kept alive for the life of the process; `guard.rs` ends it afterwards.
     Own(Own),
 }
 
-/// The engines of this run.
+/// Returns the engines of this run.
 pub fn shared() -> &'static Engines {
     static ENGINES: Engines = Engines { postgres: OnceLock::new(), nats: OnceLock::new() };
     &ENGINES
 }
 
 impl Engines {
-    /// The PostgreSQL server.
+    /// Returns the PostgreSQL server. Fails if it cannot be started.
     pub fn databases(&self) -> Result<&Databases> {
-        let postgres = self.postgres.get_or_init(|| match given(POSTGRES_VARIABLE) {
-            Some(url) => told(client().map(|psql| Source::Given(Databases::at(&url, &psql)))),
-            None => told(Postgres::start().map(Source::Own)),
+        let postgres = self.postgres.get_or_init(|| match from_environment(POSTGRES_VARIABLE) {
+            Some(url) => shareable(client().map(|psql| Source::Given(Databases::at(&url, &psql)))),
+            None => shareable(Postgres::start().map(Source::Own)),
         });
         match postgres {
             Ok(Source::Given(databases)) => Ok(databases),
@@ -49,7 +49,7 @@ impl Engines {
         }
     }
 
-    /// A new database in it.
+    /// Creates a new database on the PostgreSQL server.
     pub fn database(&self) -> Result<Database> {
         let databases = self.databases()?.clone();
         let name = format!("chat_{:016x}", ports::random());
@@ -57,11 +57,11 @@ impl Engines {
         Ok(Database { databases, name })
     }
 
-    /// Where the NATS server is.
+    /// Returns the URL of the NATS server. Fails if it cannot be started.
     pub fn nats_url(&self) -> Result<String> {
-        let nats = self.nats.get_or_init(|| match given(NATS_VARIABLE) {
+        let nats = self.nats.get_or_init(|| match from_environment(NATS_VARIABLE) {
             Some(url) => Ok(Source::Given(url)),
-            None => told(Nats::start().map(Source::Own)),
+            None => shareable(Nats::start().map(Source::Own)),
         });
         match nats {
             Ok(Source::Given(url)) => Ok(url.clone()),
@@ -71,18 +71,18 @@ impl Engines {
     }
 }
 
-/// The client that lies beside the server's programs, or any other.
+/// Finds the `psql` that lies beside the server's programs, or any other.
 fn client() -> Result<PathBuf> {
     programs::psql(&programs::postgres().unwrap_or_default())
 }
 
-/// An empty variable is as good as none.
-fn given(variable: &str) -> Option<String> {
+/// Returns the value of a variable; an empty one counts as unset.
+fn from_environment(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|url| !url.is_empty())
 }
 
-/// The reason in a form that can be given to everybody who asks.
-fn told<T>(result: Result<T>) -> Result<T, String> {
+/// Turns the error into text, so that every later caller can get a copy.
+fn shareable<T>(result: Result<T>) -> Result<T, String> {
     result.map_err(|error| format!("{error:#}"))
 }
 
@@ -93,17 +93,18 @@ pub struct Database {
 }
 
 impl Database {
-    /// It is nobody else's, so it may name other things too.
+    /// Returns the name. No other test uses it, so tests may name other things after it too.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// `postgres://...`.
+    /// Returns the URL, `postgres://...`.
     pub fn url(&self) -> String {
         self.databases.url(&self.name)
     }
 
-    /// Runs statements in it, as the superuser. Gives the rows that they print, one a line, with columns between `|`.
+    /// Runs statements in it, as the superuser. Returns the rows that they print, one per line, with `|`
+    /// between columns.
     pub fn execute(&self, statements: &str) -> Result<String> {
         self.databases.execute(&self.name, statements)
     }

@@ -1,4 +1,4 @@
-//! What only Unix can do: signals to other processes, groups of processes, files of other users.
+//! Functions that only Unix has: signals to other processes, process groups, files of other users.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, geteuid, kill_process};
 
-/// The signals that are sent here.
+/// The signals that this crate sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     Stop,
@@ -19,7 +19,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// The name by which the shell's `kill` knows it.
+    /// Returns the name by which the shell's `kill` knows the signal.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stop => "STOP",
@@ -43,8 +43,9 @@ pub(crate) fn send(signal: Signal, id: u32) -> Result<()> {
     kill_process(process, signal).with_context(|| format!("process {id} cannot be signalled"))
 }
 
-/// A Ctrl-C at the terminal ends whoever uses an engine; the engine ends when that has.
-pub(crate) fn in_a_group_of_its_own(command: &mut Command) {
+/// Puts the command into a process group of its own. A Ctrl-C at the terminal then ends the user of an engine
+/// but not the engine itself, which ends after its user.
+pub(crate) fn in_own_process_group(command: &mut Command) {
     command.process_group(0);
 }
 
@@ -52,11 +53,11 @@ pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-pub(crate) fn give(path: &Path, user: u32, group: u32) -> Result<()> {
+pub(crate) fn change_owner(path: &Path, user: u32, group: u32) -> Result<()> {
     chown(path, Some(user), Some(group)).with_context(|| format!("{} cannot be given away", path.display()))
 }
 
-/// Whether everybody may pass through all folders on the way to what lies in this one.
+/// Returns whether every user may pass through all folders on the path to this folder's contents.
 pub(crate) fn is_open_to_all(folder: &Path) -> bool {
     folder.ancestors().all(|it| it.metadata().is_ok_and(|it| it.mode() & 0o001 != 0))
 }

@@ -1,4 +1,5 @@
-//! The engines are real: they start, crash with what they hold, come back where they were, hang, and leave nothing behind.
+//! The engines are real servers: they start, crash with their data, come back on the same port, hang, and
+//! leave nothing behind.
 
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute; here are helpers too")]
 
@@ -11,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use chat_engines::{Nats, Postgres, shared};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-/// What is paused gets this much time to show that it is not.
-const SILENCE: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Time that a paused server gets to show that it is not paused.
+const SILENT_TIME: Duration = Duration::from_millis(300);
 
 fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !is_so() {
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {TIMEOUT:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -27,7 +28,7 @@ fn is_open(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// A client that has said who it is.
+/// A NATS client that has introduced itself.
 struct Client {
     lines: BufReader<TcpStream>,
 }
@@ -35,18 +36,18 @@ struct Client {
 impl Client {
     fn connect(nats: &Nats) -> Self {
         let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, nats.port())).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         socket.write_all(b"CONNECT {\"verbose\":false}\r\n").unwrap();
         let mut client = Self { lines: BufReader::new(socket) };
         assert!(client.line().starts_with("INFO "));
         client
     }
 
-    fn say(&mut self, line: &str) {
+    fn send(&mut self, line: &str) {
         self.lines.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
     }
 
-    /// The next line; empty at the end of the connection.
+    /// Returns the next line; empty at the end of the connection.
     fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
@@ -77,7 +78,7 @@ fn postgres_keeps_what_is_committed_over_a_crash() {
 fn postgres_does_nothing_while_it_is_paused() {
     let mut postgres = Postgres::start().unwrap();
     let databases = postgres.databases().clone();
-    // A connection from before the pause, which a process of its own serves.
+    // A connection from before the pause, which a server process of its own serves.
     let mut command = Command::new(postgres.programs().join("psql"));
     command.args(["--no-psqlrc", "-qAt", &postgres.url("postgres")]);
     let mut client = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -89,22 +90,22 @@ fn postgres_does_nothing_while_it_is_paused() {
         }
     });
     ask.write_all(b"SELECT 1;\n").unwrap();
-    assert_eq!(lines.recv_timeout(PATIENCE).unwrap(), "1");
+    assert_eq!(lines.recv_timeout(TIMEOUT).unwrap(), "1");
 
     postgres.pause().unwrap();
     ask.write_all(b"SELECT 2;\n").unwrap();
     let newcomer = std::thread::spawn(move || databases.execute("postgres", "SELECT 3").unwrap());
-    assert_eq!(lines.recv_timeout(SILENCE), Err(RecvTimeoutError::Timeout));
+    assert_eq!(lines.recv_timeout(SILENT_TIME), Err(RecvTimeoutError::Timeout));
     assert!(!newcomer.is_finished());
     postgres.resume().unwrap();
-    assert_eq!(lines.recv_timeout(PATIENCE).unwrap(), "2");
+    assert_eq!(lines.recv_timeout(TIMEOUT).unwrap(), "2");
     assert_eq!(newcomer.join().unwrap(), "3");
     drop(ask);
     client.wait().unwrap();
 }
 
 #[test]
-fn what_is_paused_can_be_crashed_and_dropped() {
+fn a_paused_server_can_be_crashed_and_dropped() {
     let (mut postgres, mut nats) = (Postgres::start().unwrap(), Nats::start().unwrap());
     postgres.pause().unwrap();
     postgres.crash().unwrap();
@@ -140,7 +141,7 @@ fn nats_is_killed_and_comes_back_and_hangs() {
     let mut nats = Nats::start().unwrap();
     let port = nats.port();
     let mut client = Client::connect(&nats);
-    client.say("PING");
+    client.send("PING");
     assert_eq!(client.line(), "PONG");
     nats.kill().unwrap();
     assert_eq!(client.line(), "", "its connections end with it");
@@ -149,11 +150,11 @@ fn nats_is_killed_and_comes_back_and_hangs() {
     assert_eq!(nats.port(), port);
     let mut client = Client::connect(&nats);
     nats.pause().unwrap();
-    client.say("PING");
-    client.lines.get_ref().set_read_timeout(Some(SILENCE)).unwrap();
+    client.send("PING");
+    client.lines.get_ref().set_read_timeout(Some(SILENT_TIME)).unwrap();
     assert!(client.lines.read(&mut [0]).is_err(), "it answers");
     nats.resume().unwrap();
-    client.lines.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    client.lines.get_ref().set_read_timeout(Some(TIMEOUT)).unwrap();
     assert_eq!(client.line(), "PONG");
 }
 
@@ -177,9 +178,9 @@ fn run(script: &str) -> Command {
     command
 }
 
-const TELL: &str = "echo $CHATSERVER_TEST_POSTGRES; echo $CHATSERVER_TEST_NATS;";
+const PRINT_URLS: &str = "echo $CHATSERVER_TEST_POSTGRES; echo $CHATSERVER_TEST_NATS;";
 
-/// The ports in the URLs that a command has printed.
+/// Returns the ports in the URLs that a command has printed.
 fn ports_in(output: &str) -> Vec<u16> {
     let ports = output.split(':').filter_map(|part| {
         part.split(|letter: char| !letter.is_ascii_digit()).next().filter(|digits| !digits.is_empty())
@@ -189,30 +190,30 @@ fn ports_in(output: &str) -> Vec<u16> {
 
 #[test]
 fn a_command_finds_engines_and_ends_them_with_its_own_code() {
-    let output = run(&format!("{TELL} exit 7")).output().unwrap();
+    let output = run(&format!("{PRINT_URLS} exit 7")).output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{output:?}");
-    let told = String::from_utf8(output.stdout).unwrap();
-    let lines: Vec<_> = told.lines().collect();
-    assert!(lines[0].starts_with("postgres://postgres@127.0.0.1:"), "{told}");
-    assert!(lines[1].starts_with("nats://127.0.0.1:"), "{told}");
-    let ports = ports_in(&told);
-    assert_eq!(ports.len(), 2, "{told}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = printed.lines().collect();
+    assert!(lines[0].starts_with("postgres://postgres@127.0.0.1:"), "{printed}");
+    assert!(lines[1].starts_with("nats://127.0.0.1:"), "{printed}");
+    let ports = ports_in(&printed);
+    assert_eq!(ports.len(), 2, "{printed}");
     assert!(!ports.into_iter().any(is_open));
-    let senseless = Command::new(env!("CARGO_BIN_EXE_engines")).arg("run").output().unwrap();
-    assert_eq!(senseless.status.code(), Some(2));
+    let without_command = Command::new(env!("CARGO_BIN_EXE_engines")).arg("run").output().unwrap();
+    assert_eq!(without_command.status.code(), Some(2));
 }
 
-/// A killed process drops nothing, so somebody else has to clear up.
+/// A killed process drops nothing, so another process must clean up.
 #[test]
-fn engines_do_not_outlive_whoever_is_killed() {
+fn engines_do_not_outlive_a_killed_user() {
     let temporary = tempfile::tempdir_in("/tmp").unwrap();
-    // Everybody may pass through, also whoever runs PostgreSQL for the superuser.
+    // Every user may pass through this folder, also the one as which PostgreSQL runs for the superuser.
     let folder: PathBuf = temporary.path().join("open");
     std::fs::create_dir(&folder).unwrap();
     for folder in [temporary.path(), &folder] {
         std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let mut command = run(&format!("{TELL} kill -9 $PPID"));
+    let mut command = run(&format!("{PRINT_URLS} kill -9 $PPID"));
     let output = command.env("TMPDIR", &folder).output().unwrap();
     assert!(!output.status.success());
     let ports = ports_in(&String::from_utf8(output.stdout).unwrap());
@@ -222,7 +223,7 @@ fn engines_do_not_outlive_whoever_is_killed() {
 }
 
 #[test]
-fn what_is_shared_gives_everybody_a_database_of_their_own() {
+fn shared_engines_give_each_test_its_own_database() {
     let (one, other) = (shared().database().unwrap(), shared().database().unwrap());
     one.execute("CREATE TABLE mine (id int)").unwrap();
     assert!(other.execute("SELECT * FROM mine").is_err());

@@ -1,5 +1,6 @@
-//! The way of a socket to the routes. `axum::serve` lets a silent socket stay open for ever, so the loop is our own:
-//! it bounds how many there are, how long a request's head may take, and survives running out of file descriptors.
+//! Accepts sockets and serves the routes on them. `axum::serve` lets a silent socket stay open for ever, so the loop is
+//! our own: it bounds the number of sockets and the time for a request's head, and survives running out of file
+//! descriptors.
 
 mod failing;
 mod scheme;
@@ -25,15 +26,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::Tls;
+use crate::address_slots::{AddressSlot, AddressSlots, Full};
 use crate::arrival::{Arrival, Encrypted};
-use crate::client_address::Way;
+use crate::client_address::AddressSource;
 use crate::link::Link;
 use crate::pace::{Pace, Paced};
-use crate::places::{Full, Place, Places};
 use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
 use crate::proxy_protocol;
 use failing::Failing;
-use scheme::Spoken;
+use scheme::ClientProtocol;
 pub(crate) use upgrading::Upgrading;
 
 /// Bounds on sockets before they become WebSocket connections.
@@ -41,40 +42,40 @@ pub(crate) use upgrading::Upgrading;
 pub struct ServeOptions {
     /// HTTP connections at a time; further ones wait to be accepted.
     pub connections: usize,
-    /// How long a client may take for its first byte, and for the head of each request.
+    /// Upper bound for a client's first byte, and for the head of each request.
     pub head_timeout: Duration,
-    /// How long requests under way get when the server ends.
+    /// Time that requests under way get when the server shuts down.
     pub drain_timeout: Duration,
-    /// What encrypts the sockets, if anything does.
+    /// Encrypts the sockets. `None`: this port speaks plain HTTP.
     pub tls: Option<Tls>,
-    /// Whose word on the client's address counts.
+    /// Proxies that may name the client's address.
     pub trusted_proxies: TrustedProxies,
-    /// Where they give it.
+    /// Header in which trusted proxies name the client.
     pub proxy_header: ProxyHeader,
-    /// Whether each connection has to begin with a header of the PROXY protocol, from a trusted proxy.
+    /// Whether each connection must begin with a PROXY protocol header, sent by a trusted proxy.
     pub proxy_protocol: bool,
-    /// Connections and streams that one address may have. Behind a trusted proxy, where sockets are the proxy's, these are
-    /// requests and streams.
+    /// Connections and streams per address. Behind a trusted proxy, where the sockets are the proxy's, requests and
+    /// streams are counted instead.
     pub connections_per_address: usize,
-    /// How slowly an answer may be taken.
+    /// Slowest pace at which a client may read a response.
     pub pace: Pace,
-    /// What is counted.
+    /// Counters of these sockets.
     pub counts: SocketCounts,
 }
 
-/// What is counted of sockets; clones count together.
+/// Counters of sockets. Clones share their counts.
 #[derive(Debug, Clone, Default)]
 pub struct SocketCounts {
-    /// Cut off because the client did not take its answer.
+    /// Connections cut off because the client did not read its response.
     stalled: Counter,
-    /// Refused because the address had as many as it may have.
+    /// Connections and requests refused because their address was at its limit.
     over_address: Counter,
-    /// Attempts to accept a connection that failed.
+    /// Failed attempts to accept a connection.
     not_accepted: Counter,
 }
 
 impl SocketCounts {
-    /// Offers it to whoever watches the server.
+    /// Registers the counters.
     pub fn register_metrics(&self, registry: &mut Registry) {
         registry.register(
             "stalled_answers",
@@ -111,36 +112,36 @@ impl Default for ServeOptions {
     }
 }
 
-/// Room for a request's head; more is refused with 431.
+/// Upper bound for a request's head, in bytes; a larger one gets 431.
 const HEAD_BYTES: usize = 32 * 1024;
-/// How long to wait before accepting again after the system had no descriptor to spare.
+/// Pause before the next `accept` after one failed, mostly for want of a file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Sockets beyond an address's share that are told so at a time; further ones are closed without a word.
+/// Sockets above an address's limit that are served a refusal at a time; further ones are closed without a response.
 const REFUSALS: usize = 64;
-/// How long such a socket may take.
+/// Upper bound for serving a refusal.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What all connections share.
+/// State that all connections share.
 struct Edge {
     router: Router,
     options: ServeOptions,
     proxies: Proxies,
-    places: Arc<Places>,
+    slots: Arc<AddressSlots>,
     refusals: Arc<Semaphore>,
 }
 
-/// A socket as its requests know it.
+/// A socket, as its requests see it.
 #[derive(Clone)]
 struct Peer {
     ip: IpAddr,
-    seat: Seat,
+    request_slot: RequestSlot,
 }
 
-/// What a request takes up. Whoever outlives the request, as a stream does, keeps it.
+/// The address slot that a request holds. A stream keeps it after its request has ended.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seat {
-    place: Option<Arc<Place>>,
-    /// The address has as many as it may have: the request is to be refused.
+pub(crate) struct RequestSlot {
+    slot: Option<Arc<AddressSlot>>,
+    /// The address is at its limit: the request is to be refused.
     pub(crate) is_over: bool,
 }
 
@@ -156,7 +157,7 @@ pub async fn serve(
     let edge = Arc::new(Edge {
         router,
         proxies: Proxies::new(options.trusted_proxies.clone(), options.proxy_header.clone()),
-        places: Places::new(options.connections_per_address),
+        slots: AddressSlots::new(options.connections_per_address),
         refusals: Arc::new(Semaphore::new(REFUSALS)),
         options,
     });
@@ -188,41 +189,43 @@ pub async fn serve(
     }
     drop(listener);
     let _ = ending.send(());
-    // Every connection gives its permit back at its end, so having all of them means that none is left.
+    // Every connection returns its permit when it ends, so holding all permits means that no connection is left.
     let all = u32::try_from(connections).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(drain_timeout, permits.acquire_many(all)).await;
 }
 
 impl Edge {
-    /// What a socket of this address takes up; `None`: it is closed without a word. The sockets of trusted proxies are
-    /// nobody's, their requests are counted instead.
-    fn seat(&self, ip: IpAddr) -> Option<(Seat, Option<OwnedSemaphorePermit>)> {
+    /// Slot for a socket of this address, and the permit for a refusal if the address is at its limit. `None`: close
+    /// the socket without a response. Sockets of trusted proxies hold no slot; their requests are counted instead.
+    fn request_slot(&self, ip: IpAddr) -> Option<(RequestSlot, Option<OwnedSemaphorePermit>)> {
         if self.proxies.trust(ip) {
-            return Some((Seat::default(), None));
+            return Some((RequestSlot::default(), None));
         }
-        match self.places.take(ip) {
-            Ok(place) => Some((Seat { place: place.map(Arc::new), is_over: false }, None)),
+        match self.slots.take(ip) {
+            Ok(slot) => Some((RequestSlot { slot: slot.map(Arc::new), is_over: false }, None)),
             Err(Full) => {
                 self.options.counts.over_address.inc();
                 let refusal = self.refusals.clone().try_acquire_owned().ok()?;
-                Some((Seat { place: None, is_over: true }, Some(refusal)))
+                Some((RequestSlot { slot: None, is_over: true }, Some(refusal)))
             }
         }
     }
 
-    /// Tells a request whose it is and what it takes up.
+    /// Attaches the client's address and its slot to a request.
     fn admit(&self, peer: &Peer, link: &Arc<Link>, request: &mut Request<Incoming>) {
         let client = self.proxies.client(peer.ip, request.headers());
-        let is_encrypted = self.proxies.speak_tls(peer.ip, request.headers());
-        let mut seat = peer.seat.clone();
-        match client.way() {
-            Way::Direct => {}
-            Way::PerhapsProxy => seat.place.iter().for_each(|place| place.may_be_a_proxys()),
-            Way::TrustedProxy => match self.places.take_for(client) {
-                Ok(place) => seat.place = place.map(Arc::new),
+        let is_encrypted = self.proxies.client_speaks_tls(peer.ip, request.headers());
+        let mut request_slot = peer.request_slot.clone();
+        match client.source() {
+            AddressSource::Direct => {}
+            AddressSource::PossibleProxy => {
+                request_slot.slot.iter().for_each(|slot| slot.mark_as_possible_proxy())
+            }
+            AddressSource::TrustedProxy => match self.slots.take_for(client) {
+                Ok(slot) => request_slot.slot = slot.map(Arc::new),
                 Err(Full) => {
                     self.options.counts.over_address.inc();
-                    seat.is_over = true;
+                    request_slot.is_over = true;
                 }
             },
         }
@@ -230,43 +233,44 @@ impl Edge {
             Some(_) => Some(Encrypted::Here),
             None => is_encrypted.then_some(Encrypted::ByProxy),
         };
-        request.extensions_mut().insert(Arrival { client, seat, link: link.clone(), encrypted });
+        request.extensions_mut().insert(Arrival { client, request_slot, link: link.clone(), encrypted });
     }
 }
 
 async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends: watch::Receiver<()>) {
     let options = &edge.options;
     if options.proxy_protocol {
-        match announced(&edge, &mut stream, ip).await {
+        match proxied_client(&edge, &mut stream, ip).await {
             Some(client) => ip = client,
             None => return,
         }
     }
-    // From the first moment: a socket that says nothing takes a place as well.
-    let Some((seat, refusal)) = edge.seat(ip) else { return };
+    // From the first moment, because a socket that sends nothing holds a slot too.
+    let Some((request_slot, refusal)) = edge.request_slot(ip) else { return };
     let head_timeout = if refusal.is_some() { REFUSAL_TIMEOUT } else { options.head_timeout };
-    // hyper's own timeout only starts with the first byte.
-    let spoken = match tokio::time::timeout(head_timeout, scheme::spoken(&stream)).await {
-        Ok(spoken) => spoken,
+    // hyper's own timeout starts only with the first byte.
+    let protocol = match tokio::time::timeout(head_timeout, scheme::detect(&stream)).await {
+        Ok(protocol) => protocol,
         Err(_) => return,
     };
-    // A small answer must not wait for the next one; the system's default would save packets at that price.
+    // By default the system delays small packets to save some; a small response must not wait for the next one.
     let _ = stream.set_nodelay(true);
-    if options.tls.is_some() && spoken == Spoken::Http {
+    if options.tls.is_some() && protocol == ClientProtocol::Http {
         options.tls.iter().for_each(Tls::failed);
         return Box::pin(scheme::ask_for_tls(stream)).await;
     }
     let link = Arc::new(Link::default());
     let stream = Paced::new(stream, options.pace, link.clone(), options.counts.stalled.clone());
-    let exchange = Exchange { edge: edge.clone(), peer: Peer { ip, seat }, link, head_timeout, ends };
+    let http_connection =
+        HttpConnection { edge: edge.clone(), peer: Peer { ip, request_slot }, link, head_timeout, ends };
     let Some(tls) = &options.tls else {
-        if spoken == Spoken::Tls {
+        if protocol == ClientProtocol::Tls {
             scheme::note_tls();
         }
-        return exchange.serve(stream).await;
+        return http_connection.serve(stream).await;
     };
     match tokio::time::timeout(head_timeout, Box::pin(tls.accept(stream))).await {
-        Ok(Ok(stream)) => Box::pin(exchange.serve(stream)).await,
+        Ok(Ok(stream)) => Box::pin(http_connection.serve(stream)).await,
         Ok(Err(error)) => {
             tls.failed();
             tracing::debug!(error = %error, "TLS handshake failed");
@@ -276,8 +280,8 @@ async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends
     drop(refusal);
 }
 
-/// Whom the proxy speaks for, as it has to say before anything else; nobody else may.
-async fn announced(edge: &Edge, stream: &mut TcpStream, proxy: IpAddr) -> Option<IpAddr> {
+/// Reads the client's address from the PROXY protocol header. Only trusted proxies may connect.
+async fn proxied_client(edge: &Edge, stream: &mut TcpStream, proxy: IpAddr) -> Option<IpAddr> {
     if !edge.proxies.trust(proxy) {
         tracing::debug!(peer = %proxy, "PROXY_PROTOCOL is required, and TRUSTED_PROXIES does not list this peer");
         return None;
@@ -292,8 +296,8 @@ async fn announced(edge: &Edge, stream: &mut TcpStream, proxy: IpAddr) -> Option
     }
 }
 
-/// The requests of one connection.
-struct Exchange {
+/// Serves the requests of one connection.
+struct HttpConnection {
     edge: Arc<Edge>,
     peer: Peer,
     link: Arc<Link>,
@@ -301,10 +305,10 @@ struct Exchange {
     ends: watch::Receiver<()>,
 }
 
-impl Exchange {
+impl HttpConnection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Self { edge, peer, link, head_timeout, mut ends } = self;
-        let is_refused = peer.seat.is_over;
+        let is_refused = peer.request_slot.is_over;
         let (router, given_up) = (edge.router.clone(), link.clone());
         let routes = router.map_request(move |mut request: Request<Incoming>| {
             edge.admit(&peer, &link, &mut request);
@@ -326,7 +330,7 @@ impl Exchange {
                     is_ending = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                // Then it is looked at once more, and the socket fails.
+                // The loop polls the connection once more, and its socket fails.
                 () = given_up.ended() => {}
             }
         };

@@ -1,6 +1,6 @@
-//! The bytes of large answers that clients have yet to take: so many in all, and of these so many for one address. Who
-//! comes when there is no room takes that of the answer that has waited longest; one that is new gets its time first.
-//! Those that are made for the purpose, pages, have their room before there is anything of them ([`Answers::room`]).
+//! Bounds the bytes of large responses that clients have not read yet, in total and per address. When there is no room,
+//! the response that has waited longest is dropped, but only after [`GRACE`]. Pages reserve their room before they are
+//! encoded ([`Answers::room`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,33 +21,31 @@ use crate::client_address::AddressKey;
 use crate::http::problem::Problem;
 use crate::link::Link;
 
-/// Answers that are smaller are not counted; a connection has one at a time.
+/// Smaller responses are not counted, in bytes; a connection has one at a time.
 const SMALL_BYTES: u64 = 16 * 1024;
-/// For all that is waiting to be taken.
+/// Bound for all responses together, in bytes.
 const ALL_BYTES: u64 = 64 * 1024 * 1024;
-/// For what one address has waiting. Whoever has nothing waiting is always given one.
+/// Bound per address, in bytes. An address with nothing waiting always gets one response.
 const ADDRESS_BYTES: u64 = ALL_BYTES / 4;
-/// How long an answer is left alone.
+/// Time during which a response cannot be dropped.
 const GRACE: Duration = Duration::from_secs(1);
-/// How long whoever finds no room waits for some: those who do take their answers are quick.
-const WAIT: Duration = Duration::from_millis(500);
-/// How often it looks whether somebody has had its time.
-const LOOK: Duration = Duration::from_millis(100);
+/// Upper bound for waiting for room. Clients that do read their responses are quick.
+const MAX_WAIT: Duration = Duration::from_millis(500);
+/// Interval between checks for a response whose grace has passed.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is counted of them; clones count together.
+/// Metrics of waiting responses. Clones share their values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AnswerCounts {
-    /// Bytes that wait.
     pub(crate) waiting: Gauge,
-    /// Connections that had to make room.
+    /// Connections cut off to make room.
     pub(crate) dropped: Counter,
 }
 
-/// What is held at present.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     state: Mutex<Held>,
-    /// Something was given back.
+    /// Notified when room was given back.
     freed: Notify,
     counts: AnswerCounts,
 }
@@ -64,26 +62,26 @@ struct Held {
 #[derive(Debug)]
 struct Answer {
     bytes: u64,
-    /// Since when it could be taken; one that has yet to be made is in nobody's way.
+    /// Since when the client can read it. `None`: it is still being made and cannot be dropped.
     since: Option<Instant>,
     client: Option<AddressKey>,
     link: Arc<Link>,
 }
 
-/// The right to hold an answer; dropping it, when the client has taken all, gives it back.
+/// Permission to hold a response. Dropping it gives the room back, once the client has read everything.
 struct Permit {
     answers: Arc<Answers>,
     number: u64,
 }
 
-/// Room for an answer that is being made.
+/// Room for a response that is being made.
 pub(crate) struct Room(Permit);
 
-/// Marks an answer that has its room, or needs none.
+/// Marks a response that has its room already, or needs none.
 #[derive(Clone, Copy)]
 struct HasRoom;
 
-/// An answer's bytes, for as long as anybody has them.
+/// A response's bytes, which keep their room until the last reference is dropped.
 struct Kept {
     bytes: Bytes,
     _permit: Permit,
@@ -100,7 +98,7 @@ impl Answers {
         Arc::new(Self { counts, ..Self::default() })
     }
 
-    /// Room for an answer of about so many bytes, which is waited for a little.
+    /// Reserves room for a response of about `bytes` bytes. Waits up to [`MAX_WAIT`], then fails with 503 `overloaded`.
     pub(crate) async fn room(
         self: &Arc<Self>,
         bytes: u64,
@@ -115,14 +113,14 @@ impl Answers {
                 if let Some(permit) = self.hold(bytes, client, link.clone(), None) {
                     return Room(permit);
                 }
-                // Or somebody's time has come.
-                let _ = tokio::time::timeout(LOOK, freed).await;
+                // Wakes up early too: the grace of another response may have passed.
+                let _ = tokio::time::timeout(CHECK_INTERVAL, freed).await;
             }
         };
-        tokio::time::timeout(WAIT, found).await.map_err(|_| no_room())
+        tokio::time::timeout(MAX_WAIT, found).await.map_err(|_| no_room())
     }
 
-    /// Room for an answer that can be taken since then.
+    /// Reserves room for a response that the client can read since `since`. `None`: nothing may be dropped for it yet.
     fn hold(
         self: &Arc<Self>,
         bytes: u64,
@@ -133,7 +131,7 @@ impl Answers {
         let now = Instant::now();
         let mut held = self.held();
         while held.has_no_room_for(bytes, client) {
-            let oldest = held.oldest_that_is_in_the_way(bytes, client, now)?;
+            let oldest = held.oldest_droppable(bytes, client, now)?;
             if let Some(dropped) = held.remove(oldest) {
                 dropped.link.end();
                 self.counts.dropped.inc();
@@ -168,11 +166,11 @@ impl Held {
         is_full || self.is_too_much_for(bytes, client)
     }
 
-    /// Of the same address if that has too much, else of anybody.
-    fn oldest_that_is_in_the_way(&self, bytes: u64, client: Option<AddressKey>, now: Instant) -> Option<u64> {
+    /// The oldest response that may be dropped: of the same address if that is over its bound, else of any.
+    fn oldest_droppable(&self, bytes: u64, client: Option<AddressKey>, now: Instant) -> Option<u64> {
         let of_the_same = self.is_too_much_for(bytes, client);
-        let in_the_way = self.answers.iter().filter(|(_, answer)| !of_the_same || answer.client == client);
-        let made = in_the_way.filter_map(|(number, answer)| Some((answer.since?, *number)));
+        let droppable = self.answers.iter().filter(|(_, answer)| !of_the_same || answer.client == client);
+        let made = droppable.filter_map(|(number, answer)| Some((answer.since?, *number)));
         let (since, number) = made.min()?;
         (now.saturating_duration_since(since) >= GRACE).then_some(number)
     }
@@ -202,7 +200,7 @@ impl Held {
         Some(answer)
     }
 
-    /// It is there, and so long.
+    /// The response was made and has this many bytes.
     fn made(&mut self, number: u64, bytes: u64) {
         let Some(answer) = self.answers.get_mut(&number) else { return };
         self.total = self.total - answer.bytes + bytes;
@@ -215,7 +213,7 @@ impl Held {
 }
 
 impl Room {
-    /// The answer in its room, if it needs one.
+    /// The response with its body in the reserved room, if it needs any.
     pub(crate) fn filled(room: Option<Self>, json: Vec<u8>) -> Response {
         let bytes = Bytes::from(json);
         let body = match room {
@@ -255,13 +253,13 @@ fn no_room() -> Problem {
     Problem::new(503, "overloaded", sentence).retry_after(1)
 }
 
-/// Marks an answer whose bytes are there anyway, whoever takes them: it needs no room of its own.
+/// Marks a response whose bytes are in memory anyway, so that it needs no room of its own.
 pub(crate) async fn has_room(mut response: Response) -> Response {
     response.extensions_mut().insert(HasRoom);
     response
 }
 
-/// Counts an answer until the client has taken it, or refuses where there is no room for it.
+/// Counts a response until the client has read it, or refuses it if there is no room.
 pub(crate) async fn bound(
     answers: &Arc<Answers>,
     arrival: Option<&Arrival>,
@@ -277,7 +275,7 @@ pub(crate) async fn bound(
         return no_room().into_response();
     };
     let (parts, body) = response.into_parts();
-    // A body of one piece, as all of these are, is not copied.
+    // Collecting does not copy, because all of these bodies are in one piece.
     let Ok(body) = body.collect().await else {
         return Problem::new(500, "internal", "Internal error").into_response();
     };
@@ -304,7 +302,7 @@ mod tests {
         answers.hold(bytes, client, link, Some(Instant::now()))
     }
 
-    /// As if it had waited for so long.
+    /// Makes all responses older by `by`.
     fn age(answers: &Answers, by: Duration) {
         for answer in answers.held().answers.values_mut() {
             answer.since = answer.since.map(|since| since.checked_sub(by).unwrap());
@@ -358,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_being_made_is_counted_and_in_nobodys_way() {
+    fn a_response_that_is_being_made_counts_and_is_not_dropped() {
         let answers = Arc::new(Answers::default());
         let link = Arc::new(Link::default());
         let making = answers.hold(60 * MIB, address(1), link.clone(), None).unwrap();

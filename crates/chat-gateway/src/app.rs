@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! State that all handlers share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +7,15 @@ use chat_core::Chat;
 use chat_core::cluster::Peers;
 use tokio::sync::Semaphore;
 
+use crate::address_slots::AddressSlots;
 use crate::answers::Answers;
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::clock::Comparison;
 use crate::devices::Devices;
-use crate::hub::{Hub, Slots, Surroundings};
+use crate::hub::{ConnectionContext, Hub, Slots};
 use crate::limits::Limiter;
 use crate::pages::Pages;
-use crate::places::Places;
 use crate::probe::Probes;
 use crate::receipts::Receipts;
 use crate::{GatewayOptions, Tokens, housekeeping, tickets};
@@ -24,47 +24,47 @@ use crate::{GatewayOptions, Tokens, housekeeping, tickets};
 #[derive(Clone)]
 pub struct App(Arc<Shared>);
 
-/// The parts, for the gateway's own modules.
+/// Parts of the gateway's state, for its own modules.
 pub struct Shared {
     pub(crate) chat: Chat,
     pub(crate) hub: Hub,
     pub(crate) auth: Authenticator,
     pub(crate) slots: Slots,
-    /// Shared by all connections.
-    pub(crate) surroundings: Arc<Surroundings>,
+    /// Context that all connections share.
+    pub(crate) connection_context: Arc<ConnectionContext>,
     pub(crate) receipts: Receipts,
-    /// Whether a durable write would succeed now.
+    /// Checks whether a durable write would succeed now.
     pub(crate) probes: Arc<Probes>,
     pub(crate) limits: Limiter,
     pub(crate) audit: Arc<Audit>,
     pub(crate) devices: Devices,
     pub(crate) pages: Pages,
-    /// Only in a cluster.
+    /// `None` outside a cluster.
     pub(crate) peers: Option<Arc<dyn Peers>>,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
-    /// Places for streams whose first frame has yet to say who they are.
+    /// Slots for streams that have not authenticated yet.
     pub(crate) unauthenticated: Arc<Semaphore>,
-    /// How many of these one address may have.
-    pub(crate) unauthenticated_by_address: Arc<Places>,
-    /// The tickets that wait for their use.
+    /// Such streams per address.
+    pub(crate) unauthenticated_by_address: Arc<AddressSlots>,
+    /// Unused tickets.
     pub(crate) tickets: tickets::Waiting,
-    /// Turns of those who arrive and have to be read something.
+    /// Permits for reads of streams that start or resume.
     arrivals: Semaphore,
 }
 
-/// Streams at a time whose first frame has yet to say who they are.
+/// Unauthenticated streams at a time, on this server.
 const UNAUTHENTICATED: usize = 1000;
-/// Of these, those of one address.
+/// Unauthenticated streams at a time, per address.
 const UNAUTHENTICATED_BY_ADDRESS: usize = 100;
-/// Reads at a time for streams that begin or resume. All clients of a node come back at once: they wait here, where
-/// waiting has no end, and leave the store's own queue, where it has, to requests.
+/// Reads at a time for streams that start or resume. All clients of a node may come back at once. They wait here
+/// without a time limit and leave the store's queue, which has one, to requests.
 const ARRIVALS: usize = 16;
 
 impl App {
-    /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
-    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on. `peers` says
-    /// how this node stands with the others of its cluster, where there are others.
+    /// Assembles the gateway on the current runtime and loads the revocations from the store. Call it before serving
+    /// anybody; in a cluster, after the hub has begun to receive committed events. `peers` reports the state of this
+    /// node's connection to its cluster.
     pub async fn start(
         chat: Chat,
         hub: Hub,
@@ -74,9 +74,9 @@ impl App {
     ) -> chat_core::Result<Self> {
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
-        tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
+        tokio::spawn(housekeeping::run(chat.clone(), hub.clone(), audit.clone()));
         tokio::spawn(housekeeping::tend_feed(chat.clone()));
-        tokio::spawn(Comparison::begin(chat.clone(), hub.metrics().skew.clone()).await.keep());
+        tokio::spawn(Comparison::begin(chat.clone(), hub.metrics().skew.clone()).await.run());
         Ok(Self(Arc::new(Shared {
             devices: Devices::new(tokens.device_key()),
             limits: Limiter::new(&options.rates),
@@ -84,7 +84,7 @@ impl App {
             audit,
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             slots: Slots::new(options.connections_per_user, options.connections),
-            surroundings: Arc::new(Surroundings {
+            connection_context: Arc::new(ConnectionContext {
                 limits: options.outbox,
                 slowest: options.slowest,
                 heartbeat: options.heartbeat,
@@ -100,30 +100,30 @@ impl App {
             options,
             is_draining: AtomicBool::new(false),
             unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
-            unauthenticated_by_address: Places::new(UNAUTHENTICATED_BY_ADDRESS),
+            unauthenticated_by_address: AddressSlots::new(UNAUTHENTICATED_BY_ADDRESS),
             tickets: tickets::Waiting::default(),
             arrivals: Semaphore::new(ARRIVALS),
         })))
     }
 
-    /// Readiness ends, new streams are refused and every client is asked to reconnect a little later.
+    /// Ends readiness, refuses new streams and asks every client to reconnect a little later.
     pub async fn drain(&self) {
         self.0.is_draining.store(true, Ordering::Release);
         self.0.hub.close_all().await;
     }
 
-    /// How many WebSocket connections there are.
+    /// Number of WebSocket connections.
     pub fn n_connections(&self) -> usize {
         self.0.slots.total()
     }
 
-    /// How many requests were answered so far.
+    /// Number of requests answered so far.
     pub fn n_answered(&self) -> u64 {
         self.hub.metrics().requests.n_answered()
     }
 
-    /// How it stands, in a few words.
-    pub fn standing(&self) -> String {
+    /// State in a few words, for the operator.
+    pub fn status(&self) -> String {
         let what = if self.is_draining() { "ending" } else { "serving" };
         format!("{what}, {} WebSocket connections", self.n_connections())
     }
@@ -133,18 +133,18 @@ impl App {
         self.0.slots.all_free().await;
     }
 
-    /// Writes out what has been collected: confirmations, and who was last seen when.
+    /// Stores the collected confirmations and last-seen times.
     pub async fn flush(&self) {
         self.0.receipts.flush().await;
         housekeeping::note_last_seen(&self.0.chat, &self.0.hub).await;
-        self.0.audit.say_what_was_left_out();
+        self.0.audit.log_left_out();
     }
 }
 
 impl Shared {
-    /// Reads something for a stream that begins or resumes, when its turn has come.
+    /// Runs a read for a stream that starts or resumes, when a permit is free.
     pub(crate) async fn in_turn<T>(&self, read: impl Future<Output = T>) -> T {
-        // It is never closed; if it were, there would be no turns to wait for.
+        // The semaphore is never closed; if it were, the read would run without a permit.
         let _turn = self.arrivals.acquire().await;
         read.await
     }

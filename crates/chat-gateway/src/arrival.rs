@@ -1,39 +1,39 @@
-//! How a request came: what is known of its socket and not said by itself. In its extensions, as one piece, because each piece
-//! costs every request something. Who decides it is `accept.rs`.
+//! How a request arrived: facts about its socket. They are in the request's extensions as one value, because each value
+//! costs every request. `accept.rs` decides them.
 
 use std::sync::Arc;
 
 use axum::http::Extensions;
 
-use crate::accept::Seat;
+use crate::accept::RequestSlot;
 use crate::client_address::ClientAddress;
 use crate::link::Link;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
     pub(crate) client: ClientAddress,
-    pub(crate) seat: Seat,
+    pub(crate) request_slot: RequestSlot,
     pub(crate) link: Arc<Link>,
     /// `None`: the client did not speak TLS, as far as is known.
     pub(crate) encrypted: Option<Encrypted>,
 }
 
-/// With whom the client spoke TLS.
+/// The party with which the client spoke TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encrypted {
-    /// With this server.
+    /// This server.
     Here,
-    /// With a trusted proxy, which says so.
+    /// A trusted proxy, according to its header.
     ByProxy,
 }
 
 impl Arrival {
-    /// That of the request with these extensions; `None`: it came by no socket.
+    /// Arrival of the request with these extensions. `None`: it came over no socket.
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
     }
 
-    /// Whether and with whom its client spoke TLS.
+    /// The party with which the client spoke TLS, if it did.
     pub(crate) fn encrypted(extensions: &Extensions) -> Option<Encrypted> {
         Self::of(extensions)?.encrypted
     }

@@ -1,5 +1,5 @@
-//! The AsyncAPI document of the stream, made from the types that are on the wire, as the OpenAPI document is. Nothing of
-//! how a frame is handled stands here.
+//! The AsyncAPI document of the stream, generated from the wire types like the OpenAPI document. How frames are handled
+//! does not belong here.
 
 mod frames;
 mod schemas;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use frames::{Frame, Frames};
 
-/// What the v2 stream is; docs/stream.md says the same at length.
+/// Description of the v2 stream; docs/stream.md has the details.
 const V2: &str = "Selected by the WebSocket subprotocol `chatserver.v2`. Every frame is one JSON object in a text frame.\n\n\
     The server begins with `hello`; a client that has not authenticated in any other way sends `auth` within 5 \
     seconds. With `cursor` in the query or in `auth`, everything that changed since then follows, or `resync` if that \
@@ -27,13 +27,13 @@ const V1: &str = "The stream without the subprotocol `chatserver.v2`. Every fram
 /// The AsyncAPI 3 document of the stream, from the server's point of view: what it receives and what it sends.
 pub fn asyncapi() -> Value {
     let mut frames = Frames::default();
-    let (ops, told) = (frames.client_v2(), frames.server_v2());
-    let (said_v1, told_v1) = (frames.client_v1(), frames.server_v1());
+    let (ops, server_v2) = (frames.client_v2(), frames.server_v2());
+    let (client_v1, server_v1) = (frames.client_v1(), frames.server_v1());
     let mut operations = Map::new();
     operations.extend(ops.iter().map(operation));
-    operations.insert("tell".into(), sent("v2", "Frames from the server", &told));
-    operations.insert("say_v1".into(), received("v1", "Frames from a client", &said_v1));
-    operations.insert("tell_v1".into(), sent("v1", "Frames from the server", &told_v1));
+    operations.insert("tell".into(), sent("v2", "Frames from the server", &server_v2));
+    operations.insert("say_v1".into(), received("v1", "Frames from a client", &client_v1));
+    operations.insert("tell_v1".into(), sent("v1", "Frames from the server", &server_v1));
     json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -52,8 +52,8 @@ pub fn asyncapi() -> Value {
             "security": security_schemes().keys().map(|name| reference("securitySchemes", name)).collect::<Vec<_>>(),
         } },
         "channels": {
-            "v2": channel(("The v2 stream", V2), query(true), ops.iter().chain(&told)),
-            "v1": channel(("The v1 stream", V1), query(false), said_v1.iter().chain(&told_v1)),
+            "v2": channel(("The v2 stream", V2), query(true), ops.iter().chain(&server_v2)),
+            "v1": channel(("The v1 stream", V1), query(false), client_v1.iter().chain(&server_v1)),
         },
         "operations": operations,
         "components": {
@@ -111,7 +111,7 @@ fn in_channel(channel: &str, frames: &[&str]) -> Value {
     frames.iter().map(|name| json!({ "$ref": format!("#/channels/{channel}/messages/{name}") })).collect()
 }
 
-/// What becomes of one kind of frame from a v2 client.
+/// Operation for one kind of frame from a v2 client.
 fn operation(op: &Frame) -> (String, Value) {
     let is_ping = OpName::parse(&op.name) == Some(OpName::Ping);
     let answers: &[&str] = if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
@@ -122,7 +122,7 @@ fn operation(op: &Frame) -> (String, Value) {
         "summary": op.summary,
         "messages": in_channel("v2", &[&op.key]),
     });
-    // Who is refused at the door is told by the closing frame.
+    // A client that fails to authenticate gets a close frame instead of a reply.
     if op.name != Auth::OP {
         operation["reply"] = json!({ "channel": channel, "messages": in_channel("v2", answers) });
     }

@@ -1,6 +1,6 @@
-//! What the operator is to know of who came in, who did not, and what they did to others' access: one line each, in the
-//! log's target `audit`. A flood makes only so many lines, and then one that says how many were left out. No secret is
-//! ever in one: a name is given only where an account has it, since people type passwords into the wrong field.
+//! Audit lines for the operator: who logged in, who failed to, and who changed the access of others. One line each, in
+//! the log target `audit`. The number of lines is limited; a summary line counts those left out. Lines contain no
+//! secret: a name is logged only if an account has it, since people type passwords into the wrong field.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,19 @@ use crate::http::around;
 use crate::limits::buckets::{Buckets, Taken};
 use crate::limits::{Cells, Policy, Rate, Refused};
 
-/// What stands in place of a name that no account has.
+/// Placeholder for a name that no account has.
 pub(crate) const UNKNOWN: &str = "unknown";
-/// Lines about one address.
+/// Limit of lines about one address.
 const OF_AN_ADDRESS: Rate = Rate::per_second(1, 100);
-/// Lines about one thing that is done with one account, where its address has had its lines: nobody can keep what they do
-/// to another's account out of the log by what they do with their own.
+/// Limit of lines about one action on one account, used once the address has used up its lines. So nobody can keep
+/// actions on another's account out of the log by flooding it with actions on their own.
 const OF_AN_ACCOUNT: Rate = Rate::per_minute(6, 5);
-/// Lines in all.
+/// Limit of lines in total.
 const IN_ALL: Rate = Rate::per_second(20, 500);
-/// Lines about one flood.
+/// Limit of lines about one flood.
 const OF_A_FLOOD: Rate = Rate::per_minute(6, 1);
 
-/// What was done.
+/// The action that a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     LoggedIn,
@@ -40,7 +40,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// For programs, and for people.
+    /// Event name for programs, and sentence for people.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::LoggedIn => ("login", "logged in"),
@@ -56,18 +56,18 @@ impl Action {
     }
 }
 
-/// Who did it, as far as it is known.
+/// The actor, as far as known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct By<'a> {
     pub(crate) user: Option<UserId>,
-    /// The name of an account, or [`UNKNOWN`].
+    /// Name of an account, or [`UNKNOWN`].
     pub(crate) account: Option<&'a str>,
     pub(crate) address: Option<ClientAddress>,
-    /// Which stream, where it was one.
+    /// Id of the stream, if the action came over one.
     pub(crate) session: Option<&'a str>,
 }
 
-/// To whom it was done, where it was done to somebody.
+/// The target of the action, if it has one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct To<'a> {
     pub(crate) group: Option<GroupId>,
@@ -75,7 +75,7 @@ pub(crate) struct To<'a> {
     pub(crate) role: Option<&'a str>,
 }
 
-/// Writes the lines.
+/// Writes the audit lines.
 pub(crate) struct Audit {
     started: Instant,
     hashes: RandomState,
@@ -99,10 +99,10 @@ impl Audit {
         }
     }
 
-    /// Something was done.
+    /// Logs an action.
     pub(crate) fn note(&self, action: Action, by: By<'_>, to: To<'_>) {
         let (event, sentence) = action.words();
-        if !self.may_say(event, by) {
+        if !self.may_log(event, by) {
             return;
         }
         let By { user, account, address, session } = by;
@@ -122,14 +122,14 @@ impl Audit {
         );
     }
 
-    /// Somebody was refused because of doing something too often.
+    /// Logs a refusal by a rate limit.
     pub(crate) fn flood(&self, refused: &Refused, by: By<'_>) {
         if !self.takes(&self.floods, refused.key() ^ refused.policy as u64, OF_A_FLOOD) {
             self.left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let event = if is_about_passwords(refused.policy) { "logins_refused" } else { "flood_refused" };
-        if !self.may_say(event, by) {
+        if !self.may_log(event, by) {
             return;
         }
         let By { user, account, address, session } = by;
@@ -147,24 +147,24 @@ impl Audit {
         );
     }
 
-    /// Says how many lines were left out since the last time, if any were.
-    pub(crate) fn say_what_was_left_out(&self) {
+    /// Logs how many lines were left out since the last call, if any.
+    pub(crate) fn log_left_out(&self) {
         let left_out = self.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
             tracing::info!(target: "audit", event = "left_out", lines = left_out, "lines were left out");
         }
     }
 
-    fn may_say(&self, event: &str, by: By<'_>) -> bool {
+    fn may_log(&self, event: &str, by: By<'_>) -> bool {
         let source = self.hashes.hash_one(by.address.map(|address| address.key()));
         let account = self.hashes.hash_one((event, by.user, by.account));
         let has_room = self.takes(&self.sources, source, OF_AN_ADDRESS)
             || self.takes(&self.accounts, account, OF_AN_ACCOUNT);
-        let is_said = has_room && self.takes(&self.all, 0, IN_ALL);
-        if !is_said {
+        let is_logged = has_room && self.takes(&self.all, 0, IN_ALL);
+        if !is_logged {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
-        is_said
+        is_logged
     }
 
     fn takes(&self, buckets: &Buckets, key: u64, rate: Rate) -> bool {
@@ -183,16 +183,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_crowds_out_what_is_done_to_others_by_what_they_do_with_their_own() {
+    fn a_flood_on_ones_own_account_does_not_crowd_out_lines_about_others() {
         let audit = Audit::new();
         let by = |user| By { user: Some(UserId(user)), ..By::default() };
-        let own =
-            std::iter::repeat_with(|| audit.may_say("login", by(1))).take_while(|is_said| *is_said).count();
+        let own = std::iter::repeat_with(|| audit.may_log("login", by(1)))
+            .take_while(|is_logged| *is_logged)
+            .count();
         assert!((105..=110).contains(&own), "{own}");
         assert_eq!(audit.left_out.load(Ordering::Relaxed), 1);
         for event in ["login_failed", "login", "password_changed"] {
-            assert!(audit.may_say(event, by(2)), "{event}");
+            assert!(audit.may_log(event, by(2)), "{event}");
         }
-        assert!(!audit.may_say("login", by(1)));
+        assert!(!audit.may_log("login", by(1)));
     }
 }

@@ -1,4 +1,4 @@
-//! From a token to the user it stands for, in whatever way the token came.
+//! Finds the user of a token, however the client sent the token.
 
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
@@ -18,10 +18,11 @@ use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::tokens::{Granted, LEEWAY_S, Tokens};
 
-/// A second that is further away is a matter of clocks, and not waited for.
+/// Longest wait in [`Authenticator::issue`]. A date further ahead comes from a clock that was wrong and is not waited
+/// for.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Checks tokens. An account that was found once is not looked up again: accounts are never deleted, by no node.
+/// Checks tokens. An account is looked up once and then remembered, because no node ever deletes accounts.
 pub(crate) struct Authenticator {
     chat: Chat,
     hub: Hub,
@@ -34,9 +35,9 @@ impl Authenticator {
         Self { chat, hub, tokens, known: RwLock::default() }
     }
 
-    /// The token of a login, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
-    /// second, the next one is waited for: a node of an earlier release goes by the date alone, and to it a token that is
-    /// dated ahead would outlive another revocation until then.
+    /// Issues the token of a login; returns it and its expiry in seconds since 1970. If all of the user's tokens were
+    /// revoked within this second, waits for the next one: nodes of an earlier release go by the date alone, and on
+    /// those a token dated ahead would survive another revocation within that second.
     pub(crate) async fn issue(&self, login: &Login) -> Result<(String, i64), Error> {
         let ahead_us = login.dated.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
         let wait = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0)).min(LONGEST_WAIT);
@@ -44,12 +45,13 @@ impl Authenticator {
             tokio::time::sleep(wait).await;
         }
         let now = self.chat.now().seconds();
-        // One that were dated further ahead would be refused by ourselves. So far ahead was a clock that is no more.
+        // We would refuse a token that is dated further ahead. Such a date comes from a clock that has since been
+        // corrected.
         let dated = if login.dated.saturating_sub(now) > LEEWAY_S { now } else { login.dated };
         self.tokens.issue(login.account.id, dated, login.tokens_from).map_err(Error::internal)
     }
 
-    /// Who the token stands for; `None` if it is not valid, was revoked, or its account is gone.
+    /// The token's grant. `None`: it is invalid or revoked, or its account does not exist.
     pub(crate) async fn check(&self, token: &str) -> Result<Option<Granted>, Error> {
         let Some(granted) = self.tokens.verify(token, self.chat.now()) else { return Ok(None) };
         if self.hub.revocations().has(&granted) {
@@ -66,9 +68,9 @@ impl Authenticator {
     }
 }
 
-const WORTHLESS: &str = "Invalid or expired token; log in again";
+const INVALID_TOKEN: &str = "Invalid or expired token; log in again";
 
-/// The user who makes the request; extracting it refuses a request without a valid token.
+/// The user who makes the request. Extracting it refuses a request without a valid token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller(pub(crate) UserId);
 
@@ -81,7 +83,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// What the token of a request grants, for those who need to know more than whose it is.
+/// The grant of a request's token, for handlers that need more than the user.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bearer(pub(crate) Granted);
 
@@ -93,18 +95,18 @@ impl FromRequestParts<App> for Bearer {
             Problem::unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
         })?;
         let granted = app.auth.check(token).await?;
-        let granted = granted.ok_or_else(|| Problem::unauthenticated(WORTHLESS))?;
+        let granted = granted.ok_or_else(|| Problem::unauthenticated(INVALID_TOKEN))?;
         limited::count(app, parts, granted.user)?;
         parts.extensions.insert(granted);
         Ok(Self(granted))
     }
 }
 
-/// Refuses a request whose token was revoked since its head was read: its body may come seconds later.
-pub(crate) fn still_counts(app: &App, extensions: &Extensions) -> Result<(), Problem> {
+/// Refuses a request whose token was revoked after its head was read: the body may come seconds later.
+pub(crate) fn still_valid(app: &App, extensions: &Extensions) -> Result<(), Problem> {
     let is_revoked = |granted| app.hub.revocations().has(granted);
     if extensions.get::<Granted>().is_some_and(is_revoked) {
-        return Err(Problem::unauthenticated(WORTHLESS));
+        return Err(Problem::unauthenticated(INVALID_TOKEN));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! From where a request comes. What a request's limits and log lines go by; never who may do what.
+//! The address that a request comes from. Limits and log lines use it; permissions never do.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,58 +7,59 @@ use axum::http::Extensions;
 
 use crate::arrival::Arrival;
 
-/// The client's address: the peer's, or what trusted proxies say of it (`proxies.rs`). An IPv4 address never stands in its
-/// IPv6 form here.
+/// The client's address: that of the socket, or the one that a trusted proxy names (`proxies.rs`). IPv4 addresses are
+/// never in their IPv6 form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddress {
     ip: IpAddr,
-    way: Way,
+    source: AddressSource,
 }
 
-/// Who says that this is the client's address.
+/// Where the client's address comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Way {
-    /// The socket itself.
+pub(crate) enum AddressSource {
+    /// The socket.
     Direct,
     /// A proxy that the operator trusts.
     TrustedProxy,
-    /// The socket itself, but the request has headers of a proxy and no proxies are configured: many people may well
-    /// share this address without knowing of each other.
-    PerhapsProxy,
+    /// The socket, but the request has proxy headers and no proxies are configured. Many people who know nothing of
+    /// each other may share this address.
+    PossibleProxy,
 }
 
 impl ClientAddress {
-    pub(crate) fn new(ip: IpAddr, way: Way) -> Self {
-        Self { ip: ip.to_canonical(), way }
+    pub(crate) fn new(ip: IpAddr, source: AddressSource) -> Self {
+        Self { ip: ip.to_canonical(), source }
     }
 
-    /// Of a request with these extensions; one that came by no socket is the machine's own.
+    /// Address of a request with these extensions. A request that came over no socket gets the loopback address.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         let arrival = Arrival::of(extensions);
-        arrival.map_or(Self::new(Ipv4Addr::LOCALHOST.into(), Way::Direct), |arrival| arrival.client)
+        arrival.map_or(Self::new(Ipv4Addr::LOCALHOST.into(), AddressSource::Direct), |arrival| arrival.client)
     }
 
     pub(crate) fn ip(self) -> IpAddr {
         self.ip
     }
 
-    pub(crate) fn way(self) -> Way {
-        self.way
+    pub(crate) fn source(self) -> AddressSource {
+        self.source
     }
 
-    /// What limits are counted by.
+    /// Key by which limits count the address.
     pub(crate) fn key(self) -> AddressKey {
         AddressKey::of(self.ip)
     }
 
-    /// What limits are counted by that are for strangers alone: not for the machine itself, nor for what may be a proxy
-    /// that the operator has not told of, for then everybody has this address.
+    /// Key for limits that apply to strangers only. `None` for this machine itself, and for a possible proxy that is
+    /// not configured, because everybody could have that address.
     pub(crate) fn strangers_key(self) -> Option<AddressKey> {
-        (!self.ip.is_loopback() && self.way != Way::PerhapsProxy).then(|| self.key())
+        (!self.ip.is_loopback() && self.source != AddressSource::PossibleProxy).then(|| self.key())
     }
 }
 
-/// An address as limits count it: an IPv4 address whole, an IPv6 address as its /64, of which one household has all.
+/// An address as limits count it: a whole IPv4 address, or the /64 of an IPv6 address, because one household has all of
+/// a /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct AddressKey(IpAddr);
 
@@ -93,18 +94,21 @@ mod tests {
             ("2001:db8:1:2::", "2001:db8:1:2::/64"),
             ("2001:db8:1:3::", "2001:db8:1:3::/64"),
         ] {
-            let address = ClientAddress::new(ip.parse().unwrap(), Way::Direct);
+            let address = ClientAddress::new(ip.parse().unwrap(), AddressSource::Direct);
             assert_eq!(address.key().to_string(), key);
         }
     }
 
     #[test]
-    fn limits_for_strangers_spare_this_machine_and_what_may_be_everybody() {
-        let key = |ip: &str, way| ClientAddress::new(ip.parse().unwrap(), way).strangers_key();
+    fn limits_for_strangers_spare_this_machine_and_possible_proxies() {
+        let key = |ip: &str, source| ClientAddress::new(ip.parse().unwrap(), source).strangers_key();
         for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(key(loopback, Way::Direct), None, "{loopback}");
+            assert_eq!(key(loopback, AddressSource::Direct), None, "{loopback}");
         }
-        assert_eq!(key("10.0.0.1", Way::PerhapsProxy), None);
-        assert!(key("10.0.0.1", Way::Direct).is_some() && key("10.0.0.1", Way::TrustedProxy).is_some());
+        assert_eq!(key("10.0.0.1", AddressSource::PossibleProxy), None);
+        assert!(
+            key("10.0.0.1", AddressSource::Direct).is_some()
+                && key("10.0.0.1", AddressSource::TrustedProxy).is_some()
+        );
     }
 }

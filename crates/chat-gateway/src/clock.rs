@@ -1,5 +1,5 @@
-//! How far this machine's clock is from the database's: measured every so often, whether anybody asks or not, kept for
-//! whoever does, and told to the log when the two part and when they agree again. What that means is for the core to say.
+//! Compares this machine's clock with the database's every few seconds, keeps the result for metrics and `/readyz`, and
+//! logs when the two disagree and when they agree again. The core decides what counts as disagreement.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use tokio::time::MissedTickBehavior;
 
-/// How often it is measured.
+/// Time between two measurements.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was measured last; nothing where there is no other clock, or it could not be asked.
+/// The last measurement. `None`: there is no other clock, or it could not be read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Measured(Arc<Mutex<Option<Skew>>>);
 
@@ -42,7 +42,7 @@ impl Collector for Measured {
     }
 }
 
-/// This machine's clock beside the database's.
+/// Compares this machine's clock with the database's.
 pub(crate) struct Comparison {
     chat: Chat,
     measured: Measured,
@@ -50,15 +50,15 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    /// Measures for the first time, so that whoever asks from then on is told something.
+    /// Measures for the first time, so that a result exists from now on.
     pub(crate) async fn begin(chat: Chat, measured: Measured) -> Self {
         let mut comparison = Self { chat, measured, agreement: Agreement::default() };
         comparison.measure().await;
         comparison
     }
 
-    /// Goes on as long as the server runs, where there is something to compare with.
-    pub(crate) async fn keep(mut self) {
+    /// Measures for as long as the server runs. Returns at once if there is no other clock.
+    pub(crate) async fn run(mut self) {
         let mut interval = tokio::time::interval(INTERVAL);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         interval.tick().await;
@@ -70,19 +70,20 @@ impl Comparison {
         }
     }
 
-    /// `false`: there is no other clock.
+    /// Measures once. `false`: there is no other clock.
     async fn measure(&mut self) -> bool {
         let measured = self.chat.clock_skew().await;
-        // Where the database does not answer, which others say, nobody knows: the clock may have been set since.
+        // If the database does not answer, the skew is unknown: the clock may have been set since. The failure itself
+        // is logged elsewhere.
         let skew = *measured.as_ref().unwrap_or(&None);
         self.measured.set(skew);
         if let Some(skew) = skew {
-            self.tell(skew);
+            self.log_turn(skew);
         }
         !matches!(measured, Ok(None))
     }
 
-    fn tell(&mut self, skew: Skew) {
+    fn log_turn(&mut self, skew: Skew) {
         let clock_skew_ms = milliseconds(skew);
         match self.agreement.judge(skew) {
             Some(Turn::Apart) => tracing::warn!(
@@ -99,7 +100,7 @@ impl Comparison {
     }
 }
 
-/// As `/readyz` says it.
+/// The skew in milliseconds, as `/readyz` reports it.
 pub(crate) fn milliseconds(skew: Skew) -> i64 {
     skew.ahead_us / 1000
 }

@@ -1,9 +1,9 @@
-//! From requests on the wire to the core's commands, for REST and the v2 stream alike. No rule of chat stands here, only
-//! what a field must look like to be understood.
+//! Converts wire requests to the core's commands, for REST and the v2 stream. It checks only that fields are
+//! well-formed; rules of chat are in the core.
 
 use chat_core::conversations::OwnChange;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::live_text::{Ending, Piece};
+use chat_core::live_text::{Chunk, Finish};
 use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{Mentions, Recipient, Streaming};
 use chat_core::posting::{Body, Destination, Forward, PostMessage};
@@ -13,7 +13,7 @@ use chat_protocol::message as wire;
 
 use crate::http::problem::Problem;
 
-/// Exactly one of the three ways to say where a message goes.
+/// Requires exactly one of the three ways to address a message.
 pub(crate) fn destination(
     to_user: Option<i64>,
     to_group: Option<i64>,
@@ -29,12 +29,10 @@ pub(crate) fn destination(
     }
 }
 
-/// An id that a body or frame names.
 pub(crate) fn positive(id: i64, field: &str) -> Result<i64, Problem> {
     if id > 0 { Ok(id) } else { Err(Problem::invalid(format!("{field} must be a positive integer"))) }
 }
 
-/// A message to be posted.
 pub(crate) fn post(to: Destination, request: wire::SendRequest) -> Result<PostMessage, Problem> {
     let media = attachments(request.media, request.media_url)?;
     let custom = match request.custom {
@@ -64,32 +62,31 @@ pub(crate) fn post(to: Destination, request: wire::SendRequest) -> Result<PostMe
     })
 }
 
-/// A message to be forwarded.
 pub(crate) fn forward(message: i64, request: wire::ForwardRequest) -> Result<Forward, Problem> {
     let wire::ForwardRequest { to_user, to_group, conversation_id, client_msg_id } = request;
     let message = MessageId(positive(message, "message_id")?);
     Ok(Forward { to: destination(to_user, to_group, conversation_id)?, message, client_msg_id })
 }
 
-/// A piece of a message that is being written.
-pub(crate) fn piece(request: wire::AppendRequest) -> Piece {
-    Piece { offset: request.offset, content: request.content }
+/// A chunk of a message that is being written.
+pub(crate) fn chunk(request: wire::AppendRequest) -> Chunk {
+    Chunk { offset: request.offset, content: request.content }
 }
 
 /// The end of a message that was being written.
-pub(crate) fn ending(request: wire::FinishRequest) -> Ending {
+pub(crate) fn finish(request: wire::FinishRequest) -> Finish {
     let state = if request.abandoned { Streaming::Abandoned } else { Streaming::Finished };
-    Ending { state, content: request.content }
+    Finish { state, content: request.content }
 }
 
-/// A change to what a conversation is to its member alone.
+/// Converts a change to the caller's per-member state.
 pub(crate) fn own_change(request: StateRequest) -> OwnChange {
     let StateRequest { marked_unread, muted_until, archived, pinned, draft } = request;
     let muted_until = muted_until.map(|until| until.map(|until| Timestamp(until.0)));
     OwnChange { marked_unread, muted_until, archived, pinned, draft }
 }
 
-/// The message that a body, frame or query names, where it names one.
+/// Checks a message id of a body, frame or query, if it has one.
 pub(crate) fn message_id(id: Option<i64>, field: &str) -> Result<Option<MessageId>, Problem> {
     id.map(|id| positive(id, field).map(MessageId)).transpose()
 }

@@ -1,5 +1,6 @@
-//! Devices that somebody has logged in from before, known by a signed cookie that the login left. It lets nobody in: it
-//! only has wrong passwords counted by themselves, so that strangers who guess can't lock the owner out.
+//! Recognises devices from which an account has logged in before, by a signed cookie that the login set. The cookie
+//! grants no access: it only makes wrong passwords of this device count separately, so that guessing strangers cannot
+//! lock the owner out.
 
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -10,9 +11,9 @@ use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// For how long a device is known after its last login, in seconds.
+/// Time for which a device is known after its last login, in seconds.
 const LIFETIME_S: i64 = 180 * 24 * 60 * 60;
-/// Keeps this kind of signature apart from all others under the same secret.
+/// Separates this kind of signature from all others made with the same secret.
 const PURPOSE: &[u8] = b"chatserver device cookie 1";
 
 /// Makes and checks the cookies.
@@ -20,7 +21,7 @@ pub(crate) struct Devices {
     key: hmac::Key,
 }
 
-/// A device, and whose it is.
+/// A known device and its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Device {
     pub(crate) user: UserId,
@@ -32,7 +33,7 @@ impl Devices {
         Self { key }
     }
 
-    /// The key for this, from the secret that signs tokens.
+    /// Derives the cookie key from the secret that signs tokens.
     pub(crate) fn key(secret: &[u8]) -> hmac::Key {
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), PURPOSE);
         hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
@@ -45,8 +46,8 @@ impl Devices {
         cookies.find_map(|cookie| self.check(cookie.strip_prefix(DEVICE_COOKIE)?.strip_prefix('=')?, now))
     }
 
-    /// The cookie for a device that its user has just logged in from; one that was known keeps its number. One that comes by
-    /// TLS is sent back by TLS alone.
+    /// The cookie for a device from which its user has just logged in. A known device keeps its number. A cookie that
+    /// was set over TLS is sent back over TLS only.
     pub(crate) fn cookie(
         &self,
         user: UserId,

@@ -1,9 +1,9 @@
-//! How what fails without a request that could be told is logged.
+//! Logs failures that happen outside any request.
 
 use chat_core::Error;
 
-/// Logs what failed. While storage fails or has too much to do, its own line says so: one for each stream or round would
-/// fill the log.
+/// Logs a failure. While storage fails or is overloaded, it logs that itself; a line for each stream or round would
+/// fill the log, so those are logged at debug level.
 pub(crate) fn note(error: &Error, what: &'static str) {
     match error {
         Error::Unavailable(_) | Error::Obstructed(_) | Error::Overloaded => tracing::debug!(?error, "{what}"),

@@ -1,4 +1,4 @@
-//! The route table, from which the OpenAPI document is made. No handler stands here.
+//! The route table, from which the OpenAPI document is generated. Handlers do not belong here.
 
 mod access;
 mod accounts;
@@ -43,7 +43,7 @@ use crate::answers;
 use crate::{App, Origins, asyncapi, ws};
 use problem::Problem;
 
-/// The reference styles itself inline, and its icons are in its style sheet.
+/// The API reference styles itself inline, and its icons are in its style sheet.
 const REFERENCE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -107,7 +107,7 @@ fn conversation_routes() -> OpenApiRouter<App> {
         .routes(routes!(conversations::typing))
         .routes(routes!(conversations::unread))
         .routes(routes!(presence::presence))
-        .routes(routes!(messages::stretch, sending::send_to_conversation))
+        .routes(routes!(messages::read_range, sending::send_to_conversation))
         .routes(routes!(receipts::read))
         .routes(routes!(receipts::delivered))
         .routes(routes!(receipts::receipts))
@@ -141,8 +141,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
 }
 
-/// All routes, ready to be served. The pages are what a browser is shown; what is none of these either, and gets a bare 404 of
-/// them, is refused in the API's words. Pages of the named origins may ask, too.
+/// All routes, ready to be served. `pages` serves files to browsers. A bare 404 of `pages` becomes an API problem.
+/// Pages of `origins` may call the API too.
 pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
     let answers = app.pages.answers().clone();
@@ -162,7 +162,8 @@ pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     router.layer(axum::middleware::from_fn_with_state(Arc::new(origins), cors::share))
 }
 
-/// The browsable reference. By default it would ask a host of its makers' to validate the document.
+/// The browsable API reference. Its validator is turned off, because by default it asks a host of its makers to
+/// validate the document.
 fn reference(document: utoipa::openapi::OpenApi) -> Router<App> {
     let config = Config::default().validator_url("none").persist_authorization(false);
     let pages: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();

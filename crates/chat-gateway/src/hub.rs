@@ -1,11 +1,12 @@
-//! Live delivery: takes committed events and gives each connected client the frames it may see.
+//! Live delivery: takes committed events and gives each connected client the frames that it may see.
 //!
-//! A few shards own the connections, each user's in one of them. A shard queues a frame, encoded once and shared, with
-//! every connection concerned, and after draining what has come in writes each connection's queue in as few system
-//! calls as possible. It never waits for a socket and never reads the store.
+//! A few shards own the connections; all connections of a user are in one shard. A shard queues a frame, encoded once
+//! and shared, with every connection concerned. After draining its inbox it writes each connection's queue in as few
+//! system calls as possible. It never waits for a socket and never reads the store.
 //!
-//! Events come in the order of their positions, but may come late: with several nodes, some time after their commit can
-//! be read. So nothing here takes an event for news: a connection drops what the log has given it already, by place, and
+//! Events come in the order of their log positions, but may be late: with several nodes, clients can read a commit from
+//! the store before its event arrives here. So no event is assumed to be new: a connection drops frames up to the
+//! position that the log has already given it, and the index takes the newer of an event and a reading.
 //! the index takes the newer of an event and a reading.
 
 mod announcement;
@@ -45,7 +46,7 @@ use presence::Presence;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, RwLock, mpsc, oneshot};
 
-pub(crate) use connection::{Bearer, Connection, Flush, Surroundings, Woken};
+pub(crate) use connection::{Bearer, Connection, ConnectionContext, Flush, Woken};
 pub(crate) use delivery_trace::{DeliveryTrace, Remembered};
 pub(crate) use full::Full;
 pub(crate) use outbox::{Delivery, ReplayEnd};
@@ -57,32 +58,32 @@ pub(crate) use socket::Socket;
 use crate::metrics::{Metrics, Queues, Requests};
 use crate::revocations::Revocations;
 
-/// Orders that may wait for a shard. A full queue holds up the writer, and through it those who send.
+/// Commands that may wait for a shard. A full queue blocks the writer, and through it the senders.
 const QUEUE: usize = 1024;
 
-/// What a shard is told.
-pub(crate) enum Order {
+/// A command to a shard.
+pub(crate) enum Command {
     Publish(Arc<[Announcement]>),
     Signal(Arc<Notice>),
     Attach(Arc<Connection>),
     Joined(Arc<Connection>, Memberships),
     Detach(Arc<Connection>),
     Revoke(Arc<[Ended]>),
-    CloseAll(Leave),
-    /// To be answered when all before it was followed.
+    CloseAll(CloseReason),
+    /// Reply once all commands before this one are done.
     Answer(oneshot::Sender<()>),
 }
 
-/// Why all clients are asked to come again.
+/// Why all clients are asked to reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// This server ends.
+pub(crate) enum CloseReason {
+    /// This server shuts down.
     Restarting,
-    /// Events were missed, which the clients get from the log when they resume.
+    /// Events were missed. The clients read them from the log when they resume.
     Missed,
 }
 
-/// Bounds on what one connection may hold up.
+/// Bounds on the queue of one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboxLimits {
     /// Frames that may wait for one client.
@@ -97,44 +98,45 @@ impl Default for OutboxLimits {
     }
 }
 
-/// The handle to the shards, cheap to clone.
+/// Handle to the shards; cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
-    shards: Arc<[mpsc::Sender<Order>]>,
+    shards: Arc<[mpsc::Sender<Command>]>,
     next_connection: Arc<AtomicU64>,
     started: Instant,
     clock: Arc<dyn Clock>,
     state: Arc<State>,
 }
 
-/// What a hub is built of.
+/// Parameters of a hub.
 pub struct HubParts {
-    /// How many tasks own the connections; at least one.
+    /// Number of tasks that own the connections; 0 counts as 1.
     pub shards: usize,
-    /// Tells when messages were given to clients, and when users of other nodes were last seen.
+    /// Clock for the times when messages were queued for clients, and when users of other nodes were last seen.
     pub clock: Arc<dyn Clock>,
-    /// The log that the events are of.
+    /// Epoch of the log that the events come from.
     pub epoch: Epoch,
-    /// Who is told of this node's users; only in a cluster.
+    /// Receives which users and group members this node has. `None` outside a cluster.
     pub local_members: Option<Arc<dyn LocalMembers>>,
-    /// The counts of HTTP requests, which are offered with what the hub counts.
+    /// Counters of HTTP requests, registered together with the hub's metrics.
     pub requests: Arc<Requests>,
 }
 
-/// What follows from events beside frames, kept up to date before the frames go out.
+/// Effects of events other than frames, updated before the frames go out.
 struct State {
-    /// Of which log the events are.
+    /// Epoch of the log that the events come from.
     epoch: AtomicU32,
     revocations: Revocations,
     presence: Presence,
     metrics: Arc<Metrics>,
     delivery_trace: DeliveryTrace,
-    /// Only in a cluster.
+    /// `None` outside a cluster.
     local_users: Option<LocalUsers>,
-    /// Some events were missed.
+    /// Notified when events were missed.
     missed: Notify,
-    /// Connections attach under a read lock; all shards get their order to dismiss under the write lock. So a client
-    /// that one shard has closed cannot attach to another shard before that one's order, and be closed again.
+    /// Attaching takes the read lock. The command to close all connections is sent to all shards under the write lock.
+    /// So a client that one shard has closed cannot attach to another shard before that shard has the command, and be
+    /// closed again.
     attaching: RwLock<()>,
 }
 
@@ -154,9 +156,9 @@ impl Hub {
             attaching: RwLock::new(()),
         });
         let spawn_one = |_| {
-            let (orders, inbox) = mpsc::channel(QUEUE);
+            let (commands, inbox) = mpsc::channel(QUEUE);
             tokio::spawn(shard::Shard::new(state.metrics.clone(), clock.clone()).run(inbox));
-            orders
+            commands
         };
         Self {
             shards: (0..shards.max(1)).map(spawn_one).collect(),
@@ -167,18 +169,18 @@ impl Hub {
         }
     }
 
-    /// What a store tells of its commits.
+    /// The sink to which a store publishes its commits.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::new(self.clone())
     }
 
-    /// Offers what the hub and its neighbours in the gateway count to whoever watches the server.
+    /// Registers the metrics of the hub and of the gateway's other parts.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.state.metrics.register(registry);
         registry.register_collector(Box::new(Queues(self.shards.clone())));
     }
 
-    /// What is remembered of the messages that were delivered lately.
+    /// Delivery traces of recent messages.
     pub(crate) fn delivery_trace(&self) -> &DeliveryTrace {
         &self.state.delivery_trace
     }
@@ -187,61 +189,61 @@ impl Hub {
         &self.state.metrics
     }
 
-    /// What the nodes of a cluster tell of their users.
+    /// The registry of users on other nodes, for the relay.
     pub fn presence_registry(&self) -> Arc<dyn PresenceRegistry> {
         Arc::new(self.clone())
     }
 
-    /// Closes every connection with the request to come again soon and resume, because this node has missed events which
-    /// it can't read any more. Nothing that is published afterwards reaches a client that it would leave with a hole,
-    /// and which tokens were revoked is read from the store anew. Waits like [`EventSink::publish`], and like that must
-    /// not be called from an async thread.
-    pub fn everybody_resumes(&self) {
+    /// Closes every connection and asks its client to resume soon, because this node has missed events that it cannot
+    /// read any more. Later events reach no client that would have a gap before them. Revocations are read from the
+    /// store again. Blocks like [`EventSink::publish`], so it must not be called from an async thread either.
+    pub fn all_clients_resume(&self) {
         {
             let _nobody_attaches = self.state.attaching.blocking_write();
             if let Some(local_users) = &self.state.local_users {
                 local_users.missed();
             }
             for shard in self.shards.iter() {
-                let _ = shard.blocking_send(Order::CloseAll(Leave::Missed));
+                let _ = shard.blocking_send(Command::CloseAll(CloseReason::Missed));
             }
         }
         self.state.missed.notify_one();
         for shard in self.shards.iter() {
             let (answer, answered) = oneshot::channel();
-            let _ = shard.blocking_send(Order::Answer(answer));
-            // Without a shard there is nothing to wait for.
+            let _ = shard.blocking_send(Command::Answer(answer));
+            // A shard that has ended cannot reply; there is nothing to wait for.
             let _ = answered.blocking_recv();
         }
     }
 
-    /// Tells of which log the events are from now on, for cursors. Nobody who was told of another one may be connected.
+    /// Sets the epoch that cursors name from now on. No client that was given a cursor of another epoch may be
+    /// connected.
     pub fn is_of(&self, epoch: Epoch) {
         self.state.epoch.store(epoch.0, Ordering::Release);
     }
 
-    /// Resolves once events were missed since this was awaited last.
+    /// Resolves once events were missed since the last call resolved.
     pub(crate) async fn missed(&self) {
         self.state.missed.notified().await;
     }
 
-    /// These tokens are worth nothing any more, as the store says; streams that were opened with them end.
+    /// Revokes these tokens and closes the streams that were opened with them.
     pub(crate) async fn end_access(&self, ended: Vec<Ended>) {
         for one in &ended {
             self.state.revocations.add(*one);
         }
         let ended: Arc<[Ended]> = ended.into();
         for shard in self.shards.iter() {
-            let _ = shard.send(Order::Revoke(ended.clone())).await;
+            let _ = shard.send(Command::Revoke(ended.clone())).await;
         }
     }
 
-    /// The tokens that are worth nothing any more.
+    /// The revoked tokens.
     pub(crate) fn revocations(&self) -> &Revocations {
         &self.state.revocations
     }
 
-    /// Who is connected, and who looks at whom.
+    /// Presence of users, and the clients that watch it.
     pub(crate) fn presence(&self) -> &Presence {
         &self.state.presence
     }
@@ -266,7 +268,7 @@ impl Hub {
         }
     }
 
-    /// When the hub's own clock stood at zero.
+    /// The zero of the hub's own clock.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
@@ -275,57 +277,58 @@ impl Hub {
         self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// From now on the connection gets what concerns its user; group messages only after [`Hub::joined`]. Waits while
-    /// the shards are being given an order to close all connections.
+    /// Attaches a connection. From now on it gets events of its user; group messages only after [`Hub::joined`]. Waits
+    /// while the shards are getting the command to close all connections.
     pub(crate) async fn attach(&self, connection: Arc<Connection>) {
         let _before_or_after_all_are_dismissed = self.state.attaching.read().await;
         if let Some(local_users) = &self.state.local_users {
             local_users.attach(connection.id(), connection.user());
         }
-        self.order(connection.user(), Order::Attach(connection.clone())).await;
+        self.send(connection.user(), Command::Attach(connection.clone())).await;
     }
 
-    /// Tells which groups the user of an attached connection is in. To be called once for each.
+    /// Passes the groups of an attached connection's user. Call it once per connection.
     pub(crate) async fn joined(&self, connection: Arc<Connection>, memberships: Memberships) {
         if let Some(local_users) = &self.state.local_users {
             local_users.joined(connection.id(), connection.user(), memberships.clone());
         }
-        self.order(connection.user(), Order::Joined(connection, memberships)).await;
+        self.send(connection.user(), Command::Joined(connection, memberships)).await;
     }
 
-    /// The connection has ended.
+    /// Removes a connection that has ended.
     pub(crate) async fn detach(&self, connection: Arc<Connection>) {
         if let Some(local_users) = &self.state.local_users {
             local_users.detach(connection.id(), connection.user());
         }
-        self.order(connection.user(), Order::Detach(connection.clone())).await;
+        self.send(connection.user(), Command::Detach(connection.clone())).await;
     }
 
-    /// Waits until the connections of a user have been given all that was published before.
+    /// Waits until everything published before this call is queued for the user's connections.
     pub(crate) async fn caught_up(&self, user: UserId) {
         let (answer, answered) = oneshot::channel();
-        self.order(user, Order::Answer(answer)).await;
-        // Without a shard there is nothing to wait for.
+        self.send(user, Command::Answer(answer)).await;
+        // A shard that has ended cannot reply; there is nothing to wait for.
         let _ = answered.await;
     }
 
-    /// Asks every client to reconnect a little later, because this server ends.
+    /// Asks every client to reconnect a little later, because this server shuts down.
     pub async fn close_all(&self) {
         for shard in self.shards.iter() {
-            let _ = shard.send(Order::CloseAll(Leave::Restarting)).await;
+            let _ = shard.send(Command::CloseAll(CloseReason::Restarting)).await;
         }
     }
 
-    async fn order(&self, user: UserId, order: Order) {
+    async fn send(&self, user: UserId, command: Command) {
         let number = user.0.unsigned_abs() % self.shards.len() as u64;
         if let Some(shard) = usize::try_from(number).ok().and_then(|number| self.shards.get(number)) {
-            // A shard ends only with the runtime; then there is nothing left to tell it.
-            let _ = shard.send(order).await;
+            // A shard ends only with the runtime; then the command does not matter.
+            let _ = shard.send(command).await;
         }
     }
 }
 
-/// Says on every node that was told of a message when it goes to its clients, for whoever follows it by its position.
+/// Logs on every node that got a message's event when it goes to that node's clients, so that an operator can follow it
+/// by its log position.
 fn log(event: &Event) {
     if let Change::MessagePosted(message) = &event.change {
         tracing::debug!(
@@ -339,8 +342,8 @@ fn log(event: &Event) {
 }
 
 impl EventSink for Hub {
-    /// Waits while a shard is behind, so it must not be called from an async thread: a store's writing thread may call
-    /// it, or a relay's. Events must come in the order of their positions, however late.
+    /// Blocks while a shard is behind, so it must not be called from an async thread: the writing thread of a store or
+    /// a relay may call it. Events must come in the order of their log positions, however late.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = Epoch(self.state.epoch.load(Ordering::Acquire));
         let traced = self.state.delivery_trace.note(events, self.clock.now());
@@ -354,15 +357,15 @@ impl EventSink for Hub {
             return;
         }
         for shard in self.shards.iter() {
-            let _ = shard.blocking_send(Order::Publish(announcements.clone()));
+            let _ = shard.blocking_send(Command::Publish(announcements.clone()));
         }
     }
 
     fn signal(&self, signal: Signal) {
         let notice = Arc::new(Notice::new(signal));
         for shard in self.shards.iter() {
-            // Signals are the first to go when a shard is behind.
-            if shard.try_send(Order::Signal(notice.clone())).is_err() {
+            // Signals are dropped first when a shard is behind.
+            if shard.try_send(Command::Signal(notice.clone())).is_err() {
                 self.state.metrics.signal_shed_by_hub();
             }
         }

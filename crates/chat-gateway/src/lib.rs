@@ -1,9 +1,10 @@
-//! The inbound adapter: HTTP and WebSocket on one port, and live delivery to those who are connected.
+//! The inbound adapter: HTTP and WebSocket on one port, and live delivery to connected clients.
 //!
-//! Handlers decode, call one use case and encode; rules are in the core. `http.rs` is the route table, `ws.rs` the
-//! stream's entrance, `hub.rs` the way of an event to its clients, `accept.rs` the way of a socket to the routes.
+//! Handlers decode, call one use case and encode; rules are in the core. `http.rs` is the route table, `ws.rs` opens
+//! streams, `hub.rs` delivers events to clients, and `accept.rs` accepts sockets for the routes.
 
 mod accept;
+mod address_slots;
 mod answers;
 mod app;
 mod arrival;
@@ -24,7 +25,6 @@ mod metrics;
 mod origins;
 mod pace;
 mod pages;
-mod places;
 mod probe;
 mod proxies;
 mod proxy_protocol;
@@ -62,30 +62,30 @@ pub use tokens::{TokenOptions, Tokens};
 #[cfg(feature = "echo")]
 pub use ws::echo::serve_echo;
 
-/// Bounds of the gateway; each is documented where the binary makes it a setting.
+/// Limits of the gateway. Where the binary makes one a setting, its documentation is there.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayOptions {
-    /// Maximum WebSocket connections per user; in a cluster, at each node.
+    /// Maximum WebSocket connections per user, on each node.
     pub connections_per_user: usize,
-    /// Maximum WebSocket connections in total; in a cluster, each node.
+    /// Maximum WebSocket connections, on each node.
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,
     /// Maximum frames per second from one v2 client, on average over some seconds.
     pub frames_per_second: u32,
-    /// How often things may be done.
+    /// Rate limits by policy.
     pub rates: RateLimits,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
-    /// What may wait for one client.
+    /// Bounds on the queue of one client.
     pub outbox: OutboxLimits,
-    /// The least that a client must take of what waits for it.
+    /// Slowest pace at which a stream's client may read.
     pub slowest: Slowest,
-    /// A client of a stream that was silent for so long is sent a ping.
+    /// Silence after which a stream's client is sent a ping.
     pub heartbeat: Duration,
-    /// Whether the demo users may log in from everywhere, and not from the server's own machine alone.
+    /// Whether demo users may log in from any machine, instead of only the server's own.
     pub demo_for_all: bool,
-    /// Which one of a cluster this server is; `None` if it is alone.
+    /// Id of this node; `None` outside a cluster.
     pub node: Option<NodeId>,
 }
 
@@ -94,7 +94,7 @@ impl Default for GatewayOptions {
         Self {
             connections_per_user: 100,
             connections: 100_000,
-            // What a request may bring, a frame may bring: the largest content takes 96 KiB where every character of it is
+            // A frame may carry as much as a request: the largest content takes 96 KiB if every character of it is
             // escaped.
             frame_bytes: 128 * 1024,
             frames_per_second: 500,
@@ -102,7 +102,7 @@ impl Default for GatewayOptions {
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),
-            // Below the 20 to 60 s for which proxies let a connection be silent.
+            // Below the 20 to 60 s after which proxies cut idle connections.
             heartbeat: Duration::from_secs(15),
             demo_for_all: false,
             node: None,

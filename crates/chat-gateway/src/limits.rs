@@ -1,13 +1,13 @@
-//! The one limiter behind all doors: REST, both streams and upgrades ask it before they do anything that costs. It knows
-//! policies and keys, and decides from one number a key. Only guesses of passwords ever wait, for others that are being
-//! checked. Counts are this node's own.
+//! The rate limiter of REST, both streams and upgrades: they ask it before doing anything expensive. It knows policies
+//! and keys, and decides from one number per key. Only password guesses ever wait, for other guesses that are being
+//! checked. Counts are per node.
 
 pub(crate) mod buckets;
 mod hashed;
 mod logins;
-mod places;
 mod policy;
 mod rate;
+mod targets;
 mod under_way;
 
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -18,22 +18,22 @@ use chat_core::ids::{ConversationId, UserId};
 use crate::client_address::ClientAddress;
 use buckets::{Buckets, Taken};
 pub(crate) use logins::{Guess, NoGuess};
-pub(crate) use places::Place;
-use places::Places;
 pub use policy::{Policy, RateLimits};
 pub(crate) use rate::Cells;
 pub use rate::{Rate, RateSetting};
+pub(crate) use targets::Target;
+use targets::Targets;
 use under_way::UnderWay;
 
-/// A bucket with less than one part in so many is told of before it is empty.
+/// A bucket with less than 1/`NEAR` of its burst left is reported before it is empty.
 const NEAR: u64 = 10;
 
-/// Decides whether somebody may do something once more.
+/// Decides whether an action may be done once more.
 pub(crate) struct Limiter {
     started: Instant,
     hashes: RandomState,
     rules: [Rule; Policy::ALL.len()],
-    places: Places,
+    targets: Targets,
     guesses: UnderWay,
 }
 
@@ -43,11 +43,11 @@ struct Rule {
     buckets: Buckets,
 }
 
-/// Whose bucket it is: a hash under a key of this process, so that nobody can choose two that fall together.
+/// Key of a bucket: a hash under a secret of this process, so that nobody can choose two keys that collide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key(u64);
 
-/// Why somebody has to wait, and how long.
+/// A refusal, with the time to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) policy: Policy,
@@ -56,13 +56,13 @@ pub(crate) struct Refused {
     key: Key,
 }
 
-/// It may be done; there may not be much more of it.
+/// A permitted action, with a warning if the limit is nearly exhausted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Passed {
     pub(crate) near: Option<Near>,
 }
 
-/// How little is left.
+/// State of a nearly exhausted limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Near {
     pub(crate) policy: Policy,
@@ -72,19 +72,19 @@ pub(crate) struct Near {
 }
 
 impl Key {
-    /// For whoever shares something out by the same keys.
+    /// The key as a number, for sharing out something else by the same keys.
     pub(crate) fn share(self) -> u64 {
         self.0
     }
 }
 
 impl Refused {
-    /// Milliseconds, rounded up: whoever waits so long is not refused again.
+    /// Milliseconds to wait, rounded up: after that time the action is not refused again.
     pub(crate) fn wait_ms(&self) -> u64 {
         u64::try_from(self.wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
-    /// By which the log tells one flood from another.
+    /// Key by which the audit log tells one flood from another.
     pub(crate) fn key(&self) -> u64 {
         self.key.0
     }
@@ -101,12 +101,12 @@ impl Limiter {
             started: Instant::now(),
             hashes: RandomState::new(),
             rules: Policy::ALL.map(rule),
-            places: Places::new(),
+            targets: Targets::new(),
             guesses: UnderWay::default(),
         }
     }
 
-    /// The key of anything.
+    /// The key of any hashable value.
     pub(crate) fn key(&self, of: impl Hash) -> Key {
         Key(self.hashes.hash_one(of))
     }
@@ -119,37 +119,38 @@ impl Limiter {
         self.key(address.key())
     }
 
-    /// Once more by this user.
+    /// Counts an action of this user.
     pub(crate) fn user(&self, policy: Policy, user: UserId) -> Result<Passed, Refused> {
         self.take(policy, self.user_key(user))
     }
 
-    /// Once more from this address.
+    /// Counts an action from this address.
     pub(crate) fn address(&self, policy: Policy, address: ClientAddress) -> Result<Passed, Refused> {
         self.take(policy, self.address_key(address))
     }
 
-    /// Once more into this place; what comes of it is to be told to [`Limiter::posted`] or [`Limiter::not_posted`].
-    pub(crate) fn post_to(&self, place: Place) -> Result<Key, Refused> {
-        let key = self.places.key_of(self.key(place));
+    /// Counts a message to this target. Call [`Limiter::posted`] or [`Limiter::not_posted`] with the returned key
+    /// afterwards.
+    pub(crate) fn post_to(&self, target: Target) -> Result<Key, Refused> {
+        let key = self.targets.key_of(self.key(target));
         self.take(Policy::SendConversation, key).map(|_| key)
     }
 
-    /// A message that was counted by this key went into the place: by whatever name it is called, it is this conversation.
-    pub(crate) fn posted(&self, place: Place, key: Key, conversation: ConversationId) {
-        let conversation = self.key(Place::Conversation(conversation));
-        if key != conversation && self.places.learn(self.key(place), conversation) {
-            // The message was counted for the name.
+    /// Notes that a counted message was stored in this conversation, whatever name the sender used for it.
+    pub(crate) fn posted(&self, target: Target, key: Key, conversation: ConversationId) {
+        let conversation = self.key(Target::Conversation(conversation));
+        if key != conversation && self.targets.learn(self.key(target), conversation) {
+            // The message was counted for the name only.
             let _ = self.take(Policy::SendConversation, conversation);
         }
     }
 
-    /// No message went into the place: strangers use nothing up.
+    /// Gives a message back that was not stored, so that strangers cannot use up a conversation's limit.
     pub(crate) fn not_posted(&self, key: Key) {
         self.give_back(Policy::SendConversation, key);
     }
 
-    /// Nobody was registered from this address, and nothing learnt.
+    /// Gives back a registration that failed and revealed nothing.
     pub(crate) fn not_registered(&self, address: ClientAddress) {
         self.give_back(Policy::Register, self.address_key(address));
     }
@@ -167,8 +168,8 @@ impl Limiter {
         }
     }
 
-    /// Whether one would be there if so many were given back; nothing is taken.
-    fn look(&self, policy: Policy, key: Key, given_back: u64) -> Result<(), Refused> {
+    /// Checks, without taking one, whether an action would be permitted if `given_back` were given back.
+    fn check(&self, policy: Policy, key: Key, given_back: u64) -> Result<(), Refused> {
         let rule = self.rule(policy);
         let Some((rate, cells)) = rule.limit else { return Ok(()) };
         match rule.buckets.wait(key.0, given_back, cells, self.now()) {
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn users_have_buckets_of_their_own_and_are_told_before_theirs_is_empty() {
+    fn users_have_buckets_of_their_own_and_are_warned_before_theirs_is_empty() {
         let limiter = limiter(Policy::Search, Rate::per_hour(1, 20));
         let near: Vec<_> = (0..20).map(|_| limiter.user(Policy::Search, UserId(1)).unwrap().near).collect();
         assert!(near[..18].iter().all(Option::is_none));
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_is_not_limited() {
+    fn a_policy_that_is_off_does_not_limit() {
         let mut limits = RateLimits::default();
         limits.set(Policy::Typing, None);
         let limiter = Limiter::new(&limits);
@@ -233,23 +234,23 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_has_one_bucket_by_whatever_name_it_is_called() {
+    fn a_conversation_has_one_bucket_under_all_its_names() {
         let limiter = limiter(Policy::SendConversation, Rate::per_hour(1, 3));
-        let (group, conversation) = (Place::Group(GroupId(7)), ConversationId(40));
+        let (group, conversation) = (Target::Group(GroupId(7)), ConversationId(40));
         let key = limiter.post_to(group).unwrap();
         limiter.posted(group, key, conversation);
         limiter.post_to(group).unwrap();
-        limiter.post_to(Place::Conversation(conversation)).unwrap();
+        limiter.post_to(Target::Conversation(conversation)).unwrap();
         assert!(limiter.post_to(group).is_err());
-        assert!(limiter.post_to(Place::Conversation(conversation)).is_err());
-        assert!(limiter.post_to(Place::Group(GroupId(8))).is_ok());
+        assert!(limiter.post_to(Target::Conversation(conversation)).is_err());
+        assert!(limiter.post_to(Target::Group(GroupId(8))).is_ok());
     }
 
     #[test]
-    fn whoever_may_not_write_uses_nothing_up() {
+    fn a_sender_who_may_not_write_uses_nothing_up() {
         let limiter = limiter(Policy::SendConversation, Rate::per_hour(1, 2));
         for _ in 0..100 {
-            let key = limiter.post_to(Place::Group(GroupId(7))).unwrap();
+            let key = limiter.post_to(Target::Group(GroupId(7))).unwrap();
             limiter.not_posted(key);
         }
     }

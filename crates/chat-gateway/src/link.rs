@@ -1,4 +1,4 @@
-//! One HTTP connection, as those see it who may have to give it up: others hold it without holding its socket.
+//! Handle to one HTTP connection, by which others can end it without holding its socket.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Gives the connection up; it ends as soon as its task looks.
+    /// Ends the connection as soon as its task is polled.
     pub(crate) fn end(&self) {
         self.is_ended.store(true, Ordering::Release);
         self.wake.notify_one();
@@ -21,7 +21,7 @@ impl Link {
         self.is_ended.load(Ordering::Acquire)
     }
 
-    /// Resolves when it was given up; for the connection's own task alone.
+    /// Resolves when the connection was ended. Only the connection's own task may await it.
     pub(crate) async fn ended(&self) {
         self.wake.notified().await;
     }

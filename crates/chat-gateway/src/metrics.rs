@@ -1,5 +1,5 @@
-//! What the gateway counts for whoever watches the server. Each value has a handle that is made once, so that counting is
-//! adding to an atomic number; labels are fixed beforehand and never come from a client, so that there are only so many.
+//! The gateway's metrics. Each value has a handle that is made once, so counting only adds to an atomic number. Labels
+//! are fixed in advance and never come from a client, so the number of series is bounded.
 
 mod page;
 mod queues;
@@ -26,7 +26,7 @@ pub use requests::Requests;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
-/// The close codes that have a count of their own, as the metric spells them.
+/// The close codes with a series of their own, and their label.
 const CODES: [(u16, &str); 13] = [
     (close_code::NORMAL, "1000"),
     (close_code::GOING_AWAY, "1001"),
@@ -43,7 +43,7 @@ const CODES: [(u16, &str); 13] = [
     (close_codes::TOO_MANY, "4029"),
 ];
 
-/// The way a message came in by.
+/// The transport by which a message came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Rest,
@@ -63,7 +63,7 @@ impl Transport {
     }
 }
 
-/// Why a connection was not let in; the numbers are places in the metric.
+/// Why a connection was refused. The discriminants are indexes of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
     User,
@@ -87,7 +87,7 @@ impl Refused {
     }
 }
 
-/// What became of a message that a client sent; the numbers are places in the metric.
+/// Result of sending a message. The discriminants are indexes of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Accepted,
@@ -107,7 +107,7 @@ impl Outcome {
     }
 }
 
-/// Who had no room for a typing signal; the numbers are places in the metric.
+/// Which queue had no room for a typing signal. The discriminants are indexes of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ShedBy {
     Hub,
@@ -117,7 +117,7 @@ enum ShedBy {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closed {
-    /// With a code, which has a count of its own if it is one of [`CODES`].
+    /// With a code, which has its own series if it is one of [`CODES`].
     With(u16),
     WithoutCode,
 }
@@ -134,7 +134,7 @@ impl Closed {
         })
     }
 
-    /// Its place among the labels.
+    /// Index among the labels.
     fn index(self) -> usize {
         match self {
             Self::With(code) => CODES.iter().position(|(known, _)| *known == code).unwrap_or(CODES.len()),
@@ -143,10 +143,10 @@ impl Closed {
     }
 }
 
-/// How a v2 stream begins; the numbers are places in the metric.
+/// How a v2 stream starts. The discriminants are indexes of the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beginning {
-    /// It was given what it missed.
+    /// It resumed and was sent what it had missed.
     Missed,
     /// Its cursor could not be served.
     Resync,
@@ -154,7 +154,7 @@ pub(crate) enum Beginning {
     Fresh,
 }
 
-/// Values of one name that differ by one label.
+/// Values of one metric that differ by one label.
 #[derive(Debug)]
 struct ByLabel<M, const N: usize> {
     family: Family<Labels<1>, M>,
@@ -169,17 +169,17 @@ impl<M: Default + Clone, const N: usize> ByLabel<M, N> {
     }
 }
 
-/// The handles.
+/// The handles of all metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     connections: ByLabel<Gauge, 2>,
     refused: ByLabel<Counter, { Refused::ALL.len() }>,
     sends: Family<Labels<2>, Counter>,
-    /// By transport, and in each by outcome.
+    /// By transport, then by outcome.
     sent: [[Counter; Outcome::ALL.len()]; Transport::ALL.len()],
-    /// Frames of events that were queued with clients.
+    /// Event frames queued to clients.
     pub(crate) deliveries: Counter,
-    /// Answers that clients have yet to take.
+    /// Large responses that clients have not read yet.
     pub(crate) answers: AnswerCounts,
     signals_shed: ByLabel<Counter, 2>,
     slow_closes: Counter,
@@ -189,14 +189,14 @@ pub(crate) struct Metrics {
     replayed: ByLabel<Counter, 2>,
     /// HTTP requests by route.
     pub(crate) requests: Arc<Requests>,
-    /// Whether a durable write succeeded when it was last tried for a reading of all this.
+    /// Whether a durable write succeeded at the last scrape.
     ready: Gauge,
-    /// How far this machine's clock is from the database's.
+    /// Offset of this machine's clock from the database's.
     pub(crate) skew: Measured,
 }
 
 impl Metrics {
-    /// Everything at zero but what `requests` has counted.
+    /// All metrics at zero, except for what `requests` has counted.
     pub(crate) fn new(requests: Arc<Requests>) -> Self {
         let sends = Family::<Labels<2>, Counter>::default();
         let outcomes = |transport: Transport| {
@@ -225,7 +225,7 @@ impl Metrics {
         }
     }
 
-    /// Offers it all under the names of the documentation.
+    /// Registers all metrics under their documented names.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let connections = self.connections.family.clone();
         registry.register("connections", "WebSocket connections by stream", connections);
@@ -266,14 +266,14 @@ impl Metrics {
         registry.register_collector(Box::new(self.skew.clone()));
     }
 
-    /// A connection is there as long as this is kept.
+    /// Counts a connection until the returned value is dropped.
     pub(crate) fn connected(&self, protocol: Protocol) -> Counted {
         let gauge = self.connections.each[index(protocol)].clone();
         gauge.inc();
         Counted(gauge)
     }
 
-    /// There was no place for a connection.
+    /// Counts a connection refused for want of a slot.
     pub(crate) fn refused(&self, full: Full) {
         match full {
             Full::User => self.refused.each[Refused::User as usize].inc(),
@@ -281,22 +281,22 @@ impl Metrics {
         };
     }
 
-    /// A connection came while the server shuts down.
+    /// Counts a connection refused while the server shuts down.
     pub(crate) fn refused_while_draining(&self) {
         self.refused.each[Refused::Draining as usize].inc();
     }
 
-    /// A connection came without a valid token.
+    /// Counts a connection refused for want of a valid token.
     pub(crate) fn refused_unauthenticated(&self) {
         self.refused.each[Refused::Unauthenticated as usize].inc();
     }
 
-    /// There was no place for a connection of this address.
+    /// Counts a connection refused because its address is at its limit.
     pub(crate) fn refused_by_address(&self) {
         self.refused.each[Refused::Address as usize].inc();
     }
 
-    /// A message came in by this transport.
+    /// Counts a message from a client.
     pub(crate) fn sent(&self, transport: Transport, posted: &chat_core::Result<Posted>) {
         let outcome = match posted {
             Ok(Posted::New { .. }) => Outcome::Accepted,
@@ -306,24 +306,24 @@ impl Metrics {
         self.sent[transport as usize][outcome as usize].inc();
     }
 
-    /// A shard was too far behind for a signal.
+    /// Counts a signal dropped because a shard was too far behind.
     pub(crate) fn signal_shed_by_hub(&self) {
         self.signals_shed.each[ShedBy::Hub as usize].inc();
     }
 
-    /// A client was too far behind for a signal.
+    /// Counts a signal dropped because a client was too far behind.
     pub(crate) fn signal_shed_by_client(&self) {
         self.signals_shed.each[ShedBy::Client as usize].inc();
     }
 
-    /// Somebody was refused by this limit.
+    /// Counts a refusal by this limit.
     pub(crate) fn limited(&self, policy: Policy) {
         if let Some(counter) = self.limited.each.get(policy as usize) {
             counter.inc();
         }
     }
 
-    /// A connection is closed with this code.
+    /// Counts a connection closed with this code.
     pub(crate) fn closed(&self, code: u16) {
         if code == close_codes::TOO_SLOW {
             self.slow_closes.inc();
@@ -331,17 +331,17 @@ impl Metrics {
         self.closes.each[Closed::With(code).index()].inc();
     }
 
-    /// A connection ended without a code.
-    pub(crate) fn closed_without_a_word(&self) {
+    /// Counts a connection that ended without a close code.
+    pub(crate) fn closed_without_code(&self) {
         self.closes.each[Closed::WithoutCode.index()].inc();
     }
 
-    /// A v2 stream was opened.
+    /// Counts an opened v2 stream.
     pub(crate) fn begun(&self, how: Beginning) {
         self.resumes.each[how as usize].inc();
     }
 
-    /// A client was given so many events that it had missed.
+    /// Counts missed events sent to a client.
     pub(crate) fn replayed(&self, protocol: Protocol, events: usize) {
         self.replayed.each[index(protocol)].inc_by(u64::try_from(events).unwrap_or(0));
     }
@@ -358,7 +358,7 @@ fn index(protocol: Protocol) -> usize {
     }
 }
 
-/// Something that is counted as long as it is there.
+/// Counts something in a gauge until it is dropped.
 pub(crate) struct Counted(Gauge);
 
 impl Drop for Counted {
@@ -390,7 +390,7 @@ mod tests {
         for code in [1000, 4008, 3000, 4999] {
             metrics.closed(code);
         }
-        metrics.closed_without_a_word();
+        metrics.closed_without_code();
         let page = page(&metrics);
         assert_eq!(page.lines().count(), series);
         for (code, count) in [("1000", 1), ("4008", 1), ("other", 2), ("none", 1), ("1001", 0)] {

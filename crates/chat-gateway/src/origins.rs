@@ -1,5 +1,5 @@
-//! The origins whose pages may use the server from a browser, as the operator names them. Compared letter by letter with
-//! what browsers send, so that no pattern can let in more than was meant.
+//! The origins whose pages may use the server from a browser, as the operator names them. They are compared byte by
+//! byte with what browsers send, so that no pattern can admit more than was meant.
 
 use axum::http::HeaderValue;
 
@@ -8,16 +8,17 @@ use axum::http::HeaderValue;
 pub struct Origins(Vec<HeaderValue>);
 
 impl Origins {
-    /// Reads a list with commas or white space between.
+    /// Reads a list separated by commas or white space.
     ///
     /// # Errors
-    /// A sentence for the operator about the first that no browser would ever send.
+    ///
+    /// A sentence for the operator about the first entry that no browser would send.
     pub fn parse(list: &str) -> Result<Self, String> {
         let named = list.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
         named.map(origin).collect::<Result<_, _>>().map(Self)
     }
 
-    /// With spaces between, as a policy lists them.
+    /// The origins separated by spaces, as a content security policy lists them.
     pub fn listed(&self) -> String {
         self.0.iter().filter_map(|origin| origin.to_str().ok()).collect::<Vec<_>>().join(" ")
     }

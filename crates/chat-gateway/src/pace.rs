@@ -1,7 +1,8 @@
-//! A socket whose client has to take what it is given. Whoever takes nothing of what waits for some seconds, or next to
-//! nothing for longer, is cut off: else it would hold the socket and the answer for as long as it likes. Slow is no fault,
-//! as long as it goes on. What can be seen of that is what the client's system takes, which opens its window in lumps of
-//! its receive buffer: a program that takes longer than [`Pace::nothing_for`] to read one looks as if it read nothing.
+//! A socket whose client must read what it is sent. A client that takes nothing for some seconds, or almost nothing for
+//! longer, is cut off; otherwise it could hold the socket and the response without limit. A slow client is fine as long
+//! as it makes progress. Only what the client's system takes is visible, and that opens its window by large parts of
+//! its receive buffer: a program that takes longer than [`Pace::nothing_for`] to read one part looks as if it read
+//! nothing.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -16,14 +17,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::link::Link;
 
-/// How slow a client may be.
+/// Slowest pace at which a client may read a response.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// For how long its system may take nothing.
+    /// Time for which the client's system may take nothing.
     pub nothing_for: Duration,
-    /// What it has to take on average while something waits.
+    /// Minimum on average while something waits.
     pub bytes_per_second: u64,
-    /// Over which time that is looked at, or over that in which nothing may be taken, if that is longer.
+    /// Period of the average; `nothing_for` is used if that is longer.
     pub over: Duration,
 }
 
@@ -34,30 +35,31 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Whoever may take nothing for a minute may take what it takes at the end of it.
-    fn stretch(&self) -> Duration {
+    /// A client that may take nothing for a minute must be judged over at least a minute.
+    fn period(&self) -> Duration {
         self.over.max(self.nothing_for)
     }
 }
 
-/// What the system may keep of what was not sent yet. With its own measure, hundreds of kilobytes, a slow client would look
-/// for minutes as if it took nothing: a write succeeds only when a good part of that has gone.
+/// Upper bound for the unsent data that the system buffers, in bytes. With the system's default, hundreds of kilobytes,
+/// a slow client would look for minutes as if it took nothing, because a write succeeds only when much of the buffer is
+/// free.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 4 * 1024;
-/// For a stream that is given what it missed: its frames are larger.
+/// The same during a replay, whose frames are larger.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_OF_A_REPLAY: u32 = 16 * 1024;
-/// Even so a socket takes bytes in lumps, and the next one may be nearly due when the average is looked at.
+/// Allowance in the average, in bytes: a socket takes data in lumps, and the next one may be nearly due.
 const LUMP_BYTES: u64 = 6 * 1024;
 
-/// The socket.
+/// A socket with a bound on slow reading.
 pub(crate) struct Paced {
     stream: TcpStream,
     pace: Pace,
     link: Arc<Link>,
     cut_off: Counter,
     waiting: Option<Waiting>,
-    /// Made when it is first needed, which for most sockets is never.
+    /// Created on first use; most sockets never need it.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -67,13 +69,13 @@ impl Paced {
         Self { stream, pace, link, cut_off, waiting: None, timer: None }
     }
 
-    /// The bare socket, for those who have a measure of their own.
+    /// The bare socket, for a caller with its own check of the pace.
     pub(crate) fn into_inner(self) -> TcpStream {
         keep_unsent(&self.stream, Unsent::AsTheSystemLikes);
         self.stream
     }
 
-    /// What became of an attempt to write: the bytes that were taken, or an end to waiting.
+    /// Judges an attempt to write: returns the bytes that were taken, or the error that ends the connection.
     fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(bytes)) => {
@@ -85,31 +87,31 @@ impl Paced {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending if self.link.is_ended() => Poll::Ready(Err(self.cut())),
             Poll::Pending => {
-                ready!(self.poll_hopeless(cx));
+                ready!(self.poll_too_slow(cx));
                 Poll::Ready(Err(self.cut()))
             }
         }
     }
 
-    /// Resolves when there is nothing to hope for.
-    fn poll_hopeless(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Resolves when the client is too slow.
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = Instant::now();
             let waiting = self.waiting.get_or_insert_with(|| Waiting::since(now));
-            if waiting.is_hopeless(now, self.pace) {
+            if waiting.is_too_slow(now, self.pace) {
                 return Poll::Ready(());
             }
-            let look_again = waiting.look_again(self.pace);
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(look_again)));
-            // One that is set too early costs a look; setting it anew with every write would cost more.
+            let next_check = waiting.next_check(self.pace);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(next_check)));
+            // A timer that fires too early costs one check; resetting it on every write would cost more.
             if timer.is_elapsed() {
-                timer.as_mut().reset(look_again);
+                timer.as_mut().reset(next_check);
             }
             ready!(timer.as_mut().poll(cx));
         }
     }
 
-    /// What is on its way to the client is thrown away too: the system would go on offering it for a quarter of an hour.
+    /// Unsent data is discarded too; otherwise the system would retransmit it for a quarter of an hour.
     fn cut(&self) -> io::Error {
         let _ = self.stream.set_zero_linger();
         self.cut_off.inc();
@@ -117,18 +119,18 @@ impl Paced {
     }
 }
 
-/// How much the system may keep of what was not sent yet.
+/// How much unsent data the system may buffer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Unsent {
-    /// What an answer may.
+    /// Little, for a response.
     Little,
-    /// What a replay may, whose client is to be seen to read.
+    /// More, for a replay, whose client must be seen to read.
     OfAReplay,
-    /// Its own measure, which takes in what comes in a burst.
+    /// The system's default, which has room for bursts.
     AsTheSystemLikes,
 }
 
-/// Where it can't be set, the system's own measure holds.
+/// If the option cannot be set, the system's default remains.
 #[cfg(target_os = "linux")]
 pub(crate) fn keep_unsent(stream: &TcpStream, unsent: Unsent) {
     let bytes = match unsent {
@@ -142,11 +144,11 @@ pub(crate) fn keep_unsent(stream: &TcpStream, unsent: Unsent) {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn keep_unsent(_: &TcpStream, _: Unsent) {}
 
-/// How it goes while something waits.
+/// Progress while something waits.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     since: Instant,
-    /// In the stretch that began then.
+    /// Bytes taken since `since`.
     taken: u64,
     took_at: Instant,
 }
@@ -161,15 +163,14 @@ impl Waiting {
         self.took_at = now;
     }
 
-    fn is_hopeless(&mut self, now: Instant, pace: Pace) -> bool {
+    fn is_too_slow(&mut self, now: Instant, pace: Pace) -> bool {
         if now >= self.took_at + pace.nothing_for {
             return true;
         }
-        if now < self.since + pace.stretch() {
+        if now < self.since + pace.period() {
             return false;
         }
-        let enough =
-            pace.bytes_per_second.saturating_mul(pace.stretch().as_secs()).saturating_sub(LUMP_BYTES);
+        let enough = pace.bytes_per_second.saturating_mul(pace.period().as_secs()).saturating_sub(LUMP_BYTES);
         if self.taken < enough {
             return true;
         }
@@ -177,8 +178,8 @@ impl Waiting {
         false
     }
 
-    fn look_again(&self, pace: Pace) -> Instant {
-        (self.took_at + pace.nothing_for).min(self.since + pace.stretch())
+    fn next_check(&self, pace: Pace) -> Instant {
+        (self.took_at + pace.nothing_for).min(self.since + pace.period())
     }
 }
 
@@ -211,7 +212,7 @@ impl AsyncWrite for Paced {
         self.stream.is_write_vectored()
     }
 
-    /// Comes when all was written, so nothing waits any more.
+    /// Called when everything was written, so nothing waits any more.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         if flushed.is_ready() {
@@ -236,7 +237,7 @@ mod tests {
         Duration::from_secs(number)
     }
 
-    /// Whether a client that takes so much each time is cut off within so many seconds.
+    /// Whether a client that takes `bytes` every `every` seconds is cut off within `within` seconds.
     fn is_cut_off(bytes: usize, every: u64, within: u64) -> bool {
         is_cut_off_at(Pace::default(), bytes, every, within)
     }
@@ -249,12 +250,12 @@ mod tests {
             if second > 0 && second % every == 0 {
                 waiting.took(bytes, now);
             }
-            waiting.is_hopeless(now, pace)
+            waiting.is_too_slow(now, pace)
         })
     }
 
     #[test]
-    fn whoever_takes_nothing_for_20_seconds_or_too_little_in_30_is_cut_off() {
+    fn a_client_that_takes_nothing_for_20_seconds_or_too_little_in_30_is_cut_off() {
         assert!(is_cut_off(100_000, 21, 20));
         assert!(!is_cut_off(100_000, 21, 19));
         assert!(is_cut_off(300, 1, 30));
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_512_bytes_a_second_goes_on_in_whatever_lumps() {
+    fn a_client_that_takes_512_bytes_a_second_goes_on_in_any_lumps() {
         for every in 1..12 {
             assert!(!is_cut_off(512 * usize::try_from(every).unwrap(), every, 3600), "{every}");
         }
@@ -281,12 +282,12 @@ mod tests {
         let (begun, pace) = (Instant::now(), Pace::default());
         let mut waiting = Waiting::since(begun);
         waiting.took(10_000_000, begun + seconds(29));
-        assert!(!waiting.is_hopeless(begun + seconds(30), pace));
+        assert!(!waiting.is_too_slow(begun + seconds(30), pace));
         for second in 31..60 {
             waiting.took(1, begun + seconds(second));
-            assert!(!waiting.is_hopeless(begun + seconds(second), pace), "{second}");
+            assert!(!waiting.is_too_slow(begun + seconds(second), pace), "{second}");
         }
-        assert!(waiting.is_hopeless(begun + seconds(60), pace));
+        assert!(waiting.is_too_slow(begun + seconds(60), pace));
     }
 
     async fn pair(pace: Pace) -> (Paced, TcpStream, Arc<Link>, Counter) {
@@ -322,7 +323,7 @@ mod tests {
         });
         let mut chunk = [0; 16 * 1024];
         for _ in 0..16 {
-            // Longer in all than nothing may be taken for.
+            // Longer in total than `nothing_for`.
             tokio::time::sleep(Duration::from_millis(40)).await;
             client.read_exact(&mut chunk).await.unwrap();
         }
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(counter.get(), 0);
     }
 
-    /// Of a client that reads nothing, what the system has taken says how much it takes in a lump of one that reads slowly.
+    /// If a client reads nothing, the amount that the system takes shows how large the lumps of a slow client are.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn the_system_keeps_little_for_a_replay_that_is_not_read() {

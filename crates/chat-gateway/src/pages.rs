@@ -1,6 +1,6 @@
-//! Lists and pages, which may be large, on their way from the store to the client. Nothing of them may pile up and none may
-//! hold up the runtime: a page is asked for when its reader's turn has come (`pages/queue.rs`), room for its bytes is
-//! asked for before they are made, and a large one is made beside the runtime, a few at a time.
+//! Responses that may be large: lists and pages. They must neither pile up in memory nor block the runtime. So a page
+//! is read when its reader has a permit (`pages/queue.rs`), room for its bytes is reserved before they are encoded, and
+//! a large page is encoded off the runtime, a few at a time.
 
 mod queue;
 mod weight;
@@ -24,25 +24,25 @@ use crate::auth::Caller;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
 use crate::link::Link;
-use queue::{Asker, Place, Queue};
+use queue::{Asker, Queue, ReadPermit};
 use weight::Weight;
 
-/// What is smaller in the store is made by the thread that serves its reader: handing it over would take longer.
+/// Pages with fewer stored bytes are encoded by the thread that serves the reader: handing them over would take longer.
 const SMALL_BYTES: usize = 32 * 1024;
-/// For lists that have no limit of their own.
+/// Limit assumed for lists that have none.
 pub(crate) const WHOLE_LIST: u16 = 1000;
-/// How long a reader waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Upper bound for waiting for a permit.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// What all readers share.
+/// State that all readers share.
 pub(crate) struct Pages {
     queue: Arc<Queue>,
     answers: Arc<Answers>,
-    /// Large pages that are made at a time; the other processors are for everybody else.
+    /// Permits for encoding large pages; the other processors are left to everything else.
     makers: Arc<Semaphore>,
 }
 
-/// A user who asks for something that may be large.
+/// A user who requests a list or page.
 pub(crate) struct Reader {
     pub(crate) user: UserId,
     client: ClientAddress,
@@ -61,17 +61,17 @@ impl FromRequestParts<App> for Reader {
 }
 
 impl Reader {
-    /// With whom it shares its turns.
+    /// The party that shares the reader's part of the queue.
     fn asker(&self) -> Asker {
         self.client.strangers_key().map_or(Asker::User(self.user), Asker::Address)
     }
 }
 
-/// A reader's turn: from before the page is read until it is made.
+/// A reader's permit, held from before the page is read until it is encoded.
 pub(crate) struct Turn<'a> {
     pages: &'a Pages,
     reader: Reader,
-    place: Place,
+    permit: ReadPermit,
 }
 
 impl Pages {
@@ -85,16 +85,20 @@ impl Pages {
         &self.answers
     }
 
-    /// Waits for the reader's turn to read at most so many entries.
+    /// Waits for a permit to read at most `entries` entries. Fails with `Overloaded` after [`MAX_WAIT`] or if too many
+    /// wait.
     pub(crate) async fn turn(&self, reader: Reader, entries: u16) -> Result<Turn<'_>, Problem> {
         let turn = self.queue.wait(reader.asker(), entries.into());
-        let place = tokio::time::timeout(PATIENCE, turn).await.ok().flatten().ok_or(Error::Overloaded)?;
-        Ok(Turn { pages: self, reader, place })
+        let permit = tokio::time::timeout(MAX_WAIT, turn).await.ok().flatten().ok_or(Error::Overloaded)?;
+        Ok(Turn { pages: self, reader, permit })
     }
 
-    /// Does work on a large page, beside the runtime.
-    async fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        // It is never closed; if it were, nothing would be bounded.
+    /// Runs work on a large page off the runtime.
+    async fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        // The semaphore is never closed; if it were, there would be no bound.
         let maker = self.makers.clone().acquire_owned().await.map_err(Error::internal)?;
         let done = tokio::task::spawn_blocking(move || {
             let _maker = maker;
@@ -105,7 +109,7 @@ impl Pages {
 }
 
 impl Turn<'_> {
-    /// What was read, as the client is given it.
+    /// Encodes what was read as the response.
     pub(crate) async fn answer<T, W>(
         self,
         read: T,
@@ -118,14 +122,14 @@ impl Turn<'_> {
         if read.stored() < SMALL_BYTES {
             return Ok(Json(wire(read)).into_response());
         }
-        // Even counting what has to be written in a longer form takes time.
-        let (bytes, read) = self.pages.beside(move || (read.bytes(), read)).await?;
+        // Even computing the encoded size takes time.
+        let (bytes, read) = self.pages.run_blocking(move || (read.bytes(), read)).await?;
         let room = self.room(bytes).await?;
-        let place = self.place;
-        // Both are kept until it is made, whether or not the client still waits for it.
-        let made = self.pages.beside(move || {
+        let permit = self.permit;
+        // Both are kept until encoding ends, even if the client stops waiting.
+        let made = self.pages.run_blocking(move || {
             let json = json(&wire(read), bytes);
-            drop(place);
+            drop(permit);
             json.map(|json| (json, room))
         });
         let (json, room) = made.await?.map_err(Error::internal)?;
@@ -133,7 +137,7 @@ impl Turn<'_> {
     }
 
     async fn room(&self, bytes: usize) -> Result<Option<Room>, Problem> {
-        // What came by no socket is the program's own.
+        // A request that came over no socket is the program's own.
         let Some(link) = &self.reader.link else { return Ok(None) };
         let client = self.reader.client.strangers_key();
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

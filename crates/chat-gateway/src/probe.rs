@@ -1,6 +1,6 @@
-//! The small durable write by which the server finds out whether it is ready. Anybody may ask without a token, so all who
-//! wait share one write, there is never more than one at a time, and never more than ten a second. Nobody is answered by
-//! a write that began before they asked: it says nothing of now.
+//! The small durable write that shows whether the server is ready. Anybody may ask without a token, so all who wait
+//! share one write: one at a time, and at most ten a second. A write that began before a caller asked is no answer for
+//! it, because it says nothing about now.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use tokio::time::Instant;
 
 use crate::http::problem::Problem;
 
-/// The time from one write to the next: who asks in between waits for that, together with all others.
+/// Minimum time between two writes. Callers in between wait for the next one together.
 const SPACING: Duration = Duration::from_millis(100);
 
-/// What a probe found, once it has.
+/// Result of a probe, once there is one.
 type Found = Option<Result<(), Problem>>;
 
-/// Those who ask whether a write would succeed now, and the one write for all of them.
+/// Callers that wait for a write, and the one write for all of them.
 pub(crate) struct Probes {
     write: Box<dyn Fn() -> BoxFuture<'static, chat_core::Result<()>> + Send + Sync>,
-    /// What those wait for who are answered by the next write; none where nobody waits.
+    /// Result of the next write. `None`: nobody waits for it.
     next: Mutex<Option<watch::Receiver<Found>>>,
-    /// Whose turn it is to write, and when the last one began.
+    /// Held by the task that writes; contains the time when the last write began.
     turn: tokio::sync::Mutex<Option<Instant>>,
     spacing: Duration,
 }
@@ -45,41 +45,41 @@ impl Probes {
         Arc::new(Self { write: Box::new(write), next, turn, spacing })
     }
 
-    /// Succeeds only if a durable write succeeds that begins after this call, and within this time.
+    /// Succeeds only if a durable write succeeds that begins after this call and ends within this time.
     pub(crate) async fn ready(self: &Arc<Self>, within: Duration) -> Result<(), Problem> {
         let mut answer = self.next();
         let found = tokio::time::timeout(within, answer.wait_for(Option::is_some)).await;
         match found {
             Ok(Ok(found)) => found.clone().unwrap_or_else(|| Err(unanswered())),
-            // The write is still under way, or whoever made it has panicked.
+            // The write is still under way, or its task has panicked.
             Ok(Err(_)) | Err(_) => Err(unanswered()),
         }
     }
 
-    /// The answer of the next write, which is begun as soon as none is under way. It has a task of its own, so that
-    /// askers who leave take nothing from those who stay.
+    /// The result of the next write, which begins as soon as none is under way. It runs in its own task, so that
+    /// callers that give up do not affect others.
     fn next(self: &Arc<Self>) -> watch::Receiver<Found> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = &*next {
             return answer.clone();
         }
-        let (tell, answer) = watch::channel(None);
+        let (sender, answer) = watch::channel(None);
         *next = Some(answer.clone());
-        tokio::spawn(self.clone().probe(tell));
+        tokio::spawn(self.clone().probe(sender));
         answer
     }
 
-    /// One that hangs is waited for: a second one behind it would find out no more.
-    async fn probe(self: Arc<Self>, tell: watch::Sender<Found>) {
+    /// Waits for a write that hangs: a second one behind it would reveal no more.
+    async fn probe(self: Arc<Self>, sender: watch::Sender<Found>) {
         let mut last = self.turn.lock().await;
         if let Some(last) = *last {
             tokio::time::sleep_until(last + self.spacing).await;
         }
         *last = Some(Instant::now());
-        // Whoever asks from here on is answered by the one after this.
+        // Callers from here on get the result of the write after this one.
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let written = (self.write)().await;
-        tell.send_replace(Some(written.map_err(Problem::from)));
+        sender.send_replace(Some(written.map_err(Problem::from)));
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// Writes that end when they are told to.
+    /// Counts writes, which end when the test permits it.
     #[derive(Default)]
     struct Disk {
         begun: AtomicUsize,
@@ -128,11 +128,11 @@ mod tests {
         Probes::of(write, spacing)
     }
 
-    /// So many who ask now; they have asked when this returns.
+    /// Starts `count` probes; all of them have begun to wait when this returns.
     async fn asked(probes: &Arc<Probes>, count: usize) -> Vec<tokio::task::JoinHandle<bool>> {
         let ask = |probes: Arc<Probes>| tokio::spawn(async move { probes.ready(LONG).await.is_ok() });
         let asking = (0..count).map(|_| ask(probes.clone())).collect();
-        // On one thread whoever was spawned has run once when this task's turn comes again; and the writer after them.
+        // On one thread, each spawned task has run once when this task runs again, and the writer after them.
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_leaves_takes_nothing_from_those_who_stay() {
+    async fn a_caller_that_gives_up_takes_nothing_from_the_others() {
         let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(0)));
         let probes = slow(&disk, &done);
         let leaving = asked(&probes, 1).await;

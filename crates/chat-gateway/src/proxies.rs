@@ -1,5 +1,5 @@
-//! The proxies whose word counts, as the operator names them, and what they say of the client's address. One header alone
-//! is believed, from a trusted peer alone, and read from the right up to the first entry that is no trusted proxy.
+//! The proxies that the operator trusts, and the client address that they name. Exactly one header is believed, only
+//! from a trusted peer, and read from the right up to the first entry that is not a trusted proxy.
 
 mod hops;
 
@@ -10,10 +10,10 @@ use axum::http::header::{FORWARDED, VIA};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::client_address::{ClientAddress, Way};
-use hops::Spelling;
+use crate::client_address::{AddressSource, ClientAddress};
+use hops::Syntax;
 
-/// What proxies commonly write about whom they speak for.
+/// Headers in which proxies commonly name the client.
 pub(crate) static HEADERS_OF_PROXIES: [HeaderName; 6] = [
     HeaderName::from_static("x-forwarded-for"),
     FORWARDED,
@@ -23,30 +23,32 @@ pub(crate) static HEADERS_OF_PROXIES: [HeaderName; 6] = [
     VIA,
 ];
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The word for an operator who knows that there is no proxy.
+/// Setting of an operator who states that there is no proxy.
 const NONE: &str = "none";
 
-/// Addresses and networks of the proxies that are trusted.
+/// Addresses and networks of the trusted proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     networks: Vec<IpNet>,
-    /// The operator has said which there are, even if there are none.
-    are_told: bool,
+    /// Whether the operator has set the list, even to `none`.
+    is_configured: bool,
 }
 
 impl TrustedProxies {
-    /// Reads a list with commas or white space between; `none` says that there is no proxy.
+    /// Reads a list separated by commas or white space; `none` states that there is no proxy.
     ///
     /// # Errors
-    /// A sentence for the operator about the first that is neither an address nor a network, or is everybody.
+    ///
+    /// A sentence for the operator about the first entry that is neither an address nor a network, or that covers every
+    /// address.
     pub fn parse(list: &str) -> Result<Self, String> {
         let named = list.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
         let words: Vec<_> = named.collect();
         if words == [NONE] {
-            return Ok(Self { networks: Vec::new(), are_told: true });
+            return Ok(Self { networks: Vec::new(), is_configured: true });
         }
         let networks: Vec<_> = words.iter().map(|word| network(word)).collect::<Result<_, _>>()?;
-        Ok(Self { are_told: !networks.is_empty(), networks })
+        Ok(Self { is_configured: !networks.is_empty(), networks })
     }
 
     /// Whether there are none.
@@ -72,7 +74,7 @@ fn network(word: &str) -> Result<IpNet, String> {
     Ok(network)
 }
 
-/// IPv4 that is written as IPv6 is IPv4, as with the addresses that it is compared with.
+/// Converts an IPv4 network in IPv6 form to IPv4, like the addresses that it is compared with.
 fn canonical(network: IpNet) -> IpNet {
     let IpNet::V6(v6) = network else { return network };
     let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
@@ -90,10 +92,11 @@ impl Default for ProxyHeader {
 }
 
 impl ProxyHeader {
-    /// Reads a header's name; an empty one is as good as none.
+    /// Reads a header's name; an empty name gives the default.
     ///
     /// # Errors
-    /// A sentence for the operator where it can't be one.
+    ///
+    /// A sentence for the operator if it cannot be a header's name.
     pub fn parse(name: &str) -> Result<Self, String> {
         if name.is_empty() {
             return Ok(Self::default());
@@ -103,17 +106,17 @@ impl ProxyHeader {
         })
     }
 
-    fn spelling(&self) -> Spelling {
-        if self.0 == FORWARDED { Spelling::Forwarded } else { Spelling::List }
+    fn syntax(&self) -> Syntax {
+        if self.0 == FORWARDED { Syntax::Forwarded } else { Syntax::List }
     }
 }
 
-/// From a peer and its request to the client's address.
+/// Finds the client's address from a peer and its request.
 #[derive(Debug, Default)]
 pub(crate) struct Proxies {
     trusted: TrustedProxies,
     header: ProxyHeader,
-    /// The log says once what would otherwise be found out the hard way.
+    /// Whether the warning about proxy headers was logged; it is logged once.
     has_warned: AtomicBool,
 }
 
@@ -126,34 +129,36 @@ impl Proxies {
         self.trusted.contain(ip)
     }
 
-    /// Whose request this is.
+    /// The address of the client that made the request.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let peer = peer.to_canonical();
         if self.trusted.contain(peer) {
-            return ClientAddress::new(self.spoken_for(peer, headers), Way::TrustedProxy);
+            return ClientAddress::new(self.client_ip(peer, headers), AddressSource::TrustedProxy);
         }
         if !has_headers_of_proxies(headers) {
-            return ClientAddress::new(peer, Way::Direct);
+            return ClientAddress::new(peer, AddressSource::Direct);
         }
         self.warn_once(peer);
-        let way = if self.trusted.are_told { Way::Direct } else { Way::PerhapsProxy };
-        ClientAddress::new(peer, way)
+        let source =
+            if self.trusted.is_configured { AddressSource::Direct } else { AddressSource::PossibleProxy };
+        ClientAddress::new(peer, source)
     }
 
-    /// Whether a trusted proxy says that its client speaks TLS with it. The first entry counts, which is the client's own
-    /// way; one that a client has made up concerns that client alone.
-    pub(crate) fn speak_tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+    /// Whether a trusted proxy states that its client speaks TLS. The first entry counts, because it is about the
+    /// client's own connection; a client that forges it affects only itself.
+    pub(crate) fn client_speaks_tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         self.trusted.contain(peer.to_canonical())
-            && match self.header.spelling() {
-                Spelling::Forwarded => hops::first_proto(headers).is_some_and(is_https),
-                Spelling::List => hops::first(headers, &X_FORWARDED_PROTO).is_some_and(is_https),
+            && match self.header.syntax() {
+                Syntax::Forwarded => hops::first_proto(headers).is_some_and(is_https),
+                Syntax::List => hops::first(headers, &X_FORWARDED_PROTO).is_some_and(is_https),
             }
     }
 
-    /// The first address from the right that is no trusted proxy's; where an entry names none, the last one before it.
-    fn spoken_for(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// The first address from the right that is not a trusted proxy. If an entry names no address, the last one before
+    /// it.
+    fn client_ip(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
-        for hop in hops::from_the_right(headers, &self.header.0, self.header.spelling()) {
+        for hop in hops::from_the_right(headers, &self.header.0, self.header.syntax()) {
             let Some(ip) = hop else { break };
             client = ip;
             if !self.trusted.contain(ip) {
@@ -167,7 +172,7 @@ impl Proxies {
         if self.has_warned.swap(true, Ordering::Relaxed) {
             return;
         }
-        if self.trusted.are_told {
+        if self.trusted.is_configured {
             tracing::warn!(%peer, "ignored proxy headers from a peer that TRUSTED_PROXIES does not list");
         } else {
             tracing::warn!(
@@ -230,7 +235,11 @@ mod tests {
             (&[], "10.0.0.2"),
         ] {
             let seen = seen(&ours, "10.0.0.2", lines);
-            assert_eq!(seen, ClientAddress::new(address.parse().unwrap(), Way::TrustedProxy), "{lines:?}");
+            assert_eq!(
+                seen,
+                ClientAddress::new(address.parse().unwrap(), AddressSource::TrustedProxy),
+                "{lines:?}"
+            );
         }
     }
 
@@ -247,7 +256,7 @@ mod tests {
     fn a_trusted_proxy_alone_says_whether_its_client_speaks_tls() {
         const PROTO: &str = "X-Forwarded-Proto";
         let speaks = |header: &str, peer: &str, lines: &[_]| {
-            proxies("10.0.0.0/8", header).speak_tls(peer.parse().unwrap(), &headers(lines))
+            proxies("10.0.0.0/8", header).client_speaks_tls(peer.parse().unwrap(), &headers(lines))
         };
         for lines in [
             &[(PROTO, "https")] as &[_],
@@ -281,14 +290,14 @@ mod tests {
     fn another_header_may_be_named_and_then_no_other_counts() {
         let ours = proxies("127.0.0.1", "CF-Connecting-IP");
         let seen = seen(&ours, "::ffff:127.0.0.1", &[(XFF, "1.2.3.4"), ("CF-Connecting-IP", "198.51.100.7")]);
-        assert_eq!(seen, ClientAddress::new("198.51.100.7".parse().unwrap(), Way::TrustedProxy));
+        assert_eq!(seen, ClientAddress::new("198.51.100.7".parse().unwrap(), AddressSource::TrustedProxy));
     }
 
     #[test]
     fn what_an_untrusted_peer_says_does_not_count_and_is_said_once() {
         let ours = proxies("10.0.0.0/8", XFF);
         let peer = "203.0.113.9";
-        let direct = ClientAddress::new(peer.parse().unwrap(), Way::Direct);
+        let direct = ClientAddress::new(peer.parse().unwrap(), AddressSource::Direct);
         assert_eq!(seen(&ours, peer, &[]), direct);
         assert!(!ours.has_warned.load(Ordering::Relaxed));
         assert_eq!(seen(&ours, peer, &[(XFF, "1.2.3.4")]), direct);
@@ -296,13 +305,13 @@ mod tests {
     }
 
     #[test]
-    fn where_no_proxies_are_told_of_a_peer_with_their_headers_may_be_one() {
-        let way = |trusted, lines: &[_]| seen(&proxies(trusted, XFF), "203.0.113.9", lines).way();
+    fn without_the_setting_a_peer_with_proxy_headers_may_be_a_proxy() {
+        let source = |trusted, lines: &[_]| seen(&proxies(trusted, XFF), "203.0.113.9", lines).source();
         for header in ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP"] {
-            assert_eq!(way("", &[(header, "1.2.3.4")]), Way::PerhapsProxy, "{header}");
-            assert_eq!(way("none", &[(header, "1.2.3.4")]), Way::Direct, "{header}");
+            assert_eq!(source("", &[(header, "1.2.3.4")]), AddressSource::PossibleProxy, "{header}");
+            assert_eq!(source("none", &[(header, "1.2.3.4")]), AddressSource::Direct, "{header}");
         }
-        assert_eq!(way("", &[("X-Request-Id", "1")]), Way::Direct);
+        assert_eq!(source("", &[("X-Request-Id", "1")]), AddressSource::Direct);
     }
 
     #[test]

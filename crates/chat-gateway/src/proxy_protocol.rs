@@ -1,19 +1,20 @@
-//! The PROXY protocol (versions 1 and 2), by which a proxy says before the first byte whom it speaks for. What it may be
-//! believed is for `accept.rs`.
+//! The PROXY protocol (versions 1 and 2), in which a proxy names its client before the first byte. `accept.rs` decides
+//! whether to trust it.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// What version 2 begins with.
+/// Start of a version 2 header.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-/// The longest line of version 1, with its end.
+/// Upper bound for a line of version 1, with its end, in bytes.
 const LONGEST_LINE: usize = 107;
-/// Addresses and what proxies add to them; more is refused.
+/// Upper bound for addresses and extensions, in bytes; a longer header is refused.
 const LONGEST_BODY: usize = 4096;
 
-/// Reads the header and nothing behind it. `None`: the proxy speaks for itself, as in its health checks, or does not know.
+/// Reads the header and nothing after it. `None`: the proxy connects for itself, as in health checks, or does not know
+/// the client.
 pub(crate) async fn read<R: AsyncRead + Unpin>(socket: &mut R) -> io::Result<Option<IpAddr>> {
     let mut head = [0; SIGNATURE.len()];
     socket.read_exact(&mut head).await?;
@@ -21,7 +22,7 @@ pub(crate) async fn read<R: AsyncRead + Unpin>(socket: &mut R) -> io::Result<Opt
         return read_version_2(socket).await;
     }
     let mut line = head.to_vec();
-    // Byte by byte, because what follows belongs to somebody else.
+    // Byte by byte, because what follows is not part of the header.
     while !line.ends_with(b"\r\n") {
         if line.len() >= LONGEST_LINE {
             return Err(broken("a line that does not end"));
@@ -83,9 +84,9 @@ fn version_2(command: u8, family: u8, body: &[u8]) -> io::Result<Option<IpAddr>>
         0x21 => {}
         _ => return Err(broken("a command of another version")),
     }
-    // The upper half says what kind of addresses, the lower TCP or not.
+    // The upper half is the address family, the lower half the transport.
     let source = match family >> 4 {
-        // Of what is neither, or comes from a socket file, nothing can be said.
+        // Unspecified, or from a Unix socket: no address.
         0 | 3 => return Ok(None),
         1 => body.get(..12).and_then(|both| both.first_chunk::<4>()).map(|source| IpAddr::from(*source)),
         2 => body.get(..36).and_then(|both| both.first_chunk::<16>()).map(|source| IpAddr::from(*source)),
@@ -105,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read, and what is left.
+    /// The result, and the number of unread bytes.
     fn read_all(mut bytes: &[u8]) -> (io::Result<Option<IpAddr>>, usize) {
         let read = read(&mut bytes).now_or_never().expect("nothing to wait for");
         (read, bytes.len())

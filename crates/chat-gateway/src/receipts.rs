@@ -1,5 +1,5 @@
-//! Collects what clients confirm and hands it to the store a few times a second: of many confirmations in one
-//! conversation only the last counts.
+//! Collects what clients confirm and stores it a few times a second. Of many confirmations in one conversation only the
+//! highest `seq` counts.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,17 +16,17 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 type Collected = HashMap<(UserId, ConversationId), Seq>;
 
-/// The collector, cheap to clone.
+/// The collector; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Receipts {
     collected: Arc<Mutex<Collected>>,
-    /// Held while confirmations are on their way to the store, so that whoever flushes waits for those too.
+    /// Held while confirmations are being stored, so that a flush also waits for those.
     writing: Arc<tokio::sync::Mutex<()>>,
     chat: Chat,
 }
 
 impl Receipts {
-    /// Starts the task that writes what was collected.
+    /// Starts the task that stores what was collected.
     pub(crate) fn spawn(chat: Chat) -> Self {
         let receipts = Self { collected: Arc::default(), writing: Arc::default(), chat };
         let writer = receipts.clone();
@@ -41,7 +41,7 @@ impl Receipts {
         receipts
     }
 
-    /// A client of `user` has confirmed these.
+    /// Records confirmations of a client of `user`.
     pub(crate) fn record(&self, user: UserId, confirmed: &[(ConversationId, Seq)]) {
         let mut collected = self.lock();
         for (conversation, seq) in confirmed {
@@ -49,7 +49,7 @@ impl Receipts {
         }
     }
 
-    /// Writes what was collected so far. What could not be written is kept for the next time.
+    /// Stores what was collected so far. Failed writes are kept for the next attempt.
     pub(crate) async fn flush(&self) {
         let _writing = self.writing.lock().await;
         let taken = std::mem::take(&mut *self.lock());

@@ -1,5 +1,5 @@
-//! The tokens that were valid once and are worth nothing any more, in memory: every request asks. The store has them
-//! too, for the next start; events keep this up to date (README, promise 7).
+//! Revoked tokens in memory, because every request checks them. The store keeps them for the next start, and events
+//! keep this copy current (README, promise 7).
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -9,15 +9,15 @@ use chat_core::ids::UserId;
 
 use crate::tokens::Granted;
 
-/// What was revoked and would otherwise be valid.
+/// Tokens that were revoked and have not expired.
 #[derive(Default)]
 pub(crate) struct Revocations(RwLock<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// With the second since 1970 at which each expires.
+    /// With the time at which each expires, in seconds since 1970.
     tokens: HashMap<Fingerprint, i64>,
-    /// The second since 1970 before which no token counts.
+    /// Seconds since 1970; earlier tokens of the user are revoked.
     users: HashMap<UserId, i64>,
 }
 
@@ -42,16 +42,16 @@ impl Revocations {
         granted.counts_from < tokens_from || known.tokens.contains_key(&granted.fingerprint)
     }
 
-    /// Forgets what has expired by itself.
+    /// Forgets tokens that have expired.
     pub(crate) fn forget_expired(&self, now: i64) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        // A token is taken for a few seconds longer than it says.
+        // A token is accepted for a few seconds after its expiry.
         known.tokens.retain(|_, expires_at| *expires_at > now - 60);
     }
 }
 
 impl Granted {
-    /// Whether this is what was revoked.
+    /// Whether `which` revokes this token.
     pub(crate) fn is_revoked_by(&self, which: Revoked) -> bool {
         match which {
             Revoked::One { token, .. } => self.fingerprint == token,

@@ -1,4 +1,4 @@
-//! Sending for a client, by whichever transport it came in: one call of the use case, counted and noted in the log.
+//! Sending for a client, over any transport: one call of the use case, counted and logged.
 
 use chat_core::Result as CoreResult;
 use chat_core::ids::UserId;
@@ -8,10 +8,10 @@ use crate::app::Shared;
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
-use crate::limits::{Key, Place};
+use crate::limits::{Key, Target};
 use crate::metrics::Transport;
 
-/// Who sends, and how that came in.
+/// The sender of a message and its transport.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sender {
     pub(crate) user: UserId,
@@ -19,39 +19,37 @@ pub(crate) struct Sender {
     pub(crate) transport: Transport,
 }
 
-/// Sends a message.
 pub(crate) async fn post(app: &Shared, sender: Sender, message: PostMessage) -> Result<Posted, Problem> {
     let counted = Counted::of(app, sender, message.to)?;
     counted.settle(app.chat.post(sender.user, message).await)
 }
 
-/// Sends what another message says.
 pub(crate) async fn forward(app: &Shared, sender: Sender, command: Forward) -> Result<Posted, Problem> {
     let counted = Counted::of(app, sender, command.to)?;
     counted.settle(app.chat.forward(sender.user, command).await)
 }
 
-/// A message that is counted for the place to which it is to go.
+/// A message that was counted for its target.
 struct Counted<'a> {
     app: &'a Shared,
     transport: Transport,
-    place: Place,
+    target: Target,
     key: Key,
 }
 
 impl<'a> Counted<'a> {
     fn of(app: &'a Shared, sender: Sender, to: Destination) -> Result<Self, Problem> {
-        let place = Place::of(sender.user, to);
+        let target = Target::of(sender.user, to);
         let by = By { user: Some(sender.user), address: Some(sender.from), ..By::default() };
-        let key = app.limits.post_to(place).map_err(|refused| app.too_much(refused, by))?;
-        Ok(Self { app, transport: sender.transport, place, key })
+        let key = app.limits.post_to(target).map_err(|refused| app.too_much(refused, by))?;
+        Ok(Self { app, transport: sender.transport, target, key })
     }
 
-    /// What came of it, which counts where it made a message there.
+    /// Settles the count: it stands only if a message was stored.
     fn settle(self, posted: CoreResult<Posted>) -> Result<Posted, Problem> {
-        let Self { app, transport, place, key } = self;
+        let Self { app, transport, target, key } = self;
         match &posted {
-            Ok(Posted::New { message, .. }) => app.limits.posted(place, key, message.conversation),
+            Ok(Posted::New { message, .. }) => app.limits.posted(target, key, message.conversation),
             Ok(Posted::Duplicate(_)) | Err(_) => app.limits.not_posted(key),
         }
         note(app, transport, &posted);
@@ -59,7 +57,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Counts what came of sending, and says where the message is, for whoever follows it.
+/// Counts the result in the metrics, and logs the message's log position so that an operator can follow it.
 fn note(app: &Shared, transport: Transport, posted: &CoreResult<Posted>) {
     app.hub.metrics().sent(transport, posted);
     if let Ok(posted) = posted

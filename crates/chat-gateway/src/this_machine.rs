@@ -1,6 +1,6 @@
-//! Whether a request can only have come from the machine that the server runs on: no proxy has handed it on, and it names
-//! the server as only that machine does. For a server that listens on loopback; what a web page on another machine or a
-//! name that somebody points at loopback leads to does not look so.
+//! Whether a request can only have come from the machine that the server runs on: no proxy has forwarded it, and it
+//! names the server as only that machine does. For a server that listens on loopback. Requests of a web page on another
+//! machine, or through a public name that points at loopback, do not look like that.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, Uri};
 
 use crate::proxies::HEADERS_OF_PROXIES;
 
-/// Whether the request looks as one from this machine does.
+/// Whether the request looks like one from this machine.
 pub fn is_from_this_machine(headers: &HeaderMap, uri: &Uri) -> bool {
     let is_of_proxy =
         |name: &HeaderName| name.as_str().starts_with("x-forwarded-") || HEADERS_OF_PROXIES.contains(name);

@@ -1,5 +1,5 @@
-//! Tickets: a browser can't send an `Authorization` header with a WebSocket, and a token in a URL ends up in logs, so
-//! a token may be exchanged for something that works once and not for long (docs/contract.md, "Authentication").
+//! Tickets. A browser can't send an `Authorization` header with a WebSocket, and tokens in URLs end up in logs. So a
+//! client may exchange a token for a ticket that works once and expires soon (docs/contract.md, "Authentication").
 
 mod waiting;
 
@@ -20,12 +20,12 @@ use crate::http::problem::Problem;
 use crate::tokens::{Granted, fingerprint};
 use waiting::Holder;
 
-/// How long a ticket waits for its use.
+/// Time until an unused ticket expires.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
-/// Tickets that may wait at a time; further ones are refused until some have been used or expired.
+/// Upper bound for unused tickets; further ones are refused until some have been used or expired.
 const CAPACITY: usize = 10_000;
 
-/// A new ticket.
+/// Issues a ticket for a token.
 pub(crate) async fn issue(
     app: &App,
     granted: Granted,
@@ -46,7 +46,7 @@ pub(crate) async fn issue(
     Ok(ticket)
 }
 
-/// Uses a ticket up.
+/// Redeems a ticket; it does not work again.
 pub(crate) async fn redeem(app: &App, ticket: &str) -> Result<Option<Granted>> {
     let fingerprint = fingerprint(ticket);
     let found = app.chat.redeem_ticket(fingerprint).await?;
@@ -61,7 +61,7 @@ pub(crate) async fn redeem(app: &App, ticket: &str) -> Result<Option<Granted>> {
 
 pub(crate) use waiting::Waiting;
 
-/// The tickets of a server that is alone, each with when it was made: by a clock that nobody can set.
+/// Ticket store of a single server. Each ticket has the time when it was made, on a monotonic clock.
 #[derive(Default)]
 pub struct MemoryTickets(Mutex<HashMap<Fingerprint, (Ticket, Instant)>>);
 

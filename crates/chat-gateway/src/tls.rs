@@ -1,5 +1,5 @@
-//! The server's certificate: read from two files, checked before anybody is shown it, and taken anew when they change.
-//! Who watches the files is for the binary.
+//! The server's certificate: read from two files, checked before clients see it, and reloaded when the files change.
+//! The binary watches the files.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,16 +23,16 @@ use x509_cert::der::Decode;
 
 use crate::pace::Paced;
 
-/// Where the certificate and its key are, as PEM.
+/// Paths of the certificate and its key, in PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
-    /// The certificate, followed by those that vouch for it.
+    /// The certificate, followed by its intermediate certificates.
     pub certificate: PathBuf,
-    /// The key of the first certificate.
+    /// The private key of the first certificate.
     pub key: PathBuf,
 }
 
-/// Why a certificate can't be shown: a sentence for the person who runs the server.
+/// Why a certificate can't be used: a sentence for the operator.
 #[derive(Debug)]
 pub struct TlsError(String);
 
@@ -44,7 +44,7 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// What turns sockets into encrypted ones; cheap to clone.
+/// Encrypts sockets; cheap to clone.
 #[derive(Clone)]
 pub struct Tls(Arc<Inner>);
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The certificate that clients are shown at present.
+/// The certificate that clients get now.
 #[derive(Debug)]
 struct Shown {
     certified: RwLock<Arc<CertifiedKey>>,
@@ -85,7 +85,8 @@ impl ResolvesServerCert for Shown {
 }
 
 impl Tls {
-    /// Reads the certificate and its key.
+    /// Reads the certificate and its key. Fails if they are unreadable, do not match, or the certificate is not valid
+    /// now.
     pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
         let (certified, valid) = read(&files, clock.as_ref())?;
         let (certified, begins_at) = (RwLock::new(Arc::new(certified)), AtomicI64::default());
@@ -96,14 +97,13 @@ impl Tls {
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(shown.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Clients that all come back at once after a restart of something else need no new key exchange each.
+        // When many clients reconnect at once, they resume their TLS sessions instead of exchanging keys.
         config.ticketer = ring::Ticketer::new().map_err(unusable)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Ok(Self(Arc::new(Inner { files, shown, acceptor, failures: Counter::default(), clock })))
     }
 
-    /// Reads the files once more. From then on new connections are shown what is there; if it can't be used, what was
-    /// shown before stays.
+    /// Reads the files again. New connections get the new certificate; if it can't be used, the old one stays.
     pub fn reload(&self) -> Result<(), TlsError> {
         let (certified, valid) = read(&self.0.files, self.0.clock.as_ref())?;
         let shown = &self.0.shown;
@@ -112,24 +112,24 @@ impl Tls {
         Ok(())
     }
 
-    /// Whether the certificate is valid now, by this machine's clock. Clients have clocks of their own and are shown it all
-    /// the same: it is they whom it has to convince.
+    /// Whether the certificate is valid now, by this machine's clock. It is shown to clients in any case, because they
+    /// check it by their own clocks.
     pub fn is_valid(&self) -> bool {
         let now = self.0.clock.now().seconds();
         (self.0.shown.begins_at.load(Ordering::Relaxed)..self.expires_at()).contains(&now)
     }
 
-    /// Where the certificate comes from.
+    /// Paths of the certificate and its key.
     pub fn files(&self) -> &TlsFiles {
         &self.0.files
     }
 
-    /// When the certificate ends, in seconds since 1970.
+    /// Expiry of the certificate, in seconds since 1970.
     pub fn expires_at(&self) -> i64 {
         self.0.shown.expires_at.get()
     }
 
-    /// Offers what is known of certificate and handshakes to whoever watches the server.
+    /// Registers the metrics of certificate and handshakes.
     pub fn register_metrics(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "tls_certificate_expiry_timestamp",
@@ -149,7 +149,7 @@ impl Tls {
     }
 }
 
-/// The certificate with its key, and when it is valid.
+/// The certificate with its key, and its period of validity.
 fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, Range<i64>), TlsError> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
@@ -191,7 +191,7 @@ fn unreadable(setting: &str, path: &Path, error: &rustls::pki_types::pem::Error)
     TlsError(format!("{setting}: {} cannot be read as PEM ({error})", path.display()))
 }
 
-/// From when and until when a certificate is valid, in seconds since 1970.
+/// Validity of a certificate, in seconds since 1970; the end is exclusive.
 fn validity(certificate: &CertificateDer<'_>, path: &Path) -> Result<Range<i64>, TlsError> {
     let certificate = x509_cert::Certificate::from_der(certificate).map_err(|error| {
         TlsError(format!("TLS_CERT: the certificate in {} is broken ({error})", path.display()))

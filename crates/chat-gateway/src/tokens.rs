@@ -1,5 +1,5 @@
-//! JSON Web Tokens: HS256 and nothing else, with every claim required and checked (RFC 7519, RFC 8725). What a token says is
-//! remembered once its signature was found right; whether it counts now is decided each time it comes.
+//! JSON Web Tokens: HS256 only, with every claim required and checked (RFC 7519, RFC 8725). Claims are cached once
+//! their signature was verified; whether a token is valid now is decided on each use.
 
 mod read;
 
@@ -22,22 +22,22 @@ use crate::devices::Devices;
 use read::{Claimed, Read};
 
 const ISSUER: &str = "chatserver";
-/// How far ahead of ours the clock may be by which somebody else dates a token who has our key, in seconds. Nodes of
-/// earlier releases take no others of ours either.
+/// Seconds by which the clock of another issuer with our key may be ahead of ours. Nodes of earlier releases accept no
+/// token of ours that is dated further ahead either.
 pub(crate) const LEEWAY_S: i64 = 60;
-/// For how many seconds a token is taken after it has expired.
+/// Time for which a token is still accepted after its expiry, in seconds.
 const EXPIRY_LEEWAY_S: i64 = 5;
 
-/// How tokens are made.
+/// Parameters of tokens.
 #[derive(Clone)]
 pub struct TokenOptions {
     /// The key, at least 32 bytes.
     pub secret: Vec<u8>,
-    /// How long a token is valid.
+    /// Time from issue to expiry.
     pub lifetime: Duration,
 }
 
-/// Makes and checks tokens.
+/// Issues and verifies tokens.
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -47,15 +47,15 @@ pub struct Tokens {
     read: Read,
 }
 
-/// What a valid token says.
+/// Content of a valid token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Granted {
     pub(crate) user: UserId,
-    /// What is compared with the second before which all of the user's were revoked.
+    /// Compared with the second before which all of the user's tokens are revoked.
     pub(crate) counts_from: i64,
     /// Seconds since 1970.
     pub(crate) expires_at: i64,
-    /// By what the token is known once it is revoked.
+    /// Identifies the token in the list of revoked tokens.
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -66,12 +66,12 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
-    /// From which second on the user's tokens counted when this one was made. By this, and not by its date, it is told
-    /// whether all of them have been revoked since: dates come from clocks that differ. Tokens of earlier releases, and of
-    /// others who have our key, go by their date.
+    /// The second from which the user's tokens counted when this one was issued. It decides whether all tokens have
+    /// been revoked since; the issue date does not, because clocks differ. Tokens of earlier releases, and of other
+    /// issuers with our key, go by their date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokens_from: Option<i64>,
-    /// Makes each token one of its own, so that logging one out is not logging out another.
+    /// Makes each token unique, so that logging out one does not log out another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
 }
@@ -79,7 +79,7 @@ struct Claims {
 impl Tokens {
     /// Prepares the keys.
     pub fn new(options: &TokenOptions) -> Self {
-        // A second installation fails and changes nothing, which is what a second instance wants.
+        // A second installation fails and changes nothing, which is what a second instance needs.
         let _ = PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
         // Times are checked below, each with its own leeway and by the application's clock.
@@ -97,13 +97,13 @@ impl Tokens {
         }
     }
 
-    /// The key for cookies that tell devices apart.
+    /// The key for device cookies.
     pub(crate) fn device_key(&self) -> hmac::Key {
         self.device_key.clone()
     }
 
-    /// A token for this user, dated so, and when it expires (both in seconds since 1970). `tokens_from` is the second from
-    /// which the user's tokens count at present.
+    /// Issues a token for this user with this issue date; returns it and its expiry (both times in seconds since 1970).
+    /// `tokens_from` is the second from which the user's tokens count now.
     pub fn issue(&self, user: UserId, dated: i64, tokens_from: i64) -> Result<(String, i64), JwtError> {
         let exp = dated.saturating_add(self.lifetime_s);
         let mut number = [0; 12];
@@ -124,9 +124,9 @@ impl Tokens {
         Ok((token, exp))
     }
 
-    /// Checks a token. A lifetime longer than ours means that somebody else made it. One of ours was dated by a clock that
-    /// may have been set back since: it is worth no less for that, but does not outlive twice its lifetime. One of others
-    /// who have our key may say from when on it is to count; that is taken at its word, as far as clocks agree.
+    /// Verifies a token. A lifetime longer than ours shows another issuer, and is refused. The clock may have been set
+    /// back since one of our tokens was issued: the token is still valid, but for no longer than twice its lifetime. A
+    /// token of another issuer with our key is valid from the time that it claims, within the tolerance for clocks.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
         let fingerprint = fingerprint(token);
         let claimed = self.read.of(fingerprint, || self.claimed(token))?;
@@ -138,14 +138,14 @@ impl Tokens {
         })
     }
 
-    /// What a token says, if its signature is right.
+    /// The claims of a token, if its signature is right.
     fn claimed(&self, token: &str) -> Option<Claimed> {
         let Claims { user_id, iat, nbf, exp, tokens_from, .. } =
             jsonwebtoken::decode(token, &self.decoding, &self.validation).ok()?.claims;
         Some(Claimed { user: UserId(user_id), iat, nbf, exp, tokens_from })
     }
 
-    /// Whether it counts in this second since 1970.
+    /// Whether the claims are valid at `now`, in seconds since 1970.
     fn counts(&self, claimed: &Claimed, now: i64) -> bool {
         let is_ours = claimed.tokens_from.is_some() && !failpoints::is_broken("strict_dates");
         let leeway = if is_ours { self.lifetime_s.max(LEEWAY_S) } else { LEEWAY_S };
@@ -157,7 +157,7 @@ impl Tokens {
     }
 }
 
-/// Half of a SHA-256: nobody can make another token or ticket that has it.
+/// Half of a SHA-256: nobody can make another token or ticket with the same one.
 pub(crate) fn fingerprint(token: &str) -> Fingerprint {
     let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
     let mut half = [0; 16];
@@ -165,7 +165,7 @@ pub(crate) fn fingerprint(token: &str) -> Fingerprint {
     Fingerprint(half)
 }
 
-/// HMAC by `ring`, so that no second crypto library comes in.
+/// HMAC by `ring`, so that there is no second crypto library.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| {
         let key = hs256(*algorithm, key.as_bytes())?;
@@ -253,7 +253,7 @@ mod tests {
             let mut changed = token.clone();
             let replacement = if letter == 'A' { "Q" } else { "A" };
             changed.replace_range(index..=index, replacement);
-            // The last letter of a part may hold bits that base64 ignores, and then nothing has changed.
+            // The last letter of a part may hold bits that base64 ignores; then nothing has changed.
             let same_bits = changed
                 .split('.')
                 .zip(token.split('.'))
@@ -304,9 +304,9 @@ mod tests {
         }
     }
 
-    /// The second time a token comes, what it says is remembered; that must not make one of another, nor of a bad one a good one.
+    /// The second use of a token reads cached claims. That must not confuse two tokens, nor make a bad one good.
     #[test]
-    fn a_token_counts_for_as_little_the_second_time() {
+    fn a_cached_token_is_checked_like_a_new_one() {
         let tokens = tokens(&[7; 32]);
         let now_s = now().seconds();
         let (good, expires_at) = tokens.issue(UserId(3), now_s, 0).unwrap();
@@ -325,9 +325,9 @@ mod tests {
         }
     }
 
-    /// As an earlier release made them, and as others make them who have the key.
+    /// As issued by an earlier release, or by another issuer with our key.
     #[test]
-    fn a_token_that_knows_its_date_alone_counts_from_then() {
+    fn a_token_without_tokens_from_counts_from_its_date() {
         let tokens = tokens(&[7; 32]);
         let token = forged(&Header::new(Algorithm::HS256), &claims(now().seconds()), &[7; 32]);
         assert_eq!(tokens.verify(&token, now()).unwrap().counts_from, now().seconds());

@@ -1,5 +1,5 @@
-//! Encodes frames as text frames of a WebSocket. What is in a frame is said by `chat-wire`; here it becomes bytes. A frame
-//! is encoded once, however many clients it goes to.
+//! Encodes frames as WebSocket text frames. `chat-wire` decides what is in a frame; this module makes the bytes. A
+//! frame is encoded once, for any number of clients.
 
 pub(crate) mod v1;
 pub(crate) mod v2;
@@ -9,6 +9,6 @@ use chat_websocket::{Opcode, encode};
 use serde::Serialize;
 
 fn text_frame(frame: &impl Serialize) -> Bytes {
-    // These types have string keys and no custom serialisation that could fail.
+    // These types have string keys and no custom serialisation, so encoding cannot fail.
     encode(Opcode::Text, &serde_json::to_vec(frame).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The stream's entrance: the WebSocket upgrade (RFC 6455, section 4.2) and who may make it.
+//! Opening a stream: the WebSocket upgrade (RFC 6455, section 4.2) and its authentication.
 
 #[cfg(feature = "echo")]
 pub(crate) mod echo;
@@ -24,7 +24,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio_rustls::server::TlsStream;
 
-use crate::accept::{Seat, Upgrading};
+use crate::accept::{RequestSlot, Upgrading};
 use crate::arrival::Arrival;
 use crate::auth::bearer;
 use crate::client_address::ClientAddress;
@@ -35,23 +35,23 @@ use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::pace::Paced;
 use crate::tokens::Granted;
 use crate::{App, tickets};
-use first_frame::Asked;
+use first_frame::UpgradeProperties;
 use session::Beginning;
 
-/// The v1 stream's name among the subprotocols; what a client without any gets too.
+/// Subprotocol of the v1 stream, which is also the default.
 const PROTOCOL_V1: &str = "chatserver.v1";
 const PROTOCOL_V2: &str = "chatserver.v2";
-/// What all of ours begin with.
+/// Common prefix of our subprotocols.
 const OURS: &str = "chatserver.";
-/// A token may stand among the subprotocols, because a browser can set no other header. As for the scheme of an
-/// `Authorization` header, its case does not matter.
+/// Prefix of a subprotocol that carries a token, because a browser cannot set other headers. Its case does not matter,
+/// as with the scheme of an `Authorization` header.
 const BEARER_PREFIX: &str = "bearer.";
-/// Every way to say who one is.
-const WAYS_IN: &str = "A valid token is needed: send it as Authorization: Bearer, as ?token=, as a ticket (?ticket=), \
+/// Error sentence that lists all ways to authenticate.
+const AUTH_HELP: &str = "A valid token is needed: send it as Authorization: Bearer, as ?token=, as a ticket (?ticket=), \
                        as bearer.<token> among the subprotocols, or on chatserver.v2 in a first frame \
                        {\"op\":\"auth\",\"token\":\"...\"}";
 
-/// How a client may say who it is in the URL.
+/// Query of the upgrade.
 #[derive(Deserialize)]
 pub(crate) struct Query {
     token: Option<String>,
@@ -72,12 +72,12 @@ pub(crate) async fn upgrade(
     let who = match authenticate(&app, &query, &parts.headers).await? {
         Claim::Granted(granted) => {
             limited::count_stream(&app, granted.user, client)?;
-            Who::Known(granted, slot(&app, granted, seat(&parts))?)
+            Who::Known(granted, slot(&app, granted, request_slot(&parts))?)
         }
-        Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app, client)?),
+        Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::reserve_slot(&app, client)?),
         Claim::None | Claim::Refused => {
             app.hub.metrics().refused_unauthenticated();
-            return Err(Problem::unauthenticated(WAYS_IN));
+            return Err(Problem::unauthenticated(AUTH_HELP));
         }
     };
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -86,36 +86,36 @@ pub(crate) async fn upgrade(
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
-            Entrance { granted, slot, protocol, cursor: query.cursor, client },
+            Authenticated { granted, slot, protocol, cursor: query.cursor, client },
             on_upgrade,
         )),
-        Who::Unknown(place) => tokio::spawn(first_frame::start(
+        Who::Unknown(pending) => tokio::spawn(first_frame::start(
             app,
-            place,
+            pending,
             on_upgrade,
-            Asked { cursor: query.cursor, client, seat: seat(&parts) },
+            UpgradeProperties { cursor: query.cursor, client, request_slot: request_slot(&parts) },
         )),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
 }
 
-/// What the upgrade says of who the client is.
+/// Authentication of the upgrade.
 enum Claim {
     Granted(Granted),
-    /// Something that is not valid.
+    /// An invalid token or ticket.
     Refused,
     None,
 }
 
-/// Who may come in.
+/// How the client goes on.
 enum Who {
     Known(Granted, Slot),
-    /// Somebody whose first frame has to tell.
-    Unknown(first_frame::Place),
+    /// Must authenticate with its first frame.
+    Unknown(first_frame::PendingSlot),
 }
 
-/// A client that has been let in.
-struct Entrance {
+/// A client that has authenticated and has a slot.
+struct Authenticated {
     granted: Granted,
     slot: Slot,
     protocol: Protocol,
@@ -123,8 +123,8 @@ struct Entrance {
     client: ClientAddress,
 }
 
-/// A request that asks for no upgrade. What only belongs to a handshake goes through proxies like any header; what asks for
-/// the upgrade itself concerns one connection, and a proxy that is not told to ask in its turn drops it.
+/// Problem for a request that asks for no upgrade. Handshake headers pass through proxies like any header. The upgrade
+/// headers are hop-by-hop, and a proxy that is not configured to forward them drops them.
 fn no_upgrade(headers: &HeaderMap) -> Problem {
     let sentence = if headers.contains_key(SEC_WEBSOCKET_KEY) {
         "A proxy dropped the upgrade of this WebSocket handshake: configure it to forward Upgrade and Connection \
@@ -135,7 +135,7 @@ fn no_upgrade(headers: &HeaderMap) -> Problem {
     Problem::new(426, "upgrade_required", sentence)
 }
 
-/// Checks the client's side of the handshake; gives the server's answer to its key.
+/// Checks the client's handshake. Returns the server's answer to its key.
 fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
     if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade") {
         return Err(no_upgrade(headers));
@@ -148,7 +148,7 @@ fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
     key.map(accept_key).ok_or_else(|| Problem::invalid("Sec-WebSocket-Key must be 16 bytes in base64"))
 }
 
-/// Whether one of the comma-separated words of a header is this one.
+/// Whether a comma-separated header contains this token.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     words(headers, name).any(|word| word.eq_ignore_ascii_case(token))
 }
@@ -160,7 +160,7 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 
 async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Claim, Problem> {
     let granted = if let Some(ticket) = &query.ticket {
-        // A ticket does not outlive the token that it was made for.
+        // A ticket does not outlive its token.
         let granted = tickets::redeem(app, ticket).await?;
         granted.filter(|granted| !app.hub.revocations().has(granted))
     } else {
@@ -174,17 +174,17 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
     Ok(granted.map_or(Claim::Refused, Claim::Granted))
 }
 
-/// What the request takes up, for the stream that it becomes.
-fn seat(parts: &Parts) -> Seat {
-    Arrival::of(&parts.extensions).map(|arrival| arrival.seat.clone()).unwrap_or_default()
+/// The address slot of the request, for the stream that it becomes.
+fn request_slot(parts: &Parts) -> RequestSlot {
+    Arrival::of(&parts.extensions).map(|arrival| arrival.request_slot.clone()).unwrap_or_default()
 }
 
-fn slot(app: &App, granted: Granted, seat: Seat) -> Result<Slot, Problem> {
+fn slot(app: &App, granted: Granted, request_slot: RequestSlot) -> Result<Slot, Problem> {
     if app.is_draining() {
         app.hub.metrics().refused_while_draining();
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    app.slots.take(granted.user, seat).map_err(|full| {
+    app.slots.take(granted.user, request_slot).map_err(|full| {
         app.hub.metrics().refused(full);
         match full {
             Full::User => {
@@ -198,9 +198,9 @@ fn slot(app: &App, granted: Granted, seat: Seat) -> Result<Slot, Problem> {
     })
 }
 
-/// The first of our streams that the client names; v1 where it names none. A name that is like ours and none of them is
-/// refused, rather than answered with another stream than was meant; beside one that there is, it may be one of a later
-/// server.
+/// The first of our streams that the client names; v1 if it names none. An unknown name with our prefix is refused, so
+/// that the client does not get another stream than it meant. Beside a known name it is ignored, because a later server
+/// may know it.
 fn chosen_protocol(headers: &HeaderMap) -> Result<Protocol, Problem> {
     let named = || words(headers, &SEC_WEBSOCKET_PROTOCOL);
     match named().find(|word| [PROTOCOL_V1, PROTOCOL_V2].contains(word)) {
@@ -214,13 +214,14 @@ fn chosen_protocol(headers: &HeaderMap) -> Result<Protocol, Problem> {
     }
 }
 
-/// What follows this beginning of a word, in upper or lower case.
+/// What follows a prefix of a word, in upper or lower case.
 fn without<'a>(beginning: &str, word: &'a str) -> Option<&'a str> {
     let (begins, rest) = word.split_at_checked(beginning.len())?;
     begins.eq_ignore_ascii_case(beginning).then_some(rest)
 }
 
-/// The subprotocol to answer with. A browser wants one of those it named; a lone token is all there is to choose.
+/// The subprotocol to answer with. A browser requires one of those that it named; if it named only a token, that is the
+/// only choice.
 fn protocol_to_name(headers: &HeaderMap, chosen: Protocol) -> Option<HeaderValue> {
     let name = match chosen {
         Protocol::V1 => PROTOCOL_V1,
@@ -244,28 +245,28 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
     response
 }
 
-/// Waits for the upgrade and hands the bare socket to a session in a task of its own, so that nothing of the request
-/// stays in memory with it.
-async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
+/// Waits for the upgrade and hands the bare socket to a session in its own task, so that no state of the request stays
+/// in memory.
+async fn start(app: App, mut authenticated: Authenticated, on_upgrade: OnUpgrade) {
     let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let cursor = entrance.cursor.take();
+    let cursor = authenticated.cursor.take();
     let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, cursor);
-    let (connection, slot) = connection(&app, entrance, socket);
+    let (connection, slot) = connection(&app, authenticated, socket);
     tokio::spawn(session::run(app, connection, slot, beginning));
 }
 
-fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>, Slot) {
-    let Entrance { granted, slot, protocol, client, .. } = entrance;
+fn connection(app: &App, authenticated: Authenticated, socket: Socket) -> (Arc<Connection>, Slot) {
+    let Authenticated { granted, slot, protocol, client, .. } = authenticated;
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
     let bearer = Bearer { granted, expires_at, protocol, client };
     let id = app.hub.next_connection_id();
-    let connection = Connection::new(id, bearer, socket, app.surroundings.clone());
+    let connection = Connection::new(id, bearer, socket, app.connection_context.clone());
     (Arc::new(connection), slot)
 }
 
-/// The socket without hyper around it, and what the client has sent already.
+/// The socket without hyper around it, and the bytes that the client has sent already.
 fn bare_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
     // The bytes are copied, because the buffer behind them is large and would live as long as they do.
     let upgraded = match upgraded.downcast::<TokioIo<Upgrading<Paced>>>() {

@@ -1,46 +1,47 @@
-//! How names are found by what somebody types: by the beginning of any word, whatever its accents, case and form. The
-//! web client has the same rule (`web/src/text/finding.ts`); `finding.json` is the cases that hold both to it.
+//! How queries find names: by a prefix of any word, without regard to accents, case and form of characters. The web
+//! client has the same rule (`web/src/text/finding.ts`); `finding.json` has the cases that test both.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
-/// How well a name fits, the best first.
+/// How well a name matches a query, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fit {
-    /// It begins so.
+pub enum NameMatch {
+    /// The name begins with the query.
     Name,
-    /// Another word of it does.
+    /// Another word of the name begins with it.
     Word,
 }
 
-/// What a query is looked for as. An empty one finds everybody.
+/// Returns the form in which a query is compared with names. An empty query finds every name.
 pub fn wanted(query: &str) -> String {
     plain(query).trim_start().to_owned()
 }
 
-/// How the name fits what is wanted, if it does; that is made by [`wanted()`].
-pub fn fit(name: &str, wanted: &str) -> Option<Fit> {
+/// Returns how the name matches a query, if it does; `wanted` is the result of [`wanted()`].
+pub fn match_name(name: &str, wanted: &str) -> Option<NameMatch> {
     if wanted.is_empty() {
-        return Some(Fit::Name);
+        return Some(NameMatch::Name);
     }
     let name = plain(name);
-    let found = places(&name).find(|at| name[*at..].starts_with(wanted));
-    found.map(|at| if at == 0 { Fit::Name } else { Fit::Word })
+    let found = match_starts(&name).find(|at| name[*at..].starts_with(wanted));
+    found.map(|at| if at == 0 { NameMatch::Name } else { NameMatch::Word })
 }
 
-/// Whether somebody who typed this finds the name; `wanted` is made by [`wanted()`].
+/// Whether the query finds the name; `wanted` is the result of [`wanted()`].
 pub fn is_found(name: &str, wanted: &str) -> bool {
-    fit(name, wanted).is_some()
+    match_name(name, wanted).is_some()
 }
 
-/// The name from each place at which what is typed may begin. Whoever looks for those that begin so has found it.
+/// Returns the rest of the name from each position at which a match may begin. A query finds the name if one of these
+/// begins with it.
 pub fn beginnings(name: &str) -> Vec<String> {
     let plain = plain(name);
-    places(&plain).map(|at| plain[at..].to_owned()).collect()
+    match_starts(&plain).map(|at| plain[at..].to_owned()).collect()
 }
 
-/// What comes after all texts that begin so, in the order of the characters' numbers.
+/// Returns the smallest text after all texts with this prefix, in the order of code points.
 pub fn end_of(beginning: &str) -> String {
     let mut end = beginning.to_owned();
     while let Some(last) = end.pop() {
@@ -49,15 +50,15 @@ pub fn end_of(beginning: &str) -> String {
             return end;
         }
     }
-    // After the last character there is no other; but no name is that long.
+    // After the last character there is no other. No name is 200 characters long.
     char::MAX.to_string().repeat(200)
 }
 
-/// Without accents, case, form and what is not seen, with single spaces, and with one apostrophe and one dash for all
-/// those that keyboards and programs write.
+/// Returns the text without accents, case and invisible characters, with single spaces, and with one apostrophe and one
+/// dash in place of all variants that keyboards and programs produce.
 pub fn plain(text: &str) -> String {
-    // Before the form is taken off, which makes a space of an accent that stands by itself.
-    let bare = text.chars().map(typed).nfkd().filter(|&c| is_seen(c));
+    // Must happen before normalization, which makes a space of an accent that stands alone.
+    let bare = text.chars().map(plain_sign).nfkd().filter(|&c| is_seen(c));
     let small = bare.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let mut plain = String::with_capacity(text.len());
     for c in small.nfkd().filter(|&c| is_seen(c)) {
@@ -76,8 +77,8 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// The sign that is meant.
-fn typed(c: char) -> char {
+/// Returns the plain apostrophe or dash for its variants.
+fn plain_sign(c: char) -> char {
     match c {
         '`' | '´' | 'ʹ'..='ʼ' | '‘'..='‛' | '′' | '＇' => '\'',
         '‐'..='―' | '−' => '-',
@@ -85,31 +86,32 @@ fn typed(c: char) -> char {
     }
 }
 
-/// Whether there is more to it than an accent or a sign for programs.
+/// Whether the character is visible: neither a combining mark nor a format character.
 fn is_seen(c: char) -> bool {
     c.general_category_group() != GeneralCategoryGroup::Mark
         && c.general_category() != GeneralCategory::Format
 }
 
-/// Where in a [plain](plain()) name what is typed may begin: at its own beginning, whatever that is, and at each word's.
-fn places(name: &str) -> impl Iterator<Item = usize> {
+/// Returns the positions in a [plain](plain()) name at which a match may begin: the beginning of the name, and that of
+/// each word.
+fn match_starts(name: &str) -> impl Iterator<Item = usize> {
     let mut before = None;
     name.char_indices().filter_map(move |(at, c)| {
-        let is_place = before.replace(c).is_none_or(|before| begins_a_word(before, c));
-        is_place.then_some(at)
+        let is_start = before.replace(c).is_none_or(|before| begins_a_word(before, c));
+        is_start.then_some(at)
     })
 }
 
 fn begins_a_word(before: char, c: char) -> bool {
-    is_of_words(c) && (!is_of_words(before) || has_no_spaces(before) || has_no_spaces(c))
+    is_word_char(c) && (!is_word_char(before) || has_no_spaces(before) || has_no_spaces(c))
 }
 
-/// Whether words are made of it.
-pub fn is_of_words(c: char) -> bool {
+/// Whether the character can be part of a word.
+pub fn is_word_char(c: char) -> bool {
     matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
 }
 
-/// Whether the script is written without spaces, so that a word may begin at each character.
+/// Whether the character's script is written without spaces, so that a word may begin at each character.
 fn has_no_spaces(c: char) -> bool {
     use Script::{Han, Hiragana, Katakana, Khmer, Lao, Myanmar, Thai};
     [Han, Hiragana, Katakana, Khmer, Lao, Myanmar, Thai].contains(&c.script())
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_by_the_beginnings_of_words_whatever_their_accents() {
+    fn names_are_found_by_prefixes_of_words_without_regard_to_accents() {
         let cases: Vec<(String, String, bool)> = serde_json::from_str(include_str!("finding.json")).unwrap();
         assert!(cases.len() > 30, "the table was not understood");
         for (name, query, expected) in cases {
@@ -135,16 +137,16 @@ mod tests {
     }
 
     #[test]
-    fn names_that_begin_so_fit_best() {
-        assert_eq!(fit("Çat", &wanted("cat")), Some(Fit::Name));
-        assert_eq!(fit("Tom Cat", &wanted("cat")), Some(Fit::Word));
-        assert_eq!(fit("(cat)", &wanted("(c")), Some(Fit::Name));
-        assert_eq!(fit("Tom Cat", &wanted("at")), None);
-        assert!(Fit::Name < Fit::Word);
+    fn matches_of_the_whole_name_come_first() {
+        assert_eq!(match_name("Çat", &wanted("cat")), Some(NameMatch::Name));
+        assert_eq!(match_name("Tom Cat", &wanted("cat")), Some(NameMatch::Word));
+        assert_eq!(match_name("(cat)", &wanted("(c")), Some(NameMatch::Name));
+        assert_eq!(match_name("Tom Cat", &wanted("at")), None);
+        assert!(NameMatch::Name < NameMatch::Word);
     }
 
     #[test]
-    fn names_that_begin_so_come_before_the_end() {
+    fn names_with_a_prefix_come_before_its_end() {
         for prefix in ["t", "tom", "to\u{d7ff}", "tom\u{10ffff}", "\u{10ffff}"] {
             let end = end_of(prefix);
             assert!(prefix < end.as_str(), "{prefix:?}");

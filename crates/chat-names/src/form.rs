@@ -1,31 +1,33 @@
-//! Forms in which names are compared. People type them on other keyboards than those that they were registered on.
+//! Normal forms in which names are compared. People may type a name on another keyboard than the one it was registered
+//! on.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The form in which what somebody typed is compared and kept, whatever keyboard it came from.
+/// Returns the normal form (NFKC) in which typed text is compared and stored.
 pub fn normal(text: &str) -> String {
     text.nfkc().collect()
 }
 
-/// The form under which names and addresses are compared. By way of upper case, because some letters have two lower
-/// ones (σ and ς), and letter by letter, so that the form of a beginning is the beginning of the form.
+/// Returns the form in which names and addresses are compared without regard to case. It converts to upper case first,
+/// because some letters have two lower case forms (σ and ς), and letter by letter, so that the form of a prefix is a
+/// prefix of the form.
 pub fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
-/// With one space where white space is, and none at the ends.
+/// Trims white space, and replaces each run of it by one space.
 pub fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The form in which names are the same that differ in case, in the form of their characters (NFKC) and in how much space
-/// is between their words.
+/// Returns a form that is equal for names that differ only in case, in the form of their characters (NFKC) or in white
+/// space.
 pub fn comparable(name: &str) -> String {
     normal(&folded(&spaced(&normal(name))))
 }
 
-/// Whether both are the name of one user or group, however they were typed. When somebody logs in, the server looks for
-/// names in the same way.
+/// Whether both are the name of the same user or group, however they were typed. The server compares names in the same
+/// way when a user logs in.
 pub fn is_same_name(one: &str, other: &str) -> bool {
     comparable(one) == comparable(other)
 }
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_the_same_however_it_was_typed() {
+    fn names_are_compared_in_their_normal_form() {
         for (one, other) in [
             ("Zo\u{eb} \u{d6}zil", "zoe\u{308} o\u{308}zil"),
             ("jerry", "\u{ff2a}\u{ff25}\u{ff32}\u{ff32}\u{ff39}"),

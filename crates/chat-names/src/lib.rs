@@ -1,10 +1,11 @@
-//! What the server and its clients have to agree on about names: which are one, and by what they are found.
+//! Rules for names that the server and its clients share: which names are the same, and by which queries a name is
+//! found.
 //!
-//! Looks at names and at nothing else; what a name may be, and which of them are mistaken for each other, only the server
-//! decides (`chat_core::names`).
+//! Works on names only. Which names are allowed, and which could be mistaken for each other, is decided by the server
+//! alone (`chat_core::names`).
 
 mod finding;
 mod form;
 
-pub use finding::{Fit, beginnings, end_of, fit, is_found, is_of_words, plain, wanted};
+pub use finding::{NameMatch, beginnings, end_of, is_found, is_word_char, match_name, plain, wanted};
 pub use form::{comparable, folded, is_same_name, normal, spaced};

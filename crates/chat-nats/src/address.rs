@@ -1,17 +1,17 @@
-//! The addresses of NATS servers as they are given in one setting, and what they say of who connects.
+//! Parses the addresses of NATS servers, all in one setting, and the credentials in them.
 
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 
 use crate::NatsError;
 
-/// Servers, and as whom to connect to them.
+/// The servers of one cluster and the credentials from their addresses.
 pub(crate) struct Servers {
     pub(crate) addresses: Vec<ServerAddr>,
     pub(crate) credentials: Credentials,
 }
 
-/// What addresses say of who connects.
+/// Credentials from an address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     None,
@@ -19,8 +19,8 @@ pub(crate) enum Credentials {
     User(String, String),
 }
 
-/// Reads addresses that are separated by commas. Credentials are those of the first that has any; one cluster has the
-/// same everywhere.
+/// Parses addresses separated by commas. Takes the credentials of the first address that has any: they are the same on
+/// every server of a cluster.
 pub(crate) fn parse(text: &str) -> Result<Servers, NatsError> {
     let addresses = text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(address);
     let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
@@ -35,7 +35,7 @@ fn address(text: &str) -> Result<ServerAddr, NatsError> {
     text.parse().map_err(|reason| NatsError::Address { address: without_credentials(text), reason })
 }
 
-/// Errors are logged, and passwords must not be.
+/// Removes the credentials, since errors are logged and passwords must not be.
 fn without_credentials(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
     let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
@@ -51,14 +51,14 @@ fn credentials(address: &ServerAddr) -> Option<Credentials> {
 }
 
 impl Servers {
-    /// All of them, for messages.
+    /// All servers as one string for log lines.
     pub(crate) fn names(&self) -> String {
         let names = self.addresses.iter().map(|address| format!("{}:{}", address.host(), address.port()));
         names.collect::<Vec<_>>().join(" or ")
     }
 }
 
-/// Characters that addresses have a use for are written there as `%` and two hexadecimal digits.
+/// Decodes characters that are written as `%` and two hexadecimal digits because they have a meaning in addresses.
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stand_before_the_host() {
+    fn credentials_come_before_the_host() {
         let tom = Credentials::User("tom".into(), "p@ss/1%".into());
         assert_eq!(credentials("nats://tom:p%40ss%2F1%25@a:4222,nats://b"), tom);
         assert_eq!(credentials("nats://a,nats://s3cret@b"), Credentials::Token("s3cret".into()));

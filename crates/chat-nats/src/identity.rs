@@ -1,5 +1,5 @@
-//! As whom to connect to NATS, and whom to trust: what the addresses say, or files that operators keep for it. They are
-//! read once, at the start, so that what is wrong with them is said then.
+//! Credentials for NATS and the authorities to trust, from the addresses or from files. Files are read once, at the
+//! start, so that errors in them are reported then.
 
 use std::path::{Path, PathBuf};
 
@@ -16,70 +16,75 @@ const NKEY: &str = "NATS_NKEY_FILE";
 const CREDENTIALS: &str = "NATS_CREDS_FILE";
 const AUTHORITIES: &str = "NATS_CA_FILE";
 
-/// One way to say it.
-enum Name<'a> {
+/// The credentials to log in with.
+enum Login<'a> {
     None,
     Token(&'a str),
     User(&'a str, &'a str),
     Nkey(String),
-    /// The text of a file that was tried already.
+    /// The text of a credentials file that was parsed once already.
     Credentials(String),
 }
 
-/// Who we are and whom we trust.
+/// Credentials and trusted authorities.
 pub(crate) struct Identity<'a> {
-    name: Name<'a>,
+    login: Login<'a>,
     authorities: Option<PathBuf>,
 }
 
-/// Puts together what the settings say, and refuses what is of no use.
-pub(crate) fn of<'a>(options: &NatsOptions, servers: &'a Servers) -> Result<Identity<'a>, NatsError> {
+/// Combines the settings. Fails if a file cannot be used or two settings give credentials.
+pub(crate) fn from_options<'a>(
+    options: &NatsOptions,
+    servers: &'a Servers,
+) -> Result<Identity<'a>, NatsError> {
     let given = [
         (servers.credentials != Credentials::None).then_some(ADDRESS),
         options.nkey.as_ref().map(|_| NKEY),
         options.credentials.as_ref().map(|_| CREDENTIALS),
     ];
     if let [one, other, ..] = given.into_iter().flatten().collect::<Vec<_>>()[..] {
-        return Err(NatsError::TwoNames(one, other));
+        return Err(NatsError::TwoCredentials(one, other));
     }
-    let name = match (&options.nkey, &options.credentials, &servers.credentials) {
-        (Some(file), ..) => Name::Nkey(seed(file)?),
+    let login = match (&options.nkey, &options.credentials, &servers.credentials) {
+        (Some(file), ..) => Login::Nkey(seed(file)?),
         (_, Some(file), _) => {
             let text = read(CREDENTIALS, file)?;
             let tried = ConnectOptions::new().credentials(&text);
             tried.map_err(|error| unusable(CREDENTIALS, file, &error))?;
-            Name::Credentials(text)
+            Login::Credentials(text)
         }
-        (_, _, Credentials::None) => Name::None,
-        (_, _, Credentials::Token(token)) => Name::Token(token),
-        (_, _, Credentials::User(user, password)) => Name::User(user, password),
+        (_, _, Credentials::None) => Login::None,
+        (_, _, Credentials::Token(token)) => Login::Token(token),
+        (_, _, Credentials::User(user, password)) => Login::User(user, password),
     };
     if let Some(file) = &options.authorities {
         authorities(file)?;
     }
-    Ok(Identity { name, authorities: options.authorities.clone() })
+    Ok(Identity { login, authorities: options.authorities.clone() })
 }
 
 impl Identity<'_> {
-    /// The client does not take credentials from addresses by itself.
-    pub(crate) fn given_to(self, options: ConnectOptions) -> Result<ConnectOptions, NatsError> {
+    /// Adds the identity to the client's options. The client does not take credentials from addresses by itself.
+    pub(crate) fn apply_to(self, options: ConnectOptions) -> Result<ConnectOptions, NatsError> {
         let options = match self.authorities {
             Some(file) => options.add_root_certificates(file),
             None => options,
         };
-        match self.name {
-            Name::None => Ok(options),
-            Name::Token(token) => Ok(options.token(token.to_owned())),
-            Name::User(user, password) => Ok(options.user_and_password(user.to_owned(), password.to_owned())),
-            Name::Nkey(seed) => Ok(options.nkey(seed)),
-            Name::Credentials(text) => {
+        match self.login {
+            Login::None => Ok(options),
+            Login::Token(token) => Ok(options.token(token.to_owned())),
+            Login::User(user, password) => {
+                Ok(options.user_and_password(user.to_owned(), password.to_owned()))
+            }
+            Login::Nkey(seed) => Ok(options.nkey(seed)),
+            Login::Credentials(text) => {
                 options.credentials(&text).map_err(|error| unusable(CREDENTIALS, Path::new(""), &error))
             }
         }
     }
 }
 
-/// The first line that is a seed; others may be comments, as the tools that make one write them.
+/// Reads the first line that is a seed. Other lines may be comments, which tools that generate keys write.
 fn seed(file: &Path) -> Result<String, NatsError> {
     let text = read(NKEY, file)?;
     let seed = text.lines().map(str::trim).find(|line| line.starts_with('S'));
@@ -114,7 +119,7 @@ mod tests {
     const SEED: &str = "SUANQDPB2RUOE4ETUA26CNX7FUKE5ZZKFCQIIW63OX225F2CO7UEXTM7ZY";
 
     fn refusal(servers: &str, options: &NatsOptions) -> String {
-        of(options, &address::parse(servers).ok().unwrap()).err().unwrap().to_string()
+        from_options(options, &address::parse(servers).ok().unwrap()).err().unwrap().to_string()
     }
 
     fn file(text: &str) -> tempfile::NamedTempFile {
@@ -124,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_stands_alone_or_among_comments_and_is_never_told() {
+    fn a_seed_is_found_among_comments_and_never_logged() {
         for text in [SEED.to_owned(), format!("# of nk -gen user\n\n  {SEED}\n")] {
             assert_eq!(seed(file(&text).path()).ok().unwrap(), SEED);
         }
@@ -135,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn who_one_is_is_said_in_one_way() {
+    fn two_settings_with_credentials_are_refused() {
         let (one, other) = (Some(PathBuf::from("/a")), Some(PathBuf::from("/b")));
         let both = NatsOptions { nkey: one.clone(), credentials: other, ..NatsOptions::default() };
         assert!(refusal("a", &both).contains("NATS_NKEY_FILE and NATS_CREDS_FILE both set"));
@@ -144,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_of_no_use_are_named_at_the_start() {
+    fn unusable_files_are_named_at_the_start() {
         let nothing = file("nothing");
         for (options, setting) in [
             (NatsOptions { nkey: Some("/no/such/file".into()), ..NatsOptions::default() }, "NATS_NKEY_FILE"),

@@ -1,5 +1,5 @@
-//! The thread on which the client and who listens run. On a runtime of one thread, tasks run in the order in which they
-//! were woken; so what the client tells of refusals, by one task, and of messages, by another, has an order.
+//! The thread of the client and the receiver. On a runtime with one thread, tasks run in the order in which they were
+//! woken; so refusals, which the client passes on in one task, and messages, from another, have an order.
 
 use std::io;
 
@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 
 use crate::NatsError;
 
-/// The thread runs as long as this is kept.
+/// A handle to the thread, which ends when this is dropped.
 pub(crate) struct Thread {
     _end: oneshot::Sender<()>,
 }
 
 impl Thread {
-    /// Connects there, and has the task that is made of the client run there.
+    /// Starts the thread, connects on it and runs the task made by `task` on it.
     pub(crate) async fn start<T>(
         options: ConnectOptions,
         addresses: Vec<ServerAddr>,
@@ -38,7 +38,7 @@ impl Thread {
         };
         let run = move || {
             runtime.block_on(live);
-            // A name that is being looked up is waited for by nobody.
+            // Does not wait for a DNS query that is still running.
             runtime.shutdown_background();
         };
         std::thread::Builder::new().name("nats".into()).spawn(run).map_err(NatsError::Thread)?;

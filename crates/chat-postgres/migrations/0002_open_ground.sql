@@ -1,19 +1,20 @@
--- What a server needs that stands in the open. Nodes of the release before do not write these columns.
+-- Columns and tables for servers that are open to the public. Nodes of the previous release do not write
+-- these columns.
 
--- What the sender meant by a message with a key, so that the key is never taken for another message; NULL in those that
--- earlier releases wrote.
+-- The intention of a message with a key, so that the key is never taken for that of another message. NULL in
+-- messages of earlier releases.
 ALTER TABLE messages ADD COLUMN intention bytea;
 
--- How the group was when somebody left it, so that what becomes of it afterwards is not told; of the departure at the
--- place `as_of`. Of those before this, nothing is known but what is so now.
+-- The state of the group at the departure with the log position `as_of`, so that former members do not see
+-- later changes. For earlier departures, only the current state is known.
 ALTER TABLE departures ADD COLUMN as_of bigint;
 ALTER TABLE departures ADD COLUMN rev bigint;
 ALTER TABLE departures ADD COLUMN owner_id bigint;
 UPDATE departures d SET as_of = d.position, rev = c.rev, owner_id = g.owner_id
 FROM conversations c, groups g WHERE c.id = d.conversation_id AND g.conversation_id = d.conversation_id;
 
--- Accounts that the server made for newcomers to try. Their password is known to everybody, so nothing but this mark may
--- say which they are. Earlier releases made them as the first two, one right after the other.
+-- Accounts that the server created for newcomers. Their password is public, so only this mark may identify
+-- them. Earlier releases created them as the first two, one right after the other.
 ALTER TABLE users ADD COLUMN demo boolean NOT NULL DEFAULT false;
 UPDATE users SET demo = true
 WHERE ((id = 1 AND username = 'tom' AND email = 'tom@temp.com')
@@ -24,12 +25,12 @@ WHERE ((id = 1 AND username = 'tom' AND email = 'tom@temp.com')
   AND (SELECT max(created_at) - min(created_at) FROM users WHERE id IN (1, 2)) < 10000000;
 CREATE INDEX users_for_trying ON users (id) WHERE demo;
 
--- Hashes of the earlier Go server that are left, the costliest last. Usually there are none.
+-- Remaining hashes of the earlier Go server, the costliest last. Usually there are none.
 CREATE INDEX users_with_bcrypt ON users (substr(password_hash, 5, 2)) WHERE substr(password_hash, 1, 2) = '$2';
 
--- Derived from usernames: what they look like (`kind` is `look`), and the beginnings by which they are found (`word`).
--- Those of users whom a node of the release before has made since are missing, and all these have larger ids than the
--- users whose keys are here.
+-- Derived from usernames: their look (`kind` is `look`), and the prefixes by which they are found (`word`).
+-- Users created by a node of the previous release since then have no rows here. Their ids are larger than
+-- those of all users with rows.
 CREATE TABLE name_keys (
     user_id bigint NOT NULL,
     kind    text COLLATE "C" NOT NULL,
@@ -38,16 +39,17 @@ CREATE TABLE name_keys (
 );
 CREATE INDEX name_keys_by_key ON name_keys (kind, key) INCLUDE (user_id);
 
--- Where the log is kept: installation, timeline and tables, of each what could be read. Whoever finds another place than
--- this gives the log a new epoch; see `lineage.rs` of the core. NULL is what an earlier release has left.
+-- The log's origin: installation, timeline and tables, as far as each could be read. A node that finds
+-- another origin gives the log a new epoch; see `lineage.rs` of the core. NULL comes from an earlier release.
 ALTER TABLE log ADD COLUMN origin text;
 
--- The epochs that it had before, the last one first: who finds a log with one of them has come to a server that was left.
+-- Earlier epochs of the log, the last one first. A node that finds a log with one of them is on a server that
+-- was left.
 ALTER TABLE log ADD COLUMN left_epochs bigint[] NOT NULL DEFAULT '{}';
 
--- The feed: what was committed, for readers who keep their places here. Only while there is one are entries written, one
--- for each position after `feed_from`. Nodes of the release before write none: those after `feed_noted` are made of the
--- journal by the next node that can.
+-- The feed: the committed changes, for readers whose cursors are stored here. Entries are written only while
+-- there is a reader, one for each position after `feed_from`. Nodes of the previous release write none; the
+-- next node that can makes those after `feed_noted` from the journal.
 ALTER TABLE log ADD COLUMN feed_readers bigint NOT NULL DEFAULT 0;
 ALTER TABLE log ADD COLUMN feed_from bigint NOT NULL DEFAULT 0;
 ALTER TABLE log ADD COLUMN feed_noted bigint NOT NULL DEFAULT 0;

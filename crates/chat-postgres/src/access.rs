@@ -1,4 +1,4 @@
-//! Statements about tokens that are no longer valid.
+//! Statements about revoked tokens.
 
 use async_trait::async_trait;
 use chat_core::access::{self, AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
@@ -43,7 +43,7 @@ fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
     Ok(ended)
 }
 
-/// So that the table does not grow for ever.
+/// Deletes expired rows, so that the table does not grow without bound.
 fn forget_expired(tx: &Tx<'_>) -> fault::Result<()> {
     let sql = "DELETE FROM revoked_tokens WHERE expires_at < extract(epoch FROM now())::bigint - $1";
     tx.execute(sql, &[&REMEMBERED_S]).map(drop)
@@ -58,7 +58,8 @@ fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Re
 }
 
 fn revocations(db: &Db, now: i64) -> fault::Result<Vec<Ended>> {
-    // How long tokens last is not known here, so whoever ever ended all of theirs is among the answers.
+    // The token lifetime is not known here, so the answer includes every user who has ever revoked all their
+    // tokens.
     let sql = "SELECT id, tokens_from, NULL::bytea FROM users WHERE tokens_from > 0
                UNION ALL
                SELECT user_id, expires_at, fingerprint FROM revoked_tokens WHERE expires_at > $1";

@@ -77,7 +77,7 @@ impl AccountStore for Postgres {
     }
 }
 
-/// Whether there is an account of that number.
+/// Returns whether an account with this id exists.
 pub(crate) fn exists(db: &Db, id: UserId) -> fault::Result<bool> {
     db.exists("SELECT 1 FROM users WHERE id = $1", &[&id.0])
 }
@@ -106,7 +106,7 @@ fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
     db.rows(sql, &[&query.after.0, &i64::from(query.limit)])?.iter().map(account).collect()
 }
 
-/// PostgreSQL takes no U+0000; like that one, what stands for it is in no name.
+/// PostgreSQL cannot store U+0000. No name contains its replacement either.
 fn storable(key: &str) -> String {
     key.replace('\0', "\u{1}")
 }
@@ -150,7 +150,8 @@ fn with_last_message(
     Ok(accounts.into_iter().map(with_theirs).collect())
 }
 
-/// The last message that the reader sees in the conversation with each of these who has one.
+/// Returns, for each of these users, the last message of their conversation with the reader, if there is one
+/// that the reader sees.
 fn last_messages(db: &Db, reader: UserId, others: &[Account]) -> fault::Result<HashMap<UserId, LastMessage>> {
     let sql = "SELECT u.id, m.content, m.sent_at, m.sender_id
                FROM UNNEST($2::bigint[]) AS u (id)

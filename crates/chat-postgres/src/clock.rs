@@ -1,4 +1,4 @@
-//! What the database's clock says: the one by which the clocks of all its nodes can be compared.
+//! Reads the database's clock, with which the clocks of all nodes can be compared.
 
 use std::time::Instant;
 
@@ -10,21 +10,21 @@ use crate::db::Db;
 use crate::fault;
 use crate::reader::Readers;
 
-/// Asks it.
+/// Reads the clock.
 pub(crate) async fn read(readers: &Readers) -> Result<Reading> {
-    let (theirs, asked, heard) = readers.try_out(ask).await?;
-    let way = heard.saturating_duration_since(asked);
-    let middle = asked + way / 2;
-    Ok(Reading { theirs, age: middle.elapsed(), within: way / 2 })
+    let (theirs, asked, answered) = readers.try_out(ask).await?;
+    let round_trip = answered.saturating_duration_since(asked);
+    let middle = asked + round_trip / 2;
+    Ok(Reading { theirs, age: middle.elapsed(), within: round_trip / 2 })
 }
 
-/// Timed here, so that waiting for a connection is no part of it. Once before it counts: where the statement is not known
-/// to the session yet it goes there and back twice.
+/// Measures the time here, so that it does not include waiting for a connection. Runs the statement once
+/// before the measured run: a session that does not know the statement yet needs two round trips.
 fn ask(db: &Db) -> fault::Result<(Timestamp, Instant, Instant)> {
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
     db.row(sql, &[])?;
     let asked = Instant::now();
     let row = db.row(sql, &[])?;
-    let heard = Instant::now();
-    Ok((Timestamp(row.try_get(0)?), asked, heard))
+    let answered = Instant::now();
+    Ok((Timestamp(row.try_get(0)?), asked, answered))
 }

@@ -1,4 +1,4 @@
-//! Where the database is and how connections to it begin.
+//! The database's address, and how connections to it begin.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,35 +9,36 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Config};
 
 use crate::encryption;
+use crate::endpoint::Endpoint;
 use crate::error::OpenError;
 use crate::fault::{Fault, Result, explained};
-use crate::home::Home;
+use crate::home::HomeSchema;
 use crate::hosts;
 use crate::lineage::Lineage;
 use crate::race::{self, Refusals};
-use crate::successor::Search;
-use crate::way::Way;
+use crate::successor::SuccessorSearch;
 
-/// How long a session may take to begin, wherever.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Upper bound for the time in which a session must begin, on any host.
+const SESSION_LIMIT: Duration = Duration::from_secs(5);
 
-/// As the driver has it of a standby, or of a database that is set to be read only.
+/// The driver's text for a standby, or for a database that is set to read only.
 const READS_ONLY: &str = "error connecting to server: database does not allow writes";
 
-/// The database's address. Copies know of each other where the last session has begun.
+/// The database's address. Copies share the host on which the last session began.
 #[derive(Clone)]
 pub(crate) struct Address {
-    /// One for each host.
-    ways: Vec<Way>,
-    /// The number of the host to begin with.
-    favourite: Arc<AtomicUsize>,
-    search: Arc<Search>,
-    /// Which log a session has to have before it; `None` while nothing is served.
+    /// One endpoint for each host.
+    endpoints: Vec<Endpoint>,
+    /// Index of the host that is tried first.
+    preferred: Arc<AtomicUsize>,
+    successor_search: Arc<SuccessorSearch>,
+    /// The log that a session must find; `None` while nothing is served.
     lineage: Option<Arc<Lineage>>,
 }
 
-/// Why an address cannot be read. Of `key=value` with a blank in a password, the driver shows a part of that.
-fn misread(address: &str, error: &tokio_postgres::Error) -> String {
+/// Describes why an address cannot be parsed. For `key=value` with a blank in a password, the driver's text
+/// would contain a part of the password.
+fn parse_error(address: &str, error: &tokio_postgres::Error) -> String {
     match address.contains("://") {
         true => explained(error),
         false => "a value with blanks must be quoted: '…'".into(),
@@ -45,35 +46,36 @@ fn misread(address: &str, error: &tokio_postgres::Error) -> String {
 }
 
 impl Address {
-    /// Reads `postgres://...`, and the file with authorities that it may name.
+    /// Parses `postgres://...`, and reads the file with authorities that it may name.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
-        let (rest, wish) = encryption::taken_from(url)?;
-        let mut config: Config = rest.parse().map_err(|error| OpenError::Address(misread(&rest, &error)))?;
+        let (rest, tls) = encryption::extract(url)?;
+        let mut config: Config =
+            rest.parse().map_err(|error| OpenError::Address(parse_error(&rest, &error)))?;
         hosts::check(&config)?;
-        hosts::settle(&mut config)?;
-        let mode = wish.mode(config.get_ssl_mode());
-        let connector = wish.connector(mode)?;
-        let way = |mut config: Config| {
+        hosts::require_writable(&mut config)?;
+        let mode = tls.mode(config.get_ssl_mode());
+        let connector = tls.connector(mode)?;
+        let endpoint = |mut config: Config| {
             config.ssl_mode(mode.for_driver());
-            Way::new(config, &connector)
+            Endpoint::new(config, &connector)
         };
-        let ways = hosts::apart(&config).into_iter().map(way).collect();
-        Ok(Self { ways, favourite: Arc::default(), search: Arc::default(), lineage: None })
+        let endpoints = hosts::one_per_host(&config).into_iter().map(endpoint).collect();
+        Ok(Self { endpoints, preferred: Arc::default(), successor_search: Arc::default(), lineage: None })
     }
 
-    /// The same for a program that is no server.
-    pub(crate) fn called(mut self, name: &str) -> Self {
-        self.ways.iter_mut().for_each(|way| way.call(name));
+    /// Sets another application name, for a program that is not a server.
+    pub(crate) fn with_application_name(mut self, name: &str) -> Self {
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.set_application_name(name));
         self
     }
 
-    /// From now on sessions find the tables there.
-    pub(crate) fn lead_to(&mut self, home: &Home) {
-        self.ways.iter_mut().for_each(|way| way.lead_to(home));
+    /// Makes later sessions find the tables in this schema.
+    pub(crate) fn use_schema(&mut self, home: &HomeSchema) {
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.use_schema(home));
     }
 
-    /// From now on no session begins that has another log before it than the one that clients are told of.
-    pub(crate) fn follow(&mut self, lineage: Arc<Lineage>) {
+    /// Makes later sessions fail if they find another log than the one that clients know.
+    pub(crate) fn set_lineage(&mut self, lineage: Arc<Lineage>) {
         self.lineage = Some(lineage);
     }
 
@@ -81,56 +83,58 @@ impl Address {
         self.lineage.as_ref()
     }
 
-    /// The database's name and server, for messages; never the password.
+    /// Returns the database's name and hosts, for messages; never the password.
     pub(crate) fn describe(&self) -> String {
-        let database = self.ways.first().and_then(Way::database).unwrap_or("the default database");
-        let hosts: Vec<_> = self.ways.iter().map(Way::host).collect();
+        let database = self.endpoints.first().and_then(Endpoint::database).unwrap_or("the default database");
+        let hosts: Vec<_> = self.endpoints.iter().map(Endpoint::host).collect();
         format!("{database} on {}", hosts.join(" or "))
     }
 
-    /// How many hosts it names.
+    /// Returns the number of hosts in the address.
     pub(crate) fn n_hosts(&self) -> usize {
-        self.ways.len()
+        self.endpoints.len()
     }
 
-    /// The host of this number, for messages.
+    /// Returns the host of this index, for messages.
     pub(crate) fn host(&self, number: usize) -> String {
-        self.ways.get(number).map(Way::host).unwrap_or_default()
+        self.endpoints.get(number).map(Endpoint::host).unwrap_or_default()
     }
 
-    /// What sessions know together of hosts that have taken the place of others.
-    pub(crate) fn search(&self) -> &Search {
-        &self.search
+    /// Returns the search for hosts that have replaced others. All sessions share it.
+    pub(crate) fn successor_search(&self) -> &SuccessorSearch {
+        &self.successor_search
     }
 
-    /// From now on sessions begin there if they can.
+    /// Makes later sessions begin on this host if possible.
     pub(crate) fn prefer(&self, number: usize) {
-        self.favourite.store(number, Ordering::Relaxed);
+        self.preferred.store(number, Ordering::Relaxed);
     }
 
-    /// A new connection, driven by the current runtime, and the number of its host; but not to those that have refused.
+    /// Opens a connection that the current runtime drives. Returns it with the index of its host. Skips hosts
+    /// that have refused.
     pub(crate) async fn connect(&self, refusals: &mut Refusals) -> Result<(usize, Client)> {
-        let favourite = self.favourite.load(Ordering::Relaxed);
+        let preferred = self.preferred.load(Ordering::Relaxed);
         let mut order: Vec<_> =
-            (0..self.ways.len()).filter(|number| !refusals.contains_key(number)).collect();
-        order.sort_by_key(|number| *number != favourite);
-        let connected = timeout(LIMIT, race::first(order, |number| self.begin(number), refusals)).await;
-        connected.ok().flatten().ok_or_else(|| self.why_not(refusals))
+            (0..self.endpoints.len()).filter(|number| !refusals.contains_key(number)).collect();
+        order.sort_by_key(|number| *number != preferred);
+        let connected =
+            timeout(SESSION_LIMIT, race::first(order, |number| self.begin(number), refusals)).await;
+        connected.ok().flatten().ok_or_else(|| self.refusal(refusals))
     }
 
-    /// A connection to the host of this number.
+    /// Opens a connection to the host of this index.
     pub(crate) fn begin(&self, number: usize) -> impl Future<Output = Result<Client>> + Send + use<> {
-        let way = self.ways.get(number).cloned();
+        let endpoint = self.endpoints.get(number).cloned();
         async move {
-            match way {
-                Some(way) => way.begin().await,
+            match endpoint {
+                Some(endpoint) => endpoint.begin().await,
                 None => Err(Fault::Broken("there is no such host".into())),
             }
         }
     }
 
-    /// What is said when all hosts have refused, or nothing was heard of them.
-    fn why_not(&self, refusals: &mut Refusals) -> Fault {
+    /// Returns the error for the case that all hosts have refused or none has answered.
+    fn refusal(&self, refusals: &mut Refusals) -> Fault {
         if self.n_hosts() == 1
             && let Some((_, fault)) = refusals.pop_first()
         {

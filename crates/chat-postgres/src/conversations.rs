@@ -1,4 +1,4 @@
-//! Statements about conversations as their members see them, and about who is seen when.
+//! Statements about conversations as their members see them, and about when users were last seen.
 
 pub(crate) mod view;
 
@@ -56,7 +56,7 @@ impl ConversationStore for Postgres {
         let (users, times): (Vec<i64>, Vec<i64>) = seen.into_iter().map(|(user, at)| (user.0, at.0)).unzip();
         self.writer
             .write(move |tx| {
-                // A statement may not meet the same row twice.
+                // One statement may not change the same row twice.
                 let sql = "INSERT INTO last_seen AS l (user_id, at)
                            SELECT s.user_id, max(s.at) FROM UNNEST($1::bigint[], $2::bigint[]) AS s (user_id, at)
                            GROUP BY s.user_id
@@ -83,8 +83,8 @@ impl ConversationStore for Postgres {
 }
 
 fn conversations(db: &Db, user: UserId, page: ConversationPage) -> fault::Result<Vec<ConversationView>> {
-    // What is last is what the user sees last, since a client names it to get the next page. Without OFFSET it would be
-    // looked up once for each time that it is named.
+    // "Last" is the last message that the user sees, because a client names it to get the next page. Without
+    // OFFSET, PostgreSQL would look it up once for each mention of it.
     let sql = "SELECT id, last FROM (
                    SELECT me.conversation_id AS id, coalesce((
                        SELECT m.id FROM messages m

@@ -1,6 +1,5 @@
-//! One connection, driven by the thread that owns it: statements are sent and waited for there and nowhere else, so that
-//! a feature's functions read from top to bottom. No feature's SQL
-//! may stand here.
+//! One connection, driven by the thread that owns it. Statements are sent and awaited there and nowhere else,
+//! so the functions of a feature read from top to bottom. No feature's SQL may be here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,14 +19,14 @@ use crate::lineage::Lineage;
 use crate::race::Refusals;
 use crate::{origin, successor};
 
-/// A statement that takes longer has failed, and its connection with it: whether it was done is not known.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// A connection that was not used for so long may have ended without anybody noticing.
-const IDLE: Duration = Duration::from_millis(100);
-/// As often as it takes for the driver to hear of the end, to read it and to say so.
-const LOOKS: usize = 4;
-/// How long a node that starts waits to hear whether another host has the place of the one that has let it in.
-const LOOK_ROUND: Duration = Duration::from_secs(3);
+/// A statement that takes longer has failed, and its connection with it: the outcome is unknown.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer may have ended without notice.
+const IDLE_LIMIT: Duration = Duration::from_millis(100);
+/// Number of polls that the driver needs to receive the end of the connection, read it and report it.
+const IDLE_POLLS: usize = 4;
+/// Time in which a starting node looks for a host that has replaced the one it is connected to.
+const SUCCESSOR_SEARCH_TIME: Duration = Duration::from_secs(3);
 const NO_ANSWER: &str = "the database does not answer";
 
 /// Parameters of a statement.
@@ -40,29 +39,29 @@ pub(crate) struct Db {
     prepared: RefCell<HashMap<&'static str, Statement>>,
     is_broken: Cell<bool>,
     n_changes: Cell<u64>,
-    patience: Cell<Duration>,
+    statement_timeout: Cell<Duration>,
     used_at: Cell<Instant>,
     address: Address,
-    /// The number of its host.
+    /// Index of its host in the address.
     host: usize,
-    /// Where it is, as far as it has been asked.
+    /// Identity of its server, if it has been read.
     origin: RefCell<Option<Origin>>,
-    /// Of the lineage, when this session last met it.
+    /// Generation of the lineage when this session last checked it.
     generation: Cell<u64>,
 }
 
 impl Db {
-    /// Connects, to the log that this server tells of if it tells of one. Blocks.
+    /// Connects. If the address has a lineage, the session must find its log. Blocks.
     pub(crate) fn connect(address: &Address) -> Result<Self> {
         let mut refusals = Refusals::new();
         loop {
             let db = Self::begin(address, &mut refusals)?;
-            match db.meet() {
+            match db.check_lineage() {
                 Ok(()) => {
                     address.prefer(db.host);
                     return Ok(db);
                 }
-                // It may be the server of before a failover, and the one of after it another of the hosts.
+                // It may be the old server of a failover, and the new one may be another of the hosts.
                 Err(fault) if address.n_hosts() > 1 => drop(refusals.insert(db.host, fault)),
                 Err(fault) => return Err(fault),
             }
@@ -79,7 +78,7 @@ impl Db {
             prepared: RefCell::default(),
             is_broken: Cell::new(false),
             n_changes: Cell::new(0),
-            patience: Cell::new(PATIENCE),
+            statement_timeout: Cell::new(STATEMENT_TIMEOUT),
             used_at: Cell::new(Instant::now()),
             address: address.clone(),
             host,
@@ -88,21 +87,23 @@ impl Db {
         })
     }
 
-    /// Which log this session has to have before it.
+    /// Returns the lineage whose log this session must find.
     pub(crate) fn lineage(&self) -> Option<&Lineage> {
         self.address.lineage().map(Arc::as_ref)
     }
 
-    /// Sees to it that it has, before anything that is read here is told. Not within a transaction.
-    pub(crate) fn meet(&self) -> Result<()> {
+    /// Checks that the session finds the log of the lineage. Must run before anything that is read here goes
+    /// out, and outside of transactions.
+    pub(crate) fn check_lineage(&self) -> Result<()> {
         let Some(lineage) = self.address.lineage() else { return Ok(()) };
-        let origin = lineage.meet(self)?;
+        let origin = lineage.check(self)?;
         self.origin.replace(Some(origin));
         self.generation.set(lineage.generation());
         Ok(())
     }
 
-    /// The same for a program that begins: of several hosts that take writes, to the one that was promoted last.
+    /// Connects for a program that starts. Of several hosts that accept writes, chooses the one that was
+    /// promoted last.
     pub(crate) fn connect_first(address: &Address) -> Result<Self> {
         if address.n_hosts() == 1 {
             return Self::connect(address);
@@ -120,44 +121,46 @@ impl Db {
                     refusals.insert(db.host, Fault::Broken(reason));
                     address.prefer(successor);
                 }
-                // It lets sessions begin, and then says nothing.
+                // The host accepts sessions but does not answer.
                 Err(fault) => drop(refusals.insert(db.host, fault)),
             }
         }
     }
 
-    /// The host that has the place of this one, if there is one; asked for without preparing anything, since a pooler may
-    /// be in between.
+    /// Returns the host that has replaced this one, if there is one. Prepares no statement, because a pooler
+    /// may be in between.
     fn latest(&self) -> Result<Option<usize>> {
         let asked = self.work(async |client| Ok(origin::of_client(client).await));
         let origin = match asked? {
             Ok(origin) => origin,
-            Err(fault) if fault.is_passing() => return Err(fault),
-            // It may not ask.
+            Err(fault) if fault.is_temporary() => return Err(fault),
+            // The role may not read the server's identity.
             Err(_) => return Ok(None),
         };
-        let find = async { timeout(LOOK_ROUND, successor::latest(&self.address, self.host, &origin)).await };
+        let find = async {
+            timeout(SUCCESSOR_SEARCH_TIME, successor::latest(&self.address, self.host, &origin)).await
+        };
         Ok(self.runtime.block_on(find).ok().flatten().map(|(successor, _)| successor))
     }
 
-    /// Whether the address has other hosts.
+    /// Returns whether the address has other hosts.
     pub(crate) fn is_one_of_several(&self) -> bool {
         self.address.n_hosts() > 1
     }
 
-    /// Whether another connection is needed: this one is closed, in a state that is not known, or from before the log
-    /// turned out to be another one.
+    /// Returns whether another connection is needed: this one is closed, in an unknown state, or from before
+    /// the log was replaced.
     pub(crate) fn is_broken(&self) -> bool {
-        let is_of_old = self.lineage().is_some_and(|it| it.generation() != self.generation.get());
-        is_of_old || self.is_unusable()
+        let is_outdated = self.lineage().is_some_and(|it| it.generation() != self.generation.get());
+        is_outdated || self.is_unusable()
     }
 
     fn is_unusable(&self) -> bool {
-        if self.used_at.get().elapsed() > IDLE {
+        if self.used_at.get().elapsed() > IDLE_LIMIT {
             self.used_at.set(Instant::now());
             // Nothing drives the connection between two statements.
             self.runtime.block_on(async {
-                for _ in 0..LOOKS {
+                for _ in 0..IDLE_POLLS {
                     tokio::task::yield_now().await;
                 }
             });
@@ -165,56 +168,56 @@ impl Db {
         self.is_broken.get() || self.client.is_closed()
     }
 
-    /// The state of the connection is not known any more.
+    /// Marks the state of the connection as unknown.
     pub(crate) fn give_up(&self) {
         self.is_broken.set(true);
     }
 
-    /// From now on statements may take that long.
-    pub(crate) fn be_patient(&self, patience: Duration) {
-        self.patience.set(patience);
+    /// Sets the upper bound for the time of later statements.
+    pub(crate) fn set_statement_timeout(&self, timeout: Duration) {
+        self.statement_timeout.set(timeout);
     }
 
-    /// How many statements so far were meant to change something.
+    /// Returns the number of statements so far that were meant to change something.
     pub(crate) fn n_changes(&self) -> u64 {
         self.n_changes.get()
     }
 
-    /// The rows that a statement gives.
+    /// Returns all rows of a statement.
     pub(crate) fn rows(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
         let statement = self.prepare(sql)?;
         self.wait(self.client.query(&statement, params))
     }
 
-    /// The row that a statement gives, if it gives one.
+    /// Returns the row of a statement, if there is one.
     pub(crate) fn opt(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>> {
         let statement = self.prepare(sql)?;
         self.wait(self.client.query_opt(&statement, params))
     }
 
-    /// The one row that a statement gives.
+    /// Returns the only row of a statement.
     pub(crate) fn row(&self, sql: &'static str, params: Params<'_>) -> Result<Row> {
         let statement = self.prepare(sql)?;
         self.wait(self.client.query_one(&statement, params))
     }
 
-    /// Whether a statement gives any row.
+    /// Returns whether a statement has any row.
     pub(crate) fn exists(&self, sql: &'static str, params: Params<'_>) -> Result<bool> {
         Ok(!self.rows(sql, params)?.is_empty())
     }
 
-    /// How many rows a statement changed.
+    /// Returns the number of rows that a statement changed.
     pub(crate) fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
         let statement = self.prepare(sql)?;
         self.wait(self.client.execute(&statement, params))
     }
 
-    /// Statements without parameters, in one round trip.
+    /// Runs statements without parameters, in one round trip.
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         self.wait(self.client.batch_execute(sql))
     }
 
-    /// Whatever else a connection can do.
+    /// Runs any other operation of a connection.
     pub(crate) fn work<T>(
         &self,
         work: impl AsyncFnOnce(&Client) -> std::result::Result<T, tokio_postgres::Error>,
@@ -222,11 +225,11 @@ impl Db {
         self.wait(work(&self.client))
     }
 
-    /// One statement, and others without parameters after it, in one round trip.
+    /// Runs one statement, and after it others without parameters, in one round trip.
     pub(crate) fn execute_then(&self, sql: &'static str, params: Params<'_>, then: &str) -> Result<()> {
         let statement = self.prepare(sql)?;
         self.wait(async {
-            // In this order they are sent; the second is not waited for before the first is.
+            // They are sent in this order; the second is not awaited before the first.
             let (first, then) =
                 tokio::join!(biased; self.client.execute(&statement, params), self.client.batch_execute(then));
             first?;
@@ -234,7 +237,7 @@ impl Db {
         })
     }
 
-    /// Statements without parameters and then one that gives one row, in one round trip.
+    /// Runs statements without parameters and then one that returns one row, in one round trip.
     pub(crate) fn batch_then_row(&self, before: &str, sql: &'static str) -> Result<Row> {
         let statement = self.prepare(sql)?;
         self.wait(async {
@@ -245,7 +248,7 @@ impl Db {
         })
     }
 
-    /// Reads that all see the same state of the database.
+    /// Runs reads that all see the same state of the database.
     pub(crate) fn snapshot<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
         self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
         let result = read(self);
@@ -278,8 +281,8 @@ impl Db {
         let done = self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                done = timeout(self.patience.get(), work) => done.map_err(|_| NO_ANSWER.to_owned()),
-                successor = successor::awaited(&self.address, self.host, origin.as_ref()) => {
+                done = timeout(self.statement_timeout.get(), work) => done.map_err(|_| NO_ANSWER.to_owned()),
+                successor = successor::until_replaced(&self.address, self.host, origin.as_ref()) => {
                     self.address.prefer(successor);
                     Err(format!("{NO_ANSWER}; {} has its place", self.address.host(successor)))
                 }

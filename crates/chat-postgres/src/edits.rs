@@ -94,7 +94,7 @@ fn delete(tx: &Tx<'_>, command: MessageCommand) -> fault::Result<Changed> {
     )
 }
 
-/// Takes away what other tables have of a message's substance.
+/// Deletes the contents of a message that are in other tables.
 fn forget(tx: &Tx<'_>, message: &Message) -> fault::Result<()> {
     tx.execute("DELETE FROM message_versions WHERE message_id = $1", &[&message.id.0])?;
     tx.execute("DELETE FROM reactions WHERE message_id = $1", &[&message.id.0])?;

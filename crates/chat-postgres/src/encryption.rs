@@ -1,6 +1,6 @@
-//! Whether connections to the database are encrypted, and what is asked of the server's certificate: `sslmode` and
-//! `sslrootcert` of the address, which mean what they mean to PostgreSQL's own clients. What differs is said where it
-//! does. Nothing here connects.
+//! Decides whether connections to the database are encrypted, and how the server's certificate is checked:
+//! `sslmode` and `sslrootcert` of the address, with the meaning that they have for PostgreSQL's own clients.
+//! Comments mark the differences. Nothing here connects.
 
 use std::sync::Arc;
 
@@ -19,21 +19,22 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::error::OpenError;
 use crate::hosts;
 
-/// What stands for the public authorities in place of a file.
+/// Value of `sslrootcert` that means the public authorities instead of a file.
 const PUBLIC: &str = "system";
 
-/// How much is asked.
+/// Required level of encryption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Nothing is encrypted.
     Disable,
-    /// Encrypted if the server can, whoever it is. One that can, and fails at it, is not tried without.
+    /// Encrypted if the server supports it, without checking its identity. If the server supports encryption
+    /// but fails at it, there is no attempt without.
     Prefer,
-    /// Encrypted, whoever the server is, unless authorities are named.
+    /// Encrypted. The server's identity is checked only if authorities are named.
     Require,
-    /// One of the authorities named has signed the server's certificate.
+    /// One of the named authorities has signed the server's certificate.
     VerifyCa,
-    /// And it is the server's that was asked for.
+    /// Like `VerifyCa`, and the certificate is for the requested host name.
     VerifyFull,
 }
 
@@ -52,7 +53,7 @@ impl Mode {
         }
     }
 
-    /// What the driver knows of it.
+    /// Returns the closest mode that the driver knows.
     pub(crate) fn for_driver(self) -> SslMode {
         match self {
             Self::Disable => SslMode::Disable,
@@ -62,37 +63,41 @@ impl Mode {
     }
 }
 
-/// What an address asks for.
+/// Encryption options of an address.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wish {
+pub(crate) struct TlsOptions {
     mode: Option<Mode>,
-    /// The file with the authorities, or the public ones.
+    /// The file with the authorities, or `system` for the public ones.
     root_certificates: Option<String>,
 }
 
-/// Takes out of an address what the driver does not understand.
-pub(crate) fn taken_from(address: &str) -> Result<(String, Wish), OpenError> {
-    let mut wish = Wish::default();
+/// Removes the options that the driver does not understand from an address.
+pub(crate) fn extract(address: &str) -> Result<(String, TlsOptions), OpenError> {
+    let mut options = TlsOptions::default();
     let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme));
     let Some((base, query)) = address.rsplit_once('?').filter(|_| is_url) else {
-        return Ok((address.to_owned(), wish));
+        return Ok((address.to_owned(), options));
     };
-    let mut kept = Vec::new();
+    let mut other_parameters = Vec::new();
     for parameter in query.split('&') {
         match parameter.split_once('=') {
-            Some(("sslmode", value)) => wish.mode = Some(Mode::of(value)?),
-            Some(("sslrootcert", value)) => wish.root_certificates = Some(unescaped(value)),
+            Some(("sslmode", value)) => options.mode = Some(Mode::of(value)?),
+            Some(("sslrootcert", value)) => options.root_certificates = Some(unescaped(value)),
             Some(("target_session_attrs", value)) => {
-                kept.push(format!("target_session_attrs={}", hosts::known_to_driver(value)?));
+                other_parameters.push(format!("target_session_attrs={}", hosts::known_to_driver(value)?));
             }
-            _ => kept.push(parameter.to_owned()),
+            _ => other_parameters.push(parameter.to_owned()),
         }
     }
-    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    Ok((rest, wish))
+    let rest = if other_parameters.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", other_parameters.join("&"))
+    };
+    Ok((rest, options))
 }
 
-/// Without the escapes of a URL.
+/// Decodes the escapes of a URL.
 fn unescaped(value: &str) -> String {
     let mut parts = value.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -111,8 +116,8 @@ fn unescaped(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-impl Wish {
-    /// The mode, if the address names none in a way that only we understand: the driver's.
+impl TlsOptions {
+    /// Returns the mode that the URL named, or otherwise the one that the driver has parsed or defaults to.
     pub(crate) fn mode(&self, of_driver: SslMode) -> Mode {
         self.mode.unwrap_or(match of_driver {
             SslMode::Disable => Mode::Disable,
@@ -121,7 +126,7 @@ impl Wish {
         })
     }
 
-    /// What encrypts, and checks as much as is asked.
+    /// Returns a connector that encrypts and checks as the mode requires.
     pub(crate) fn connector(&self, mode: Mode) -> Result<MakeRustlsConnect, OpenError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone());
@@ -131,12 +136,13 @@ impl Wish {
             Some(authorities) if mode == Mode::VerifyFull => builder.with_root_certificates(authorities),
             authorities => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Nameless::new(authorities, &provider))),
+                .with_custom_certificate_verifier(Arc::new(NameUnchecked::new(authorities, &provider))),
         };
         Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))
     }
 
-    /// Who may vouch for the server; `None`: nobody has to.
+    /// Returns the authorities that may sign the server's certificate; `None` means that no signature is
+    /// checked.
     fn authorities(&self, mode: Mode) -> Result<Option<RootCertStore>, OpenError> {
         let refuse = |reason: &str| Err(OpenError::Encryption(reason.to_owned()));
         match (mode, self.root_certificates.as_deref()) {
@@ -169,21 +175,21 @@ fn read(file: &str) -> Result<RootCertStore, OpenError> {
     if store.is_empty() { Err(unusable("it contains no certificate".into())) } else { Ok(store) }
 }
 
-/// Does not ask whose a certificate is, and who has signed it only if authorities are named. That the server has the
-/// certificate's key is checked in any case.
+/// Does not check the name in a certificate, and checks its signature only if authorities are named. It
+/// always checks that the server has the certificate's key.
 #[derive(Debug)]
-struct Nameless {
+struct NameUnchecked {
     authorities: Option<RootCertStore>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Nameless {
+impl NameUnchecked {
     fn new(authorities: Option<RootCertStore>, provider: &CryptoProvider) -> Self {
         Self { authorities, algorithms: provider.signature_verification_algorithms }
     }
 }
 
-impl ServerCertVerifier for Nameless {
+impl ServerCertVerifier for NameUnchecked {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -233,30 +239,30 @@ impl ServerCertVerifier for Nameless {
 mod tests {
     use super::*;
 
-    fn wish(mode: Option<Mode>, file: Option<&str>) -> Wish {
-        Wish { mode, root_certificates: file.map(str::to_owned) }
+    fn options(mode: Option<Mode>, file: Option<&str>) -> TlsOptions {
+        TlsOptions { mode, root_certificates: file.map(str::to_owned) }
     }
 
     #[test]
-    fn what_the_driver_does_not_know_is_taken_out_and_the_rest_left_alone() {
+    fn options_that_the_driver_does_not_know_are_removed() {
         let base = "postgres://ann:p%3Fss?w&rd@db/chat";
         for (address, rest, expected) in [
-            (format!("{base}?sslmode=verify-full"), base.to_owned(), wish(Some(Mode::VerifyFull), None)),
+            (format!("{base}?sslmode=verify-full"), base.to_owned(), options(Some(Mode::VerifyFull), None)),
             (
                 format!("{base}?connect_timeout=3&sslmode=verify-ca&sslrootcert=/a%20b/ca%2.pem&user=x"),
                 format!("{base}?connect_timeout=3&user=x"),
-                wish(Some(Mode::VerifyCa), Some("/a b/ca%2.pem")),
+                options(Some(Mode::VerifyCa), Some("/a b/ca%2.pem")),
             ),
-            (base.to_owned(), base.to_owned(), Wish::default()),
-            ("host=db password=a?&b".into(), "host=db password=a?&b".into(), Wish::default()),
+            (base.to_owned(), base.to_owned(), TlsOptions::default()),
+            ("host=db password=a?&b".into(), "host=db password=a?&b".into(), TlsOptions::default()),
         ] {
-            let (left, taken) = taken_from(&address).unwrap();
+            let (left, taken) = extract(&address).unwrap();
             assert_eq!((left, taken), (rest, expected), "{address}");
         }
     }
 
     #[test]
-    fn what_would_check_nothing_is_refused() {
+    fn options_that_would_check_nothing_are_refused() {
         for (mode, file, reason) in [
             (Mode::Prefer, Some("ca.pem"), "only works with"),
             (Mode::Disable, Some(PUBLIC), "only works with"),
@@ -266,10 +272,10 @@ mod tests {
             (Mode::VerifyFull, Some("/no/such/file"), "/no/such/file"),
             (Mode::VerifyFull, Some("Cargo.toml"), "contains no certificate"),
         ] {
-            let refusal = wish(Some(mode), file).connector(mode).err().unwrap().to_string();
+            let refusal = options(Some(mode), file).connector(mode).err().unwrap().to_string();
             assert!(refusal.contains(reason), "{mode:?} {file:?}: {refusal}");
         }
-        let refusal = taken_from("postgres://db/chat?sslmode=allow").unwrap_err().to_string();
+        let refusal = extract("postgres://db/chat?sslmode=allow").unwrap_err().to_string();
         assert!(refusal.contains("\"allow\""), "{refusal}");
     }
 }

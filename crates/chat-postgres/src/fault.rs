@@ -1,4 +1,4 @@
-//! What can go wrong inside this adapter, and how it looks from the core.
+//! Errors inside this adapter, and their translation for the core.
 
 use chat_core::Error;
 use chat_core::error::Obstacle;
@@ -6,18 +6,18 @@ use tokio_postgres::error::{DbError, SqlState};
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
-/// What to do about a pooler.
+/// Advice about a pooler that is configured wrongly.
 const POOLED: &str =
     "the pooler between this node and PostgreSQL must use session pooling (pool_mode = session)";
 
-/// A refusal of the core's making, an error of the driver's, or a database that does not answer.
+/// A refusal by the core, an error of the driver, or a database that does not answer.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Refused(Error),
     Sql(tokio_postgres::Error),
-    /// The connection is of no use any more; the reason is for the log.
+    /// The connection cannot be used any more; the reason is for the log.
     Broken(String),
-    /// The database takes nothing at present, and it is known why; the reason is for the log.
+    /// The database refuses writes at present for a known cause; the reason is for the log.
     Obstructed(Obstacle, String),
 }
 
@@ -41,7 +41,7 @@ impl From<Fault> for Error {
             Fault::Obstructed(obstacle, _) => Self::Obstructed(obstacle),
             Fault::Sql(error) => match obstacle(&error) {
                 Some(obstacle) => Self::Obstructed(obstacle),
-                None if is_passing(&error) => Self::Unavailable(explained(&error).into()),
+                None if is_temporary(&error) => Self::Unavailable(explained(&error).into()),
                 None => Self::internal(explained(&error)),
             },
         }
@@ -49,7 +49,7 @@ impl From<Fault> for Error {
 }
 
 impl Fault {
-    /// Why, for whoever reads the log.
+    /// Returns the reason, as text for the log.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Sql(error) => explained(error),
@@ -60,22 +60,22 @@ impl Fault {
         }
     }
 
-    /// Whether the database does not let us do it.
-    pub(crate) fn wants_rights(&self) -> bool {
+    /// Returns whether the role lacks the permission.
+    pub(crate) fn lacks_rights(&self) -> bool {
         matches!(self, Self::Sql(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
     }
 
-    /// Whether it is the database, rather than this one statement or request, that is at fault.
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Returns whether the database is at fault, rather than this one statement or request.
+    pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Refused(_) => false,
             Self::Broken(_) | Self::Obstructed(..) => true,
-            Self::Sql(error) => is_passing(error),
+            Self::Sql(error) => is_temporary(error),
         }
     }
 
-    /// The same once more: a batch fails as a whole, and each who waited for it is told why.
-    pub(crate) fn again(&self) -> Self {
+    /// Returns a copy: a batch fails as a whole, and each of its callers gets the reason.
+    pub(crate) fn duplicate(&self) -> Self {
         let reason = self.reason();
         let obstacle = match self {
             Self::Obstructed(obstacle, _) => Some(*obstacle),
@@ -89,39 +89,45 @@ impl Fault {
     }
 }
 
-/// The driver's error with its cause, which it leaves out of its own text. What the server says needs no introduction.
+/// Returns the driver's error with its cause, which the driver leaves out of its own text. The server's
+/// errors need no introduction.
 pub(crate) fn explained(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
-        (Some(said), _) if is_of_a_pooler(error) => format!("{}; {POOLED}", in_a_line(said)),
-        (Some(said), _) => in_a_line(said),
+        (Some(db_error), _) if is_pooler_error(error) => format!("{}; {POOLED}", on_one_line(db_error)),
+        (Some(db_error), _) => on_one_line(db_error),
         (None, Some(cause)) => format!("{error}: {cause}"),
         (None, None) => error.to_string(),
     }
 }
 
-/// The server's detail and hint stand in lines of their own.
-fn in_a_line(said: &DbError) -> String {
-    said.to_string().replace('\n', "; ")
+/// Joins the lines of the server's error: detail and hint are on lines of their own.
+fn on_one_line(db_error: &DbError) -> String {
+    db_error.to_string().replace('\n', "; ")
 }
 
-/// Whether it comes of a pooler that has given our session away: what was prepared in it is not there, or what another has
-/// prepared is, or transactions are not allowed at all.
-pub(crate) fn is_of_a_pooler(error: &tokio_postgres::Error) -> bool {
-    let Some(said) = error.as_db_error() else { return false };
-    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(said.code())
-        || (*said.code() == SqlState::PROTOCOL_VIOLATION && said.message().contains("statement pooling"))
+/// Returns whether the error comes from a pooler that has given this session to another client: statements
+/// prepared in it are missing, statements prepared by another client exist, or transactions are not allowed
+/// at all.
+pub(crate) fn is_pooler_error(error: &tokio_postgres::Error) -> bool {
+    let Some(db_error) = error.as_db_error() else { return false };
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(db_error.code())
+        || (*db_error.code() == SqlState::PROTOCOL_VIOLATION
+            && db_error.message().contains("statement pooling"))
 }
 
-/// These end when somebody starts the server again, frees its disk, lets go of a lock or has brought back all of a dump.
-fn is_passing(error: &tokio_postgres::Error) -> bool {
+/// Returns whether the same statement can succeed later: when somebody has restarted the server, freed its
+/// disk, released a lock or restored all of a dump.
+fn is_temporary(error: &tokio_postgres::Error) -> bool {
     let Some(state) = error.code() else {
-        // Without a code it did not come from the server: the connection is gone, or a value could not be converted.
+        // Without a code, the error did not come from the server: the connection is gone, or a value could
+        // not be converted.
         return error.is_closed()
             || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
     };
-    // By class: connections, resources, the operator, the system; a read-only standby; tables that `pg_restore --clean`
-    // has yet to make; a lock that is held; a deadlock; a pooler that has to be set otherwise.
-    is_of_a_pooler(error)
+    // By class: connections, resources, the operator, the system. Then: a read-only standby; tables that
+    // `pg_restore --clean` has yet to create; a lock that is held; a deadlock; a pooler that must be
+    // reconfigured.
+    is_pooler_error(error)
         || ["08", "53", "57", "58"].iter().any(|class| state.code().starts_with(class))
         || [
             SqlState::READ_ONLY_SQL_TRANSACTION,
@@ -135,7 +141,7 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
         .contains(state)
 }
 
-/// What stands in the way, where the database says so.
+/// Returns the cause for which the database refuses writes, if the error names one.
 fn obstacle(error: &tokio_postgres::Error) -> Option<Obstacle> {
     match error.code()? {
         state if *state == SqlState::DISK_FULL => Some(Obstacle::Full),

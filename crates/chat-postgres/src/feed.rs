@@ -1,8 +1,9 @@
-//! Statements about the feed and its readers. Who may do what with it is for the core (`feed.rs` there).
+//! Statements about the feed and its readers. The core (`feed.rs` there) decides who may do what with it.
 //!
-//! Nodes of the release before write no entries. Since every transaction begins with the log's row, the next one of this
-//! release sees how far the feed goes, and first makes the missing entries of the journal, where old nodes have written the
-//! same events down (`catch_up`). What the journal does not have any more is not kept: readers behind it have to reload.
+//! Nodes of the previous release write no entries. Every transaction begins with the log's row, so the next
+//! one of this release sees how far the feed goes. It first makes the missing entries from the journal, in
+//! which old nodes have recorded the same events (`catch_up`). Changes that the journal does not hold any
+//! more are lost to the feed: readers behind them must reload.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,12 +27,12 @@ use crate::load::{Columns, all};
 use crate::tx::Tx;
 use crate::{Postgres, journal, lineage};
 
-mod desk;
+mod admin;
 
-pub use desk::FeedDesk;
+pub use admin::FeedAdmin;
 
-/// Most changes of old nodes whose entries one transaction makes, while all nodes wait for it.
-const CAUGHT_UP: i64 = 20_000;
+/// Upper bound for the changes of old nodes whose entries one transaction makes, while all nodes wait for it.
+const CATCH_UP_LIMIT: i64 = 20_000;
 
 #[async_trait]
 impl FeedStore for Postgres {
@@ -69,8 +70,8 @@ impl FeedStore for Postgres {
 }
 
 impl Postgres {
-    /// Where nodes of the release before have written since the last entry, a transaction of this one makes the missing
-    /// ones.
+    /// Makes the missing entries if nodes of the previous release have written since the last one, in a
+    /// transaction.
     async fn catch_up(&self) -> Result<()> {
         match self.readers.read(lacks_entries).await? {
             true => self.writer.write(|_| Ok(())).await,
@@ -79,13 +80,13 @@ impl Postgres {
     }
 }
 
-/// Whether nodes of the release before have written since the last entry.
+/// Returns whether nodes of the previous release have written since the last entry.
 fn lacks_entries(db: &Db) -> fault::Result<bool> {
     let sql = "SELECT feed_readers > 0 AND feed_noted < position FROM log";
     Ok(db.row(sql, &[])?.try_get(0)?)
 }
 
-/// Reads in the log that this server tells of.
+/// Reads in a snapshot, from the log of this server's lineage.
 fn snapshot<T>(db: &Db, read: impl FnOnce(&Rows<'_, &Db>) -> fault::Result<T>) -> fault::Result<T> {
     lineage::end(db)?;
     db.snapshot(|db| read(&Rows(&db)))
@@ -96,14 +97,14 @@ fn now(db: &Db) -> fault::Result<Timestamp> {
     Ok(Timestamp(row.try_get(0)?))
 }
 
-/// The feed's rows, within a transaction: a snapshot, or one of the writer's.
+/// The feed's rows, within a transaction: a snapshot or one of the writer.
 struct Rows<'a, D>(&'a D);
 
 impl<D: Deref<Target = Db>> FeedRows for Rows<'_, D> {
     type Fault = Fault;
 
     fn feed(&self) -> fault::Result<Feed> {
-        // Where there is no reader, nothing is noted.
+        // Without a reader, no entries are written.
         let sql =
             "SELECT epoch, CASE WHEN feed_readers > 0 THEN feed_noted ELSE position END, feed_from FROM log";
         let row = self.0.row(sql, &[])?;
@@ -122,11 +123,11 @@ impl<D: Deref<Target = Db>> FeedRows for Rows<'_, D> {
     }
 
     fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
-        let sql = "SELECT (SELECT at FROM feed WHERE position > place ORDER BY position LIMIT 1)
-                   FROM UNNEST($1::bigint[]) WITH ORDINALITY AS places (place, n) ORDER BY n";
-        let places: Vec<_> = after.iter().map(|place| place.0).collect();
+        let sql = "SELECT (SELECT at FROM feed WHERE position > after_position ORDER BY position LIMIT 1)
+                   FROM UNNEST($1::bigint[]) WITH ORDINALITY AS positions (after_position, n) ORDER BY n";
+        let positions: Vec<_> = after.iter().map(|position| position.0).collect();
         let time = |row: &Row| Ok(row.try_get::<_, Option<i64>>(0)?.map(Timestamp));
-        self.0.rows(sql, &[&places])?.iter().map(time).collect()
+        self.0.rows(sql, &[&positions])?.iter().map(time).collect()
     }
 
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
@@ -150,7 +151,7 @@ impl FeedTables for Rows<'_, Tx<'_>> {
         self.count_readers()
     }
 
-    fn take_away(&self, name: &ReaderName) -> fault::Result<()> {
+    fn remove_reader(&self, name: &ReaderName) -> fault::Result<()> {
         self.0.execute("DELETE FROM feed_readers WHERE name = $1", &[&name.as_str()])?;
         self.count_readers()
     }
@@ -169,14 +170,14 @@ impl Rows<'_, Tx<'_>> {
     }
 }
 
-/// What stands for a batch in the journal.
+/// A batch as the journal holds it.
 pub(crate) struct Batch<'a> {
     pub(crate) first: Position,
     pub(crate) last: Position,
     pub(crate) body: &'a [u8],
 }
 
-/// Entries as they are written: one list for each column.
+/// Entries to be written, one list for each column.
 #[derive(Default)]
 struct Lists<'a> {
     positions: Vec<i64>,
@@ -212,8 +213,8 @@ macro_rules! insert {
     };
 }
 
-/// Writes down what a transaction has changed, and the same in the journal, and then does what ends it: all in one round
-/// trip.
+/// Writes the entries of a transaction's changes, the same changes into the journal, and then runs the
+/// statement that ends the transaction: all in one round trip.
 pub(crate) fn note(
     db: &Db,
     (events, at): (&[Arc<Event>], Timestamp),
@@ -245,12 +246,13 @@ pub(crate) fn note(
     )
 }
 
-/// Makes the entries of what old nodes have written after the last entry. The caller holds the log's lock.
+/// Makes the entries of the changes that old nodes have written after the last entry. The caller holds the
+/// log's lock.
 pub(crate) fn catch_up(db: &Db, noted: i64, end: i64) -> fault::Result<()> {
     if noted >= end {
         return Ok(());
     }
-    let entries = if end - noted > CAUGHT_UP { None } else { of_journal(db, noted, end)? };
+    let entries = if end - noted > CATCH_UP_LIMIT { None } else { entries_from_journal(db, noted, end)? };
     let Some(entries) = entries else {
         tracing::warn!(
             after = noted,
@@ -267,8 +269,9 @@ pub(crate) fn catch_up(db: &Db, noted: i64, end: i64) -> fault::Result<()> {
     db.execute("UPDATE log SET feed_noted = $1", &[&end]).map(drop)
 }
 
-/// The entries of the changes after a place and up to another one; none if any of them is missing.
-fn of_journal(db: &Db, after: i64, end: i64) -> fault::Result<Option<Vec<Entry>>> {
+/// Reads the entries of the changes after one log position and up to another from the journal. Returns `None`
+/// if any of them is missing.
+fn entries_from_journal(db: &Db, after: i64, end: i64) -> fault::Result<Option<Vec<Entry>>> {
     let sql = "SELECT first, body, (extract(epoch FROM at) * 1000000)::bigint FROM journal
                WHERE last > $1 AND last <= $2 ORDER BY last";
     let mut entries = Vec::new();

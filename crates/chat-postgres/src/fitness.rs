@@ -1,5 +1,5 @@
-//! Whether a database is fit to be served: what its server is, what it promises, and what we may do in it. Each refusal
-//! is one sentence that says what to change; nothing is changed here.
+//! Checks whether a database can be served: the server's version and guarantees, and the role's permissions.
+//! Each refusal is one sentence that says what to change. Nothing is changed here.
 
 use chat_core::transfer::TABLES;
 
@@ -7,29 +7,30 @@ use crate::db::Db;
 use crate::error::OpenError;
 use crate::fault::{Fault, Result};
 
-/// The oldest server that has what the statements here need.
+/// The oldest server version with everything that the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
-/// What texts are in.
+/// The encoding that stores every text.
 const ENCODING: &str = "UTF8";
-/// The server keeps bytes as they come, and checks nothing.
+/// With this encoding, the server stores bytes as they come and checks nothing.
 const NO_ENCODING: &str = "SQL_ASCII";
 /// Tables that are not moved to another store.
-const BESIDE: [&str; 3] = ["log", "journal", "secrets"];
+const UNMOVED_TABLES: [&str; 3] = ["log", "journal", "secrets"];
 
-/// That the server can do what is needed, takes writes, and that what it acknowledges is on its disk.
-pub(crate) fn of_server(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
+/// Checks that the server is new enough, accepts writes, and flushes to disk what it acknowledges.
+pub(crate) fn check_server(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
     let version = setting(db, "SELECT current_setting('server_version_num')")?;
     if version.parse::<i64>().is_ok_and(|number| number < OLDEST_SERVER) {
         return Err(OpenError::OldServer(setting(db, "SELECT current_setting('server_version')")?));
     }
-    takes_writes(db, name)?;
+    check_writable(db, name)?;
     if setting(db, "SELECT current_setting('fsync')")? == "off" {
         return Err(OpenError::NotDurable("fsync = off"));
     }
     if setting(db, "SELECT current_setting('full_page_writes')")? == "off" {
         return Err(OpenError::NotDurable("full_page_writes = off"));
     }
-    // Every session of ours asks for it; this says whether somebody between us and the server undoes that.
+    // Every session of ours sets this; the check shows whether something between this node and the server
+    // undoes it.
     match setting(db, "SELECT current_setting('synchronous_commit')")?.as_str() {
         "on" | "remote_apply" => Ok(()),
         _ => Err(OpenError::NotDurable("synchronous_commit = off")),
@@ -40,7 +41,7 @@ fn setting(db: &Db, sql: &'static str) -> Result<String> {
     Ok(db.row(sql, &[])?.try_get(0)?)
 }
 
-fn takes_writes(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
+fn check_writable(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
     if db.row("SELECT pg_is_in_recovery()", &[])?.try_get(0).map_err(Fault::from)? {
         return Err(OpenError::Standby(name.into()));
     }
@@ -50,9 +51,10 @@ fn takes_writes(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
     Ok(())
 }
 
-/// That every text can be kept. Without an encoding all can, but nothing says that it stays so: such a database is
-/// served where our tables are in it already, and no new one begins there.
-pub(crate) fn of_encoding(db: &Db, name: &str, is_new: bool) -> std::result::Result<(), OpenError> {
+/// Checks that the database can store every text. Without an encoding it can, but nothing guarantees that
+/// this stays so. Such a database is served if it already has our tables, but no new tables are created
+/// there.
+pub(crate) fn check_encoding(db: &Db, name: &str, is_new: bool) -> std::result::Result<(), OpenError> {
     let encoding = setting(db, "SELECT current_setting('server_encoding')")?;
     if encoding == ENCODING || (encoding == NO_ENCODING && !is_new) {
         return Ok(());
@@ -60,8 +62,8 @@ pub(crate) fn of_encoding(db: &Db, name: &str, is_new: bool) -> std::result::Res
     Err(OpenError::Encoding { name: name.into(), encoding })
 }
 
-/// That the schema may be entered, and where it is empty, filled.
-pub(crate) fn of_schema(
+/// Checks that the schema may be used and, if it is empty, that tables may be created in it.
+pub(crate) fn check_schema(
     db: &Db,
     name: &str,
     schema: &str,
@@ -82,14 +84,15 @@ pub(crate) fn of_schema(
     }
 }
 
-/// That all tables may be read and written; whose they are is no matter, as long as there is nothing to migrate.
-pub(crate) fn of_rights(db: &Db, name: &str, schema: &str) -> std::result::Result<(), OpenError> {
+/// Checks that all tables may be read and written. Their owner does not matter as long as there is nothing to
+/// migrate.
+pub(crate) fn check_rights(db: &Db, name: &str, schema: &str) -> std::result::Result<(), OpenError> {
     let sql = "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = $1 AND c.relkind = 'r' AND c.relname = ANY ($2)
                    AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
                             AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
                ORDER BY c.relname LIMIT 1";
-    let tables: Vec<&str> = TABLES.iter().map(|table| table.name).chain(BESIDE).collect();
+    let tables: Vec<&str> = TABLES.iter().map(|table| table.name).chain(UNMOVED_TABLES).collect();
     match db.opt(sql, &[&schema, &tables])? {
         Some(row) => {
             let what = format!("its table {}", row.try_get::<_, String>(0).map_err(Fault::from)?);
@@ -99,8 +102,8 @@ pub(crate) fn of_rights(db: &Db, name: &str, schema: &str) -> std::result::Resul
     }
 }
 
-/// What a migration that was refused for want of rights is told as.
-pub(crate) fn or_may_not_migrate(error: OpenError, name: &str, schema: &str) -> OpenError {
+/// Translates a migration's failure for lack of permissions.
+pub(crate) fn explain_migration_refusal(error: OpenError, name: &str, schema: &str) -> OpenError {
     match error {
         OpenError::MayNot(reason) => {
             OpenError::MayNotMigrate { name: name.into(), schema: schema.into(), reason }

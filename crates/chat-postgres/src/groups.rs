@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::accounts::check_caller;
-use chat_core::conversations::Reached;
+use chat_core::conversations::ConversationAccess;
 use chat_core::groups::{
     self, AddMember, ChangeRole, Created, Group, GroupStore, Joining, Member, MembersChanged, Memberships,
     NewGroup, RemoveMember, Renamed, Role, RoleChange,
@@ -81,7 +81,7 @@ impl GroupStore for Postgres {
     }
 }
 
-/// The group's conversation, if the policy allows the action to that user there.
+/// Returns the group's conversation if the policy allows this user the action there.
 pub(crate) fn conversation_for(
     db: &Db,
     group: GroupId,
@@ -91,15 +91,15 @@ pub(crate) fn conversation_for(
     Ok(groups::found_for(membership::in_group(db, user, group)?, action)?.id)
 }
 
-/// The role of a member of the conversation.
+/// Returns the user's role in the conversation, if the user is a member.
 fn role_of(db: &Db, conversation: ConversationId, user: UserId) -> fault::Result<Option<Role>> {
     let sql = "SELECT role FROM members WHERE conversation_id = $1 AND user_id = $2";
     let found = db.opt(sql, &[&conversation.0, &user.0])?;
     Ok(found.map(|row| role_or_none(&row, 0)).transpose()?.flatten())
 }
 
-/// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
-/// to note, together with what else changes in the conversation's row.
+/// Adds a row to `members`, with everything so far as delivered and read. The caller updates the number of
+/// members, together with the other changes of the conversation's row.
 fn join(
     tx: &Tx<'_>,
     conversation: ConversationId,
@@ -107,7 +107,7 @@ fn join(
     role: Role,
     at: Timestamp,
 ) -> fault::Result<()> {
-    // Pointers that do not begin at 0 have moved, as far as the other members can tell.
+    // Pointers that do not begin at 0 have moved in the view of the other members.
     let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at,
                                     joined_position, pointers_position)
                SELECT id, $2, $3, last_seq, last_seq, $4, $5, CASE last_seq WHEN 0 THEN 0 ELSE $5::bigint END
@@ -143,7 +143,8 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
 
 fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let RemoveMember { actor, group, user } = command;
-    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    let ConversationAccess { id: conversation, access, .. } =
+        groups::found(membership::in_group(tx, actor, group)?)?;
     groups::decide_remove(command, access, role_of(tx, conversation, user)?)?;
     for sql in [
         "DELETE FROM members WHERE conversation_id = $1 AND user_id = $2",
@@ -158,7 +159,7 @@ fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
 }
 
-/// Notes that the user has left, and how the group is at that moment.
+/// Records that the user has left, and the state of the group at that moment.
 fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> fault::Result<()> {
     let sql = "INSERT INTO departures (user_id, conversation_id, position, as_of, rev, owner_id)
                SELECT $1, c.id, $3, $3, c.rev, g.owner_id
@@ -168,8 +169,8 @@ fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> fa
     tx.execute(sql, &[&user.0, &conversation.0, &tx.position().0]).map(drop)
 }
 
-/// Keeps how groups are now for those who left them by way of a node of the release before, which does not keep how they
-/// were then: from here on, at least, nothing that changes is told.
+/// Records the current state of groups for the users who left them through a node of the previous release,
+/// which does not record the state at that time. From here on, at least, they see no later changes.
 pub(crate) fn keep_departures(db: &Db) -> fault::Result<()> {
     let sql = "UPDATE departures d SET as_of = d.position, rev = c.rev, owner_id = g.owner_id
                FROM conversations c, groups g
@@ -180,7 +181,8 @@ pub(crate) fn keep_departures(db: &Db) -> fault::Result<()> {
 
 fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
     let ChangeRole { actor, group, user, role } = command;
-    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    let ConversationAccess { id: conversation, access, .. } =
+        groups::found(membership::in_group(tx, actor, group)?)?;
     let takes_over = match groups::decide_role(access, role_of(tx, conversation, user)?, role)? {
         RoleChange::Already => return Ok(MembersChanged::Already),
         RoleChange::Gets => false,
@@ -194,7 +196,8 @@ fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged
     } else {
         &[user]
     };
-    // Each member whose role is another one is a change of its own; only the last one's place is noted.
+    // Each member whose role changes is a change of its own; only the log position of the last one is
+    // recorded.
     let further = i64::from(takes_over);
     let sql = "UPDATE conversations SET rev = rev + 1 + $2, position = $3, meta_position = $3 WHERE id = $1";
     tx.execute(sql, &[&conversation.0, &further, &(tx.position().0 + further)])?;
@@ -214,7 +217,7 @@ fn rename(tx: &Tx<'_>, actor: UserId, group: GroupId, name: &str) -> fault::Resu
     Ok(Renamed(view::load(tx, conversation)?))
 }
 
-/// What came of changing these members, as it is in the transaction now.
+/// Returns the result of changing these members, as the transaction sees it now.
 fn members_now(tx: &Tx<'_>, conversation: ConversationId, users: &[UserId]) -> fault::Result<MembersChanged> {
     let part = |&user| Ok((user, view::own_part(tx, user, conversation)?.unwrap_or_default()));
     let members = users.iter().map(part).collect::<fault::Result<_>>()?;

@@ -1,7 +1,8 @@
-//! In which schema of the database our tables are, and whether they may be there.
+//! Finds the schema of the database that contains the tables, and checks whether they may be there.
 //!
-//! By default it is one of our own, so that nothing of ours lies among another program's tables. Releases before that
-//! put them where the session's path led, as a rule into `public`; whoever has them there keeps them there.
+//! By default it is a schema of their own, so that they do not mix with another program's tables. Earlier
+//! releases created them in the first schema of the session's search path, usually `public`. Installations
+//! that have them there keep them there.
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -9,41 +10,43 @@ use crate::error::OpenError;
 use crate::fault::{Fault, Result};
 use crate::open::{Options, connect};
 
-/// Where the tables are if nobody says otherwise.
+/// Schema of the tables unless configured otherwise.
 pub const USUAL_SCHEMA: &str = "chatserver";
-/// Longest name that PostgreSQL does not cut.
-const LONGEST: usize = 63;
-/// By this the mark is known that keeps earlier releases from making tables of their own.
+/// Upper bound for a name that PostgreSQL does not cut, in bytes.
+const MAX_NAME_BYTES: usize = 63;
+/// Comment of the marker table that keeps earlier releases from creating tables of their own.
 const MARK: &str =
     "ChatServer's tables are in another schema; this keeps its earlier releases from making others here.";
 
-/// Where the tables are, or will be.
-pub(crate) struct Home {
-    /// The schema.
+/// The schema that contains the tables, or will.
+pub(crate) struct HomeSchema {
+    /// Name of the schema.
     pub(crate) schema: String,
-    /// There are none yet.
+    /// Whether the tables do not exist yet.
     pub(crate) is_new: bool,
-    /// Where the session's path leads, which is where earlier releases look. Without one they find nothing.
+    /// The first schema of the session's search path, where earlier releases look. Without one they find
+    /// nothing.
     before: Option<String>,
 }
 
-/// Finds the schema, or makes it where it may be made. To be called in a transaction that holds the lock on migrations.
-pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
+/// Finds the schema, or creates it if that is allowed. Must be called in a transaction that holds the
+/// migration lock.
+pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Result<HomeSchema, OpenError> {
     let (before, schema) = wanted(db, options, name)?;
     let is_new = !is_ours(db, &schema)?;
     if is_new {
-        may_settle(db, &schema, options.is_found, name)?;
+        check_is_free(db, &schema, options.is_found, name)?;
         if let Some(before) = before.as_deref()
             && is_ours(db, before)?
         {
             return Err(OpenError::Settled { name: name.into(), schema: before.into() });
         }
-        make(db, &schema, name)?;
+        create(db, &schema, name)?;
     }
-    Ok(Home { schema, is_new, before })
+    Ok(HomeSchema { schema, is_new, before })
 }
 
-/// Where the session's path leads, and where the tables are or are to be.
+/// Returns the first schema of the session's search path, and the schema of the tables.
 fn wanted(
     db: &Db,
     options: &Options,
@@ -53,13 +56,13 @@ fn wanted(
         db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
     let schema = match &options.schema {
         Some(schema) => checked(schema)?.to_owned(),
-        None => usual(db, before.as_deref(), name)?,
+        None => default_schema(db, before.as_deref(), name)?,
     };
     Ok((before, schema))
 }
 
-/// Our own schema, unless the tables are where earlier releases put them.
-fn usual(db: &Db, before: Option<&str>, name: &str) -> std::result::Result<String, OpenError> {
+/// Returns the default schema, unless the tables are where earlier releases put them.
+fn default_schema(db: &Db, before: Option<&str>, name: &str) -> std::result::Result<String, OpenError> {
     let Some(before) = before.filter(|before| *before != USUAL_SCHEMA) else {
         return Ok(USUAL_SCHEMA.into());
     };
@@ -72,12 +75,12 @@ fn usual(db: &Db, before: Option<&str>, name: &str) -> std::result::Result<Strin
     }
 }
 
-/// So that it needs no quotes, wherever an operator has to write it.
+/// Checks that the name needs no quotes, wherever an operator has to write it.
 fn checked(schema: &str) -> std::result::Result<&str, OpenError> {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let begins_well = schema.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let is_free = !schema.starts_with("pg_") && schema != "information_schema";
-    if begins_well && is_free && schema.len() <= LONGEST && schema.chars().all(is_plain) {
+    if begins_well && is_free && schema.len() <= MAX_NAME_BYTES && schema.chars().all(is_plain) {
         Ok(schema)
     } else {
         Err(OpenError::SchemaName(schema.into()))
@@ -94,8 +97,8 @@ fn is_ours(db: &Db, schema: &str) -> Result<bool> {
     Ok(db.row(sql, &[&schema])?.try_get(0)?)
 }
 
-/// A name of something that others have made: in this schema, or without one in the whole database. What belongs to an
-/// extension was asked for by nobody.
+/// Returns the name of an object that belongs to another program, in this schema or, without one, in the
+/// whole database. Objects of an extension do not count, because nobody created them on purpose.
 fn foreign(db: &Db, schema: Option<&str>) -> Result<Option<String>> {
     let sql = "SELECT c.relname::text
                FROM pg_class c
@@ -111,9 +114,9 @@ fn foreign(db: &Db, schema: Option<&str>) -> Result<Option<String>> {
     Ok(found.map(|row| row.try_get(0)).transpose()?)
 }
 
-fn may_settle(db: &Db, schema: &str, is_found: bool, name: &str) -> std::result::Result<(), OpenError> {
+fn check_is_free(db: &Db, schema: &str, is_found: bool, name: &str) -> std::result::Result<(), OpenError> {
     if is_found && foreign(db, None)?.is_some() {
-        return Err(OpenError::Stranger(name.into()));
+        return Err(OpenError::FoundForeign(name.into()));
     }
     if let Some(table) = foreign(db, Some(schema))? {
         return Err(OpenError::Foreign { name: name.into(), schema: schema.into(), table });
@@ -124,34 +127,35 @@ fn may_settle(db: &Db, schema: &str, is_found: bool, name: &str) -> std::result:
     Ok(())
 }
 
-/// Whether the mark is in this schema.
+/// Returns whether this schema contains the marker table.
 fn is_marked(db: &Db, schema: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE n.nspname = $1 AND obj_description(c.oid, 'pg_class') = $2";
     db.exists(sql, &[&schema, &MARK])
 }
 
-fn make(db: &Db, schema: &str, name: &str) -> std::result::Result<(), OpenError> {
+fn create(db: &Db, schema: &str, name: &str) -> std::result::Result<(), OpenError> {
     if db.exists("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])? {
         return Ok(());
     }
     match db.batch(&format!("CREATE SCHEMA {}", quoted(schema))) {
-        Err(fault) if fault.wants_rights() => {
+        Err(fault) if fault.lacks_rights() => {
             Err(OpenError::NoSchema { name: name.into(), schema: schema.into() })
         }
         made => Ok(made?),
     }
 }
 
-impl Home {
-    /// What makes a session find the tables; nothing where its own path leads there.
+impl HomeSchema {
+    /// Returns the statement that makes a session find the tables; `None` if its own search path leads there.
     pub(crate) fn path(&self) -> Option<String> {
-        let leads_there = self.before.as_deref() == Some(&self.schema);
-        (!leads_there).then(|| format!("SET search_path = {}", quoted(&self.schema)))
+        let is_on_path = self.before.as_deref() == Some(&self.schema);
+        (!is_on_path).then(|| format!("SET search_path = {}", quoted(&self.schema)))
     }
 
-    /// Where earlier releases would make tables of their own, and so begin a second log, they find a mark by which they
-    /// refuse the database. A schema that others use is left alone, and so is one in which we may make nothing.
+    /// Creates a marker table where earlier releases would create tables of their own and so begin a second
+    /// log. They refuse a database with it. Does nothing in a schema that others use, or where the role may
+    /// create nothing.
     pub(crate) fn keep_earlier_releases_out(&self, db: &Db, version: i64) -> Result<()> {
         let Some(before) = self.before.as_deref().filter(|before| *before != self.schema) else {
             return Ok(());
@@ -165,7 +169,7 @@ impl Home {
             return Ok(());
         }
         let mark = format!("{}.schema_version", quoted(before));
-        // No release works with so late a version.
+        // No release works with such a late version.
         db.batch(&format!(
             "CREATE TABLE {mark} (
                  only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL, works_from bigint NOT NULL);
@@ -177,22 +181,23 @@ impl Home {
     }
 }
 
-/// The schema in which the tables of this database are, if they are there. Changes nothing. Blocks.
+/// Returns the schema of this database's tables, if they exist. Changes nothing. Blocks.
 ///
 /// # Errors
-/// If the database cannot be reached, or has two.
+/// If the database cannot be reached, or has the tables in two schemas.
 pub fn schema_of(options: &Options) -> std::result::Result<Option<String>, OpenError> {
     let address = Address::parse(&options.url)?;
     let db = connect(&address)?;
     Ok(existing(&db, options, &address.describe())?.map(|home| home.schema))
 }
 
-/// Lets the session find the tables of a database that is only looked at. What is not ours is nobody's to read here.
-pub(crate) fn look_in(db: &Db, options: &Options, name: &str) -> std::result::Result<(), OpenError> {
+/// Lets the session find the tables of a database that is only read. Refuses a database without ChatServer
+/// tables.
+pub(crate) fn use_existing(db: &Db, options: &Options, name: &str) -> std::result::Result<(), OpenError> {
     let Some(home) = existing(db, options, name)? else {
-        let is_a_strangers = options.is_found && foreign(db, None)?.is_some();
-        return Err(if is_a_strangers {
-            OpenError::Stranger(name.into())
+        let has_other_objects = options.is_found && foreign(db, None)?.is_some();
+        return Err(if has_other_objects {
+            OpenError::FoundForeign(name.into())
         } else {
             OpenError::NoTables(name.into())
         });
@@ -200,9 +205,9 @@ pub(crate) fn look_in(db: &Db, options: &Options, name: &str) -> std::result::Re
     Ok(home.path().map_or(Ok(()), |path| db.batch(&path))?)
 }
 
-fn existing(db: &Db, options: &Options, name: &str) -> std::result::Result<Option<Home>, OpenError> {
+fn existing(db: &Db, options: &Options, name: &str) -> std::result::Result<Option<HomeSchema>, OpenError> {
     let (before, schema) = wanted(db, options, name)?;
-    Ok(is_ours(db, &schema)?.then_some(Home { schema, is_new: false, before }))
+    Ok(is_ours(db, &schema)?.then_some(HomeSchema { schema, is_new: false, before }))
 }
 
 fn quoted(name: &str) -> String {
@@ -214,11 +219,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_need_no_quotes_are_taken() {
+    fn names_that_need_no_quotes_are_accepted() {
         for good in ["chatserver", "public", "_chat", "chat_2"] {
             assert_eq!(checked(good).unwrap(), good);
         }
-        let long = "a".repeat(LONGEST + 1);
+        let long = "a".repeat(MAX_NAME_BYTES + 1);
         for bad in ["", "Chat", "2chat", "chat server", "chat\"", "pg_chat", "information_schema", &long] {
             assert!(matches!(checked(bad), Err(OpenError::SchemaName(_))), "{bad}");
         }

@@ -1,6 +1,6 @@
-//! Several hosts in one address, of which one takes writes: `target_session_attrs`. A node writes, so it never wants any
-//! other. The driver would try them one after the other, and wait for each that is silent; so each is made an address of
-//! its own, and `race.rs` tries them. Nothing here connects.
+//! Several hosts in one address, of which one accepts writes: `target_session_attrs`. A node writes, so it
+//! never wants any other. The driver would try them one after the other and wait for each silent one.
+//! Instead, each host becomes an address of its own, and `race.rs` tries them. Nothing here connects.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use crate::error::OpenError;
 
-/// What the driver calls a value of `target_session_attrs`.
+/// Translates a value of `target_session_attrs` into one that the driver knows.
 pub(crate) fn known_to_driver(value: &str) -> Result<&str, OpenError> {
     match value {
-        // A primary that is set read-only is of as little use as a standby.
+        // A primary that is set to read only is as useless as a standby.
         "primary" | "read-write" => Ok("read-write"),
         "any" => Ok("any"),
         _ => Err(OpenError::Hosts(format!(
@@ -22,12 +22,12 @@ pub(crate) fn known_to_driver(value: &str) -> Result<&str, OpenError> {
     }
 }
 
-/// A word of an address, for messages; unless it may be a part of a password.
+/// Quotes a word of an address for messages, unless it may be a part of a password.
 pub(crate) fn quoted(word: &str) -> String {
     if word.contains('@') { "none of its words".into() } else { format!("{word:?}") }
 }
 
-/// Refuses what can only be the rest of a password in the place of a host, lest it is shown in messages.
+/// Refuses an address in which the rest of a password is parsed as a host, so that messages do not show it.
 pub(crate) fn check(config: &Config) -> Result<(), OpenError> {
     let is_torn = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
     if config.get_hosts().iter().any(is_torn) {
@@ -37,8 +37,8 @@ pub(crate) fn check(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Has the one that takes writes looked for where there are several.
-pub(crate) fn settle(config: &mut Config) -> Result<(), OpenError> {
+/// Makes the driver look for the host that accepts writes, if there are several.
+pub(crate) fn require_writable(config: &mut Config) -> Result<(), OpenError> {
     if config.get_target_session_attrs() == TargetSessionAttrs::ReadOnly {
         known_to_driver("read-only")?;
     }
@@ -48,13 +48,13 @@ pub(crate) fn settle(config: &mut Config) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// An address for each of them, in all else like this one.
-pub(crate) fn apart(config: &Config) -> Vec<Config> {
+/// Splits an address into one for each host, with the same options.
+pub(crate) fn one_per_host(config: &Config) -> Vec<Config> {
     let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
     let count = hosts.len().max(addresses.len());
     let fits = |given: usize| given == count || given == 0;
     if count < 2 || !fits(hosts.len()) || !fits(addresses.len()) || !(fits(ports.len()) || ports.len() == 1) {
-        // The driver says what is wrong with it.
+        // The driver reports what is wrong with it.
         return vec![config.clone()];
     }
     let one = |number: usize| {
@@ -76,7 +76,7 @@ pub(crate) fn apart(config: &Config) -> Vec<Config> {
     (0..count).map(one).collect()
 }
 
-/// All that an address says but where.
+/// Copies all options of an address except its hosts.
 fn without_hosts(config: &Config) -> Config {
     let mut copy = Config::new();
     if let Some(user) = config.get_user() {
@@ -98,7 +98,7 @@ fn without_hosts(config: &Config) -> Config {
     copy
 }
 
-/// All of them, for messages.
+/// Returns all hosts, for messages.
 pub(crate) fn describe(config: &Config) -> String {
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
@@ -108,11 +108,11 @@ pub(crate) fn describe(config: &Config) -> String {
     });
     let mut hosts: Vec<_> = hosts.collect();
     if hosts.is_empty() {
-        let spelt = |address: &IpAddr| match address {
+        let written = |address: &IpAddr| match address {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => format!("[{address}]"),
         };
-        hosts = config.get_hostaddrs().iter().map(spelt).collect();
+        hosts = config.get_hostaddrs().iter().map(written).collect();
     }
     if hosts.is_empty() {
         hosts.push("localhost".into());
@@ -130,12 +130,12 @@ mod tests {
 
     fn settled(address: &str) -> (TargetSessionAttrs, String) {
         let mut config: Config = address.parse().unwrap();
-        settle(&mut config).unwrap();
+        require_writable(&mut config).unwrap();
         (config.get_target_session_attrs(), describe(&config))
     }
 
     #[test]
-    fn of_several_hosts_the_one_that_takes_writes_is_wanted() {
+    fn with_several_hosts_the_writable_one_is_required() {
         let (any, writes) = (TargetSessionAttrs::Any, TargetSessionAttrs::ReadWrite);
         assert_eq!(settled("postgres://ann@one:5/chat"), (any, "one:5".into()));
         assert_eq!(settled("postgres://ann@one:5,two/chat"), (writes, "one:5 or two:5432".into()));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_not_escaped_is_not_taken_for_a_host() {
+    fn an_unescaped_password_is_not_taken_for_a_host() {
         let config: Config = "postgres://ann:one@two@host/chat".parse().unwrap();
         let refusal = check(&config).unwrap_err().to_string();
         assert!(refusal.contains("%40") && !refusal.contains("two"), "{refusal}");
@@ -155,11 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn each_is_an_address_of_its_own_and_in_all_else_like_the_whole() {
+    fn each_host_becomes_an_address_with_the_same_options() {
         let parts = |address: &str| -> Vec<_> {
             let mut config: Config = address.parse().unwrap();
-            settle(&mut config).unwrap();
-            apart(&config)
+            require_writable(&mut config).unwrap();
+            one_per_host(&config)
                 .iter()
                 .map(|one| (describe(one), one.get_user() == Some("ann"), one.get_target_session_attrs()))
                 .collect()
@@ -179,22 +179,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_an_address_says_is_forgotten() {
+    fn no_option_of_an_address_is_lost() {
         let said = "user=ann password=secret dbname=chat options='-c geqo=off' channel_binding=require keepalives=0 \
                     sslnegotiation=direct target_session_attrs=read-write";
         let whole: Config = format!("host=one,two port=5,6 {said}").parse().unwrap();
         let alone = ["one port=5", "two port=6"].map(|host| format!("host={host} {said}").parse().unwrap());
-        assert_eq!(apart(&whole), alone);
+        assert_eq!(one_per_host(&whole), alone);
     }
 
     #[test]
-    fn what_does_not_fit_together_is_left_to_the_driver() {
+    fn inconsistent_lists_are_left_to_the_driver() {
         let config: Config = "host=one,two,three port=5,6".parse().unwrap();
-        assert_eq!(apart(&config), [config]);
+        assert_eq!(one_per_host(&config), [config]);
     }
 
     #[test]
-    fn a_host_that_takes_none_is_not_for_a_node() {
+    fn a_read_only_host_is_refused() {
         for (value, known) in [("primary", "read-write"), ("read-write", "read-write"), ("any", "any")] {
             assert_eq!(known_to_driver(value).unwrap(), known);
         }
@@ -204,6 +204,6 @@ mod tests {
             assert!(refusal.contains("a node writes"), "{refusal}");
         }
         let mut config: Config = "host=one target_session_attrs=read-only".parse().unwrap();
-        assert!(settle(&mut config).is_err());
+        assert!(require_writable(&mut config).is_err());
     }
 }

@@ -1,5 +1,6 @@
-//! What all changes of a message in place share: the conversation counts them, and the log knows the place of the last
-//! one of each message. What is changed stands with each feature.
+//! The common part of all changes that modify a message in place: the conversation counts them, and the log
+//! records the position of the last one of each message. The statements that make the change are with each
+//! feature.
 
 use chat_core::Error;
 use chat_core::changes::{Changed, MessageEvent};
@@ -13,8 +14,8 @@ use crate::load::{Stored, complete, load};
 use crate::membership;
 use crate::writer::Tx;
 
-/// Changes a message in place: asks for the decision, counts and notes the change, and applies what was decided. `apply`
-/// receives the message as it was, and its next `rev`.
+/// Changes a message in place: asks for the decision, counts and records the change, and applies the
+/// decision. `apply` receives the message as it was, and its next `rev`.
 pub(crate) fn change<T>(
     tx: &Tx<'_>,
     (command, event): (MessageCommand, MessageEvent),
@@ -31,7 +32,8 @@ pub(crate) fn change<T>(
     Ok(Changed::Now(message.ok_or_else(|| Error::internal("a message that was changed is gone"))?, event))
 }
 
-/// Counts a change of a message, this write's first, and notes it; the answer is the `rev` that the message has now.
+/// Counts a change of a message, the first of this write, and records it. Returns the new `rev` of the
+/// message.
 pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> Result<Rev> {
     let sql = "UPDATE conversations SET rev = rev + 1, position = $2 WHERE id = $1 RETURNING rev";
     let rev = Rev(tx.row(sql, &[&message.conversation.0, &tx.position().0])?.try_get(0)?);
@@ -39,7 +41,7 @@ pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> Resu
     Ok(rev)
 }
 
-/// Notes in the log that a message changed.
+/// Records in the log that a message changed.
 pub(crate) fn note(
     tx: &Tx<'_>,
     (message, conversation): (MessageId, ConversationId),

@@ -1,4 +1,4 @@
-//! The committed events of all nodes, as the writer of each left them in its transaction.
+//! The committed events of all nodes. The writer of each node records them in its transaction.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::fault;
 use crate::lineage::{self, Mark};
 use crate::reader::Readers;
 
-/// How long events are kept. A node that is further behind has its clients resume instead.
-macro_rules! kept {
+/// Time for which events are kept. The clients of a node that is further behind resume instead.
+macro_rules! retention {
     () => {
         "interval '5 minutes'"
     };
 }
 
-/// The journal of a database, read over a connection of its own, so that a server which is busy still keeps up.
+/// The journal of a database. It has a connection of its own, so that a busy server still keeps up.
 pub struct PostgresJournal {
     readers: Readers,
 }
@@ -47,10 +47,12 @@ impl Journal for PostgresJournal {
 }
 
 fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
-    // First, since it shows whether this is still the log that was told of. If another takes its place after this, nobody
-    // writes to that one without giving it a new epoch, by which everybody loads anew.
+    // Read the log's end first, because this checks that the log is still the lineage's. If another log takes
+    // its place after this, nobody writes to that one without giving it a new epoch, which makes all clients
+    // reload.
     let end = lineage::end(db)?;
-    // Batches hold up to a few hundred events each, and the first may begin before the place.
+    // Batches hold up to a few hundred events each, and the first one may begin before the requested
+    // position.
     let sql = "SELECT first, last, body, (extract(epoch FROM at) * 1000000)::bigint FROM journal
                WHERE last > $1 ORDER BY last LIMIT 32";
     let (mut up_to, mut mark) = (after, None);
@@ -59,7 +61,8 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         let batch = if first > up_to.0 + 1 { None } else { decode(first, row.try_get(2)?) };
         let Some(batch) = batch else {
-            // First what is there before it; whoever comes for the rest learns that it is gone.
+            // Return the events before the gap first; a later call with their end gets the answer that the
+            // rest is gone.
             return Ok(if up_to == after {
                 JournalPage::Gone
             } else {
@@ -74,7 +77,7 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         }
     }
     if up_to == after {
-        // Nothing after it is there: because nothing happened, or because all of it has been let go of.
+        // No batch after it: either nothing happened, or all of it has been trimmed.
         let is_gone =
             end.position > after && !db.exists("SELECT 1 FROM journal WHERE last > $1", &[&after.0])?;
         if is_gone {
@@ -82,26 +85,27 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         }
     }
     if let Some(lineage) = db.lineage() {
-        // Not up to where it was asked from: that may be a place of the old log, which this one has yet to come to.
+        // Not the position that the caller asked from: it may belong to the old log, and this log may not
+        // have reached it yet.
         let position = mark.map_or(end.position, |mark| Position(mark.position));
-        lineage.saw(Cursor { position, ..end }, mark);
+        lineage.observe(Cursor { position, ..end }, mark);
     }
     Ok(JournalPage::Events { events, up_to })
 }
 
-/// What is written in no way that is known here stays so. Whoever tried again and again would never come to what is
-/// behind it.
+/// Decodes a batch, or returns `None` if its format is unknown. Such a batch stays unreadable, so the caller
+/// treats it as gone: retrying would never get past it.
 pub(crate) fn decode(first: i64, body: &[u8]) -> Option<Vec<Event>> {
     let batch = chat_codec::event::decode(body);
     let warn = |error| tracing::warn!(%error, position = first, "a batch of the journal cannot be read");
     batch.map_err(warn).ok()
 }
 
-/// Lets go of some of what is older than anybody needs.
+/// Deletes some of the rows that are older than any node needs.
 pub(crate) fn trim(db: &Db) -> fault::Result<()> {
     let sql = concat!(
         "DELETE FROM journal WHERE last IN (SELECT last FROM journal ORDER BY last LIMIT 2000) AND at < now() - ",
-        kept!()
+        retention!()
     );
     db.execute(sql, &[]).map(drop)
 }

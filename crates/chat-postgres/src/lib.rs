@@ -1,9 +1,9 @@
-//! The PostgreSQL adapter: everything durable in one database, which many nodes may share.
+//! The PostgreSQL adapter: all durable data in one database, which many nodes may share.
 //!
-//! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
-//! `writer.rs` is the message log's engine, `journal.rs` what nodes read of each other's commits, `reader.rs` the pool
-//! of readers, `open.rs` what happens to a database before it is served, `transfer.rs` the way in from another store,
-//! and each feature's statements are in the file of the feature's name, as in the SQLite adapter.
+//! All SQL is here and nowhere else. Rules are not: the core's are called inside the writing transaction.
+//! `writer.rs` is the message log's engine, `journal.rs` gives nodes each other's commits, `reader.rs` is the
+//! pool of readers, `open.rs` prepares a database before it is served, and `transfer.rs` moves another store
+//! in. The statements of each feature are in the file of the feature's name, as in the SQLite adapter.
 
 mod access;
 mod accounts;
@@ -13,6 +13,7 @@ mod conversations;
 mod db;
 mod edits;
 mod encryption;
+mod endpoint;
 mod error;
 mod fault;
 mod feed;
@@ -46,7 +47,6 @@ mod tickets;
 mod trace;
 mod transfer;
 mod tx;
-mod way;
 mod writer;
 
 use async_trait::async_trait;
@@ -57,7 +57,7 @@ use chat_store::Metrics;
 use prometheus_client::registry::Registry;
 
 pub use error::OpenError;
-pub use feed::FeedDesk;
+pub use feed::FeedAdmin;
 pub use home::{USUAL_SCHEMA, schema_of};
 pub use journal::PostgresJournal;
 pub use names::usernames;
@@ -66,22 +66,22 @@ use reader::Readers;
 pub use transfer::Import;
 use writer::Writer;
 
-/// A [`Store`] in a PostgreSQL database. [`Postgres::close`] writes out what is queued.
+/// A [`Store`] in a PostgreSQL database. [`Postgres::close`] writes the queued jobs.
 pub struct Postgres {
     writer: Writer,
     readers: Readers,
-    /// Where searching is switched on.
+    /// `None` if searching is switched off.
     search: Option<search::Index>,
     metrics: Metrics,
 }
 
 impl Postgres {
-    /// Offers what the store counts.
+    /// Registers the store's metrics.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.metrics.register(registry, self.readers.n_threads());
     }
 
-    /// Writes out what is queued and closes the connections. Blocks until done; later calls on the store answer
+    /// Writes the queued jobs and closes the connections. Blocks until done. Later calls on the store return
     /// `Unavailable`.
     pub fn close(&self) {
         if let Some(index) = &self.search {
@@ -95,7 +95,7 @@ impl Postgres {
 #[async_trait]
 impl Store for Postgres {
     async fn probe_write(&self) -> Result<()> {
-        let (written, room) = tokio::join!(self.writer.probe(probe::write), probe::room(&self.readers));
+        let (written, room) = tokio::join!(self.writer.probe(probe::write), probe::space(&self.readers));
         written.and(room)
     }
 

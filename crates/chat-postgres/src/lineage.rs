@@ -1,13 +1,13 @@
-//! Which log a session has before it, compared with the one that this server has told of: at the beginning of each session
-//! whether it is the same server, timeline and tables, and whenever the log's end is read, whether it has the same epoch
-//! and has not become shorter. What follows is for the core to say; here the facts are read, and the log gets its new
-//! epoch, once, by whoever is first.
+//! Compares the log that a session finds with the one that this server has announced to clients. At the
+//! beginning of each session it compares server, timeline and tables; whenever the log's end is read, it
+//! compares the epoch and checks that the log has not become shorter. The core decides what follows. This
+//! module reads the facts, and the first session that notices gives the log its new epoch, once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chat_core::ids::Position;
-use chat_core::lineage::{Facts, Known, Landmark, Origin, Verdict, Why};
+use chat_core::lineage::{Facts, Known, LastCommit, Origin, Verdict, Why};
 use chat_core::ports::EventSink;
 use chat_core::sync::{Cursor, Epoch};
 use tokio_postgres::Row;
@@ -16,19 +16,20 @@ use crate::db::Db;
 use crate::fault::{Fault, Result};
 use crate::origin;
 
-/// A database that changes its mind more often while one looks at it is in no state to be used.
-pub(crate) const LOOKS: usize = 3;
+/// Upper bound for the number of attempts to read the log. A database that changes more often meanwhile is in
+/// no usable state.
+pub(crate) const ATTEMPTS: usize = 3;
 
-/// The end of the log, as every session reads it that has to do with more than a single row.
+/// Query for the log's end. Every session that works with more than a single row runs it.
 const END: &str = "SELECT epoch, position, tableoid::bigint FROM log";
 
-/// The last commit that is known, as the journal has it: two histories may have something at the same place, but not from
-/// the same moment.
+/// The last known commit, as the journal has it. Two histories may have different commits at the same log
+/// position, but not with the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// The last place of the commit.
+    /// The last log position of the commit.
     pub(crate) position: i64,
-    /// When its transaction began, in microseconds by the database's clock.
+    /// The time when its transaction began, in microseconds by the database's clock.
     pub(crate) at: i64,
 }
 
@@ -36,12 +37,12 @@ pub(crate) struct Mark {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) cursor: Cursor,
-    /// The number of the table that it stands in, which is another once a dump was loaded.
+    /// The oid of the log's table, which changes when a dump is restored.
     tables: i64,
 }
 
 impl End {
-    /// Reads the columns `epoch`, `position` and the table's number, which begin there.
+    /// Reads the columns `epoch`, `position` and the table's oid, from this column on.
     pub(crate) fn of(row: &Row, first: usize) -> Result<Self> {
         let epoch = epoch(row.try_get(first)?);
         let position = Position(row.try_get(first + 1)?);
@@ -53,16 +54,16 @@ fn epoch(number: i64) -> Epoch {
     Epoch(u32::try_from(number).unwrap_or(0))
 }
 
-/// What was known before something was read.
+/// The known state of the log, before something else is read.
 #[derive(Clone)]
-pub(crate) struct Before {
+pub(crate) struct LogState {
     known: Known,
     tables: i64,
     mark: Option<Mark>,
 }
 
-impl Before {
-    /// Whether the end that was read since is one of the same log.
+impl LogState {
+    /// Returns whether an end that was read afterwards is one of the same log.
     pub(crate) fn agrees(&self, end: &End) -> bool {
         end.cursor.epoch == self.known.epoch
             && end.cursor.position >= self.known.position
@@ -70,35 +71,36 @@ impl Before {
     }
 }
 
-/// What all sessions of this server share.
+/// The state that all sessions of this server share.
 pub(crate) struct Lineage {
-    /// Grows when the log turns out to be another one. Sessions from before are of no use any more.
+    /// Grows when the log is replaced by another one. Sessions from before cannot be used any more.
     generation: AtomicU64,
-    state: Mutex<Before>,
+    state: Mutex<LogState>,
     sink: OnceLock<Arc<dyn EventSink>>,
 }
 
 impl Lineage {
-    /// Begins with the log that this session finds, which gets a new epoch if it is not where it was when it got its own.
+    /// Begins with the log that this session finds. Gives it a new epoch if it is not where it was when it
+    /// got its own.
     pub(crate) fn begin(db: &Db) -> Result<Self> {
-        let Step { found, why } = look(db, None)?;
+        let Inspection { found, why } = inspect(db, None)?;
         if let Some(why) = why {
             warn(found.end.cursor.epoch, &why);
         }
-        // What nodes before this one have left, this one does not go to either.
+        // This node refuses the epochs that earlier nodes have left, too.
         let Cursor { epoch, position } = found.end.cursor;
         let known = Known { epoch, position, left: found.left, origin: found.facts.origin };
-        let state = Before { known, tables: found.end.tables, mark: None };
+        let state = LogState { known, tables: found.end.tables, mark: None };
         Ok(Self { generation: AtomicU64::new(0), state: Mutex::new(state), sink: OnceLock::new() })
     }
 
-    /// From now on this sink is told when the log is another one.
-    pub(crate) fn tell(&self, sink: Arc<dyn EventSink>) {
+    /// Makes this sink receive later replacements of the log.
+    pub(crate) fn set_sink(&self, sink: Arc<dyn EventSink>) {
         let state = self.lock();
         if self.generation() > 0 {
-            sink.turned(Cursor { epoch: state.known.epoch, position: state.known.position });
+            sink.log_replaced(Cursor { epoch: state.known.epoch, position: state.known.position });
         }
-        // A second call would change nothing; there is none.
+        // There is only one call; a second would change nothing.
         let _ = self.sink.set(sink);
     }
 
@@ -110,13 +112,13 @@ impl Lineage {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// What is known now; to be asked for before the reading that it is compared with.
-    pub(crate) fn before(&self) -> Before {
+    /// Returns the known state. The caller takes it before the reading that it compares.
+    pub(crate) fn state(&self) -> LogState {
         self.lock().clone()
     }
 
-    /// Hands on what was committed in this epoch, unless the log has become another one meanwhile; then nobody may be told
-    /// of it, and whether it is still there is not known.
+    /// Publishes what was committed in this epoch. Returns `false` if the log was replaced meanwhile: the
+    /// commit may be lost, and nobody may be informed of it.
     pub(crate) fn publish(&self, epoch: Epoch, mark: Mark, publish: impl FnOnce()) -> bool {
         let mut state = self.lock();
         if state.known.epoch != epoch {
@@ -128,8 +130,8 @@ impl Lineage {
         true
     }
 
-    /// A reading has shown this end, and perhaps a commit.
-    pub(crate) fn saw(&self, cursor: Cursor, mark: Option<Mark>) {
+    /// Records the end, and perhaps a commit, that a reading has shown.
+    pub(crate) fn observe(&self, cursor: Cursor, mark: Option<Mark>) {
         let mut state = self.lock();
         if state.known.epoch == cursor.epoch {
             state.known.position = state.known.position.max(cursor.position);
@@ -140,19 +142,19 @@ impl Lineage {
         }
     }
 
-    /// Sees to it that this session has the log before it that this server tells of, and says where it is. Fails for a
-    /// session that must not be used.
-    pub(crate) fn meet(&self, db: &Db) -> Result<Origin> {
-        let step = look(db, Some(self))?;
-        self.turn(&step);
-        Ok(step.found.facts.origin)
+    /// Checks that this session finds the log of the lineage, and returns the identity of its server. Fails
+    /// for a session that must not be used.
+    pub(crate) fn check(&self, db: &Db) -> Result<Origin> {
+        let inspection = inspect(db, Some(self))?;
+        self.switch(&inspection);
+        Ok(inspection.found.facts.origin)
     }
 
-    fn turn(&self, Step { found, why }: &Step) {
+    fn switch(&self, Inspection { found, why }: &Inspection) {
         let to = found.end.cursor;
         let mut state = self.lock();
         state.tables = found.end.tables;
-        // A session that may not ask keeps what others have read.
+        // If this session may not read its server's identity, keep what others have read.
         state.known.origin = found.facts.origin.clone().or(&state.known.origin);
         if state.known.epoch == to.epoch {
             return;
@@ -160,27 +162,27 @@ impl Lineage {
         warn(to.epoch, why.as_ref().map_or(&RENEWED as &dyn std::fmt::Display, |why| why));
         let left = state.known.epoch;
         state.known.left.push(left);
-        // It may have been away for more than one of them.
+        // The log may have had several new epochs since.
         state.known.left.extend(&found.left);
         state.known.left.retain(|left| *left != to.epoch);
         state.known.epoch = to.epoch;
         state.known.position = to.position;
         state.mark = None;
         self.generation.fetch_add(1, Ordering::AcqRel);
-        // Nothing is read or published meanwhile.
+        // Under the lock, nothing is read or published meanwhile.
         if let Some(sink) = self.sink.get() {
-            sink.turned(to);
+            sink.log_replaced(to);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Before> {
+    fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const RENEWED: &str = "another node or an operator has given it a new epoch";
 
-/// The one line that says so.
+/// Logs the replacement.
 fn warn(epoch: Epoch, why: &dyn std::fmt::Display) {
     tracing::warn!(
         why = %why,
@@ -189,26 +191,26 @@ fn warn(epoch: Epoch, why: &dyn std::fmt::Display) {
     );
 }
 
-/// What came of a look at the log with its row locked.
-struct Step {
+/// Result of an inspection of the log.
+struct Inspection {
     found: Found,
-    /// Why it was given a new epoch, if it was.
+    /// Reason for the new epoch, if the inspection gave it one.
     why: Option<Why>,
 }
 
-/// Looks at the log, and gives it a new epoch if it needs one.
-fn look(db: &Db, lineage: Option<&Lineage>) -> Result<Step> {
+/// Inspects the log, and gives it a new epoch if it needs one.
+fn inspect(db: &Db, lineage: Option<&Lineage>) -> Result<Inspection> {
     let origin = origin::of(db)?;
-    let before = lineage.map(Lineage::before);
+    let before = lineage.map(Lineage::state);
     let found = Found::read(db, origin.clone(), before.as_ref().and_then(|before| before.mark))?;
     let verdict = found.facts.judge(before.as_ref().map(|before| &before.known));
     if verdict == Verdict::GoesOn && found.facts.to_record().is_none() {
-        return Ok(Step { found, why: None });
+        return Ok(Inspection { found, why: None });
     }
-    // Not before the log's row is locked is it certain what is so, and that nobody else is about to say it.
-    let before = lineage.map(Lineage::before);
+    // Only while the log's row is locked are the facts certain, and no other session about to act on them.
+    let before = lineage.map(Lineage::state);
     db.batch("BEGIN")?;
-    let done = locked(db, origin, before.as_ref());
+    let done = inspect_locked(db, origin, before.as_ref());
     let ended = db.batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
     if ended.is_err() {
         db.give_up();
@@ -218,7 +220,7 @@ fn look(db: &Db, lineage: Option<&Lineage>) -> Result<Step> {
     Ok(step)
 }
 
-fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
+fn inspect_locked(db: &Db, origin: Origin, before: Option<&LogState>) -> Result<Inspection> {
     db.row("SELECT 1 FROM log FOR UPDATE", &[])?;
     let mut found = Found::read(db, origin, before.and_then(|before| before.mark))?;
     let why = match found.facts.judge(before.map(|before| &before.known)) {
@@ -240,10 +242,10 @@ fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
     } else if let Some(origin) = found.facts.to_record() {
         db.execute("UPDATE log SET origin = $1", &[&origin.to_string()])?;
     }
-    Ok(Step { found, why })
+    Ok(Inspection { found, why })
 }
 
-/// What a session finds.
+/// The log and its server as a session finds them.
 struct Found {
     facts: Facts,
     end: End,
@@ -268,7 +270,7 @@ impl Found {
             position: end.cursor.position,
             recorded: row.try_get::<_, Option<&str>>(3)?.map(Origin::parse),
             origin,
-            landmark: mark.map_or(Ok(Landmark::Unknown), |mark| look_for(db, mark))?,
+            landmark: mark.map_or(Ok(LastCommit::Unknown), |mark| find_mark(db, mark))?,
             is_one_of_several: db.is_one_of_several(),
         };
         let left = row.try_get::<_, Vec<i64>>(6)?.into_iter().map(epoch).collect();
@@ -276,35 +278,35 @@ impl Found {
     }
 }
 
-/// Whether the commit is where it was.
-fn look_for(db: &Db, mark: Mark) -> Result<Landmark> {
+/// Checks whether the journal still has the commit at its log position.
+fn find_mark(db: &Db, mark: Mark) -> Result<LastCommit> {
     let sql = "SELECT first, (extract(epoch FROM at) * 1000000)::bigint FROM journal
                WHERE last >= $1 ORDER BY last LIMIT 1";
-    let Some(row) = db.opt(sql, &[&mark.position])? else { return Ok(Landmark::Unknown) };
+    let Some(row) = db.opt(sql, &[&mark.position])? else { return Ok(LastCommit::Unknown) };
     let (first, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     Ok(match () {
-        () if first > mark.position => Landmark::Unknown,
-        () if at == mark.at => Landmark::Kept,
-        () => Landmark::Other,
+        () if first > mark.position => LastCommit::Unknown,
+        () if at == mark.at => LastCommit::Kept,
+        () => LastCommit::Other,
     })
 }
 
-/// The log's end, of the log that this server tells of.
+/// Returns the log's end, and checks that the log is the lineage's.
 pub(crate) fn end(db: &Db) -> Result<Cursor> {
     let Some(lineage) = db.lineage() else { return Ok(End::of(&db.row(END, &[])?, 0)?.cursor) };
-    for _ in 0..LOOKS {
-        let before = lineage.before();
+    for _ in 0..ATTEMPTS {
+        let before = lineage.state();
         let end = End::of(&db.row(END, &[])?, 0)?;
         if before.agrees(&end) {
-            lineage.saw(end.cursor, None);
+            lineage.observe(end.cursor, None);
             return Ok(end.cursor);
         }
-        db.meet()?;
+        db.check_lineage()?;
     }
     Err(unsettled())
 }
 
-/// What is said after too many looks.
+/// Returns the error after too many attempts.
 pub(crate) fn unsettled() -> Fault {
     Fault::Broken("the log changes while it is being read".into())
 }

@@ -1,4 +1,5 @@
-//! The one way from rows to messages as they are now. Who may see them is asked elsewhere.
+//! Converts rows to messages in their current state; nothing else does. Who may see them is decided
+//! elsewhere.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,9 @@ use tokio_postgres::Row;
 use crate::db::{Db, Params};
 use crate::fault::Result;
 
-/// A statement that gives messages `m` as [`stored`] reads them; what is given begins with its WHERE. `r` is the
-/// recipient's row of a direct message, from whose pointers the status follows; `q` is the message that it answers.
+/// A statement that returns messages `m` as [`stored`] reads them; the argument begins with its WHERE. `r` is
+/// the recipient's row of a direct message, whose pointers determine the status; `q` is the message that it
+/// answers.
 macro_rules! select_messages {
     ($($rest:tt)+) => {
         concat!(
@@ -29,7 +31,7 @@ macro_rules! select_messages {
     };
 }
 
-/// That the reader, who has to be `$1`, has not hidden the message.
+/// Condition that the reader, who must be `$1`, has not hidden the message.
 macro_rules! is_shown {
     () => {
         "NOT EXISTS (SELECT 1 FROM hidden_messages h WHERE h.user_id = $1 AND h.message_id = m.id)"
@@ -39,7 +41,7 @@ pub(crate) use {is_shown, select_messages};
 
 pub(crate) use row::Stored;
 
-/// A row of PostgreSQL's, for what reads the rows of both stores.
+/// A row of PostgreSQL, for the code that reads the rows of both stores.
 pub(crate) struct Columns<'a>(pub(crate) &'a Row);
 
 impl row::Row for Columns<'_> {
@@ -66,7 +68,7 @@ impl row::Row for Columns<'_> {
     }
 }
 
-/// All rows that a statement gives, as `read` has them.
+/// Returns all rows of a statement, converted by `read`.
 pub(crate) fn all<T>(
     db: &Db,
     sql: &'static str,
@@ -76,8 +78,9 @@ pub(crate) fn all<T>(
     db.rows(sql, params)?.iter().map(|row| Ok(read(&Columns(row))?)).collect()
 }
 
-/// These messages, in this order, less those that are not there. For a `viewer` they hold what that one needs to know
-/// of reactions; without one they are for an event, which is for everybody, and hold all who reacted.
+/// Loads these messages, in this order, without those that do not exist. For a `viewer` they contain the
+/// reactions as that user sees them. Without one they are for an event, which goes to everybody, and contain
+/// all users who reacted.
 pub(crate) fn load(db: &Db, ids: &[MessageId], viewer: Option<UserId>) -> Result<Vec<Message>> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -90,13 +93,13 @@ pub(crate) fn load(db: &Db, ids: &[MessageId], viewer: Option<UserId>) -> Result
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-/// The messages that a statement made by [`select_messages`] gives, in its order.
+/// Returns the messages of a statement made by [`select_messages`], in its order.
 pub(crate) fn select(db: &Db, sql: &'static str, params: Params<'_>, viewer: UserId) -> Result<Vec<Message>> {
     let found = db.rows(sql, params)?.iter().map(stored).collect::<Result<Vec<_>>>()?;
     complete_all(db, found, Some(viewer))
 }
 
-/// One message's own row.
+/// Loads the row of one message.
 pub(crate) fn one(db: &Db, id: MessageId) -> Result<Option<Stored>> {
     db.opt(select_messages!("WHERE m.id = $1"), &[&id.0])?.as_ref().map(stored).transpose()
 }
@@ -108,19 +111,19 @@ pub(crate) fn stored(row: &Row) -> Result<Stored> {
     Ok(stored)
 }
 
-/// A column that holds a number of things.
+/// Reads a column that holds a count.
 pub(crate) fn count(row: &Row, column: usize) -> Result<u32> {
     Ok(row::count(&Columns(row), column)?)
 }
 
-/// What a reply shows of the message that it answers, as that is now.
+/// Reads the quote that a reply shows, with the current state of the quoted message.
 fn quote(row: &Row, answered: Option<MessageId>) -> Result<Option<Quote>> {
     let (Some(message), Some(sender)) = (answered, row.try_get(25)?) else { return Ok(None) };
     let content = Quote::excerpt(row.try_get::<_, Option<&str>>(26)?.unwrap_or_default());
     Ok(Some(Quote { message, sender: UserId(sender), content, deleted: row.try_get(27)? }))
 }
 
-/// Adds what is not in the message's own row, where there is any.
+/// Adds the parts of a message that are not in its own row, if there are any.
 pub(crate) fn complete(db: &Db, stored: Stored, viewer: Option<UserId>) -> Result<Message> {
     let mut message = stored.message;
     if stored.n_reactions > 0 {
@@ -130,7 +133,7 @@ pub(crate) fn complete(db: &Db, stored: Stored, viewer: Option<UserId>) -> Resul
     Ok(message)
 }
 
-/// The same for several, in one statement for all.
+/// Completes several messages with one statement.
 pub(crate) fn complete_all(db: &Db, stored: Vec<Stored>, viewer: Option<UserId>) -> Result<Vec<Message>> {
     let reacted: Vec<i64> =
         stored.iter().filter(|one| one.n_reactions > 0).map(|one| one.message.id.0).collect();

@@ -1,9 +1,9 @@
-//! What is kept of usernames so that they are found by their words and none is taken for another: keys that are derived
-//! from the names, and whose meaning the core alone knows.
+//! Keys derived from usernames, so that users are found by the words of their names and no name can be
+//! mistaken for another. Only the core knows their meaning.
 //!
-//! Users whose keys are missing (a node of the release before has made them, or they were moved here) have larger ids
-//! than all whose keys are here, since ids are given out under the log's lock. They are looked at name by name, and get
-//! their keys with the next one who registers here or at the next start.
+//! Users without keys (created by a node of the previous release, or moved here) have larger ids than all
+//! users with keys, because ids are given out under the log's lock. They are searched name by name. They get
+//! their keys with the next user who registers here, or at the next start.
 
 use chat_core::accounts::{Account, AccountQuery};
 use chat_core::names;
@@ -16,10 +16,10 @@ use crate::fault::Result;
 use crate::home;
 use crate::open::{Options, connect};
 
-/// How many users get their keys in one transaction at the start, while nobody else can write.
+/// Number of users who get their keys in one transaction at the start, while nobody else can write.
 const BATCH: i64 = 2000;
 
-/// Whether somebody has a name that could be taken for this one.
+/// Returns whether another user has a name that could be mistaken for this one.
 pub(crate) fn is_mistakable(db: &Db, name: &str) -> Result<bool> {
     let sql = "SELECT u.username FROM name_keys k JOIN users u ON u.id = k.user_id
                WHERE k.kind = 'look' AND k.key = ANY ($1)";
@@ -31,12 +31,12 @@ pub(crate) fn is_mistakable(db: &Db, name: &str) -> Result<bool> {
     Ok(without_keys(db, i64::MAX)?.iter().any(|(_, other)| names::is_mistakable(other, name)))
 }
 
-/// Adds the keys of all users who have none; for whoever holds the log's lock.
+/// Adds the keys of all users without keys. The caller holds the log's lock.
 pub(crate) fn catch_up(db: &Db) -> Result<()> {
     add_keys(db, i64::MAX).map(drop)
 }
 
-/// Adds the keys of all users who have none, before anything is served. Other nodes may be at work.
+/// Adds the keys of all users without keys, before anything is served. Other nodes may be running.
 pub(crate) fn catch_up_in_batches(db: &Db) -> Result<()> {
     loop {
         db.batch("BEGIN")?;
@@ -48,10 +48,10 @@ pub(crate) fn catch_up_in_batches(db: &Db) -> Result<()> {
     }
 }
 
-/// Accounts of which a word of the name begins so, in the order of their ids.
+/// Returns accounts with a name that has a word with this prefix, by id.
 pub(crate) fn found(db: &Db, wanted: &str, query: &AccountQuery) -> Result<Vec<Account>> {
     let limit = i64::from(query.limit);
-    // OFFSET keeps the planner from looking for a rare name in the order of the ids.
+    // OFFSET keeps the planner from searching for a rare name in the order of the ids.
     let sql = "SELECT id, username, email, created_at FROM users
                WHERE id IN (SELECT user_id FROM name_keys
                             WHERE kind = 'word' AND key >= $2 AND key < $3 AND user_id > $1 OFFSET 0)
@@ -68,7 +68,7 @@ pub(crate) fn found(db: &Db, wanted: &str, query: &AccountQuery) -> Result<Vec<A
     Ok(found)
 }
 
-/// Answers how many users have got theirs.
+/// Adds keys for at most this number of users. Returns how many got theirs.
 fn add_keys(db: &Db, at_most: i64) -> Result<usize> {
     let late = without_keys(db, at_most)?;
     let (mut ids, mut kinds, mut keys) = (Vec::new(), Vec::new(), Vec::new());
@@ -94,14 +94,14 @@ fn without_keys(db: &Db, at_most: i64) -> Result<Vec<(i64, String)>> {
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// All usernames in the order of their ids, of a database that may be served meanwhile. Nothing is written. Blocks.
+/// Returns all usernames by id, from a database that may be served meanwhile. Writes nothing. Blocks.
 ///
 /// # Errors
-/// If the database cannot be reached or is none of ours.
+/// If the database cannot be reached or has no ChatServer tables.
 pub fn usernames(options: &Options) -> std::result::Result<Vec<(i64, String)>, OpenError> {
     let address = Address::parse(&options.url)?;
     let db = connect(&address)?;
-    home::look_in(&db, options, &address.describe())?;
+    home::use_existing(&db, options, &address.describe())?;
     let rows = db.rows("SELECT id, username FROM users ORDER BY id", &[])?;
     let name = |row: &tokio_postgres::Row| -> Result<_> { Ok((row.try_get(0)?, row.try_get(1)?)) };
     Ok(rows.iter().map(name).collect::<Result<_>>()?)

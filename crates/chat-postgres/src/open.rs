@@ -1,4 +1,4 @@
-//! What happens to a database before it is served: it is reached, checked and brought up to date.
+//! Prepares a database before it is served: connects, checks it and brings it up to date.
 
 use std::sync::Arc;
 
@@ -16,34 +16,35 @@ use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Postgres, fitness, groups, names, pooler, schema, search, transfer};
 
-/// Where the database is, and how much of it is used.
+/// Address of the database, and the parts of the store that are used.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// `postgres://user:password@host:port/database?sslmode=...&sslrootcert=...`.
     pub url: String,
-    /// The schema with the tables. By default `chatserver`, or where an earlier release has put them.
+    /// Schema with the tables. By default `chatserver`, or the one where an earlier release has put them.
     pub schema: Option<String>,
-    /// Nobody has said that this database is meant: it is used only if nothing is in it, or our tables are.
+    /// Whether the address was found rather than configured. Such a database is used only if it is empty or
+    /// has our tables.
     pub is_found: bool,
-    /// Connections for reading; one more writes.
+    /// Number of connections for reading; one more writes.
     pub readers: usize,
-    /// Whether messages can be searched, which costs the database an index. All nodes should agree.
+    /// Whether messages can be searched, for which the database keeps an index. All nodes should agree.
     pub search: bool,
 }
 
-/// A database that is up to date, before it is served: the journal may be read, nothing is written yet.
+/// A database that is up to date but not served yet: the journal may be read, nothing is written.
 pub struct Prepared {
     options: Options,
     address: Address,
     db: Db,
     lineage: Arc<Lineage>,
     readers: ReaderMetrics,
-    /// Whether the tables were made just now, by this node.
+    /// Whether this node has just created the tables.
     pub is_new: bool,
 }
 
 impl Prepared {
-    /// The journal of the database.
+    /// Returns the journal of the database.
     ///
     /// # Errors
     /// If a thread cannot be started.
@@ -51,50 +52,52 @@ impl Prepared {
         PostgresJournal::of(&self.address, self.readers.beside())
     }
 
-    /// Which log this is.
+    /// Returns the epoch of the log.
     pub fn epoch(&self) -> Epoch {
         self.lineage.epoch()
     }
 
-    /// The secret that all nodes share: the one that is kept, or else this one, which is kept from now on. Blocks.
+    /// Returns the secret that all nodes share: the stored one, or otherwise `proposed`, which it stores.
+    /// Blocks.
     ///
     /// # Errors
     /// If the database fails.
     pub fn kept_secret(&self, proposed: &str) -> std::result::Result<String, OpenError> {
         let sql = "INSERT INTO secrets (name, value) VALUES ('tokens', $1) ON CONFLICT DO NOTHING";
         self.db.execute(sql, &[&proposed])?;
-        let kept = self.db.row("SELECT value FROM secrets WHERE name = 'tokens'", &[])?;
-        Ok(kept.try_get(0).map_err(Fault::from)?)
+        let stored = self.db.row("SELECT value FROM secrets WHERE name = 'tokens'", &[])?;
+        Ok(stored.try_get(0).map_err(Fault::from)?)
     }
 
-    /// Opens the store; what it commits is told to the sink.
+    /// Opens the store. The sink receives the commits.
     ///
     /// # Errors
     /// If a thread cannot be started.
     pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
-        self.lineage.tell(sink.clone());
-        let (sink, ear) = if self.options.search {
-            let (sink, ear) = search::listen(sink);
-            (sink, Some(ear))
+        self.lineage.set_sink(sink.clone());
+        let (sink, signal) = if self.options.search {
+            let (sink, signal) = search::with_commit_signal(sink);
+            (sink, Some(signal))
         } else {
             (sink, None)
         };
-        let search = ear.as_ref().map(|ear| ear.lag.clone());
+        let search = signal.as_ref().map(|signal| signal.lag.clone());
         let metrics = Metrics { readers: self.readers, search, ..Metrics::default() };
         Ok(Postgres {
             writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
             readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
-            search: ear.map(|ear| search::Index::start(&self.address, ear)).transpose()?,
+            search: signal.map(|signal| search::Index::start(&self.address, signal)).transpose()?,
             metrics,
         })
     }
 }
 
 impl Postgres {
-    /// Reaches the database, checks that it keeps what it acknowledges, and brings its tables up to date. Blocks.
+    /// Connects to the database, checks that it keeps what it acknowledges, and brings its tables up to date.
+    /// Blocks.
     ///
     /// # Errors
-    /// If the database cannot be reached, is not fit, or is of a later release.
+    /// If the database cannot be reached, cannot be served, or is of a later release.
     pub fn prepare(options: &Options) -> std::result::Result<Prepared, OpenError> {
         let mut address = Address::parse(&options.url)?;
         let (db, is_new) = reach(&mut address, options)?;
@@ -104,32 +107,32 @@ impl Postgres {
         names::catch_up_in_batches(&db)?;
         groups::keep_departures(&db)?;
         let lineage = Arc::new(Lineage::begin(&db)?);
-        address.follow(lineage.clone());
+        address.set_lineage(lineage.clone());
         let readers = ReaderMetrics::default();
         Ok(Prepared { options: options.clone(), address, db, lineage, readers, is_new })
     }
 }
 
-/// A connection to a database that is fit and up to date, and whether its tables were made just now. From then on the
-/// address leads to them.
+/// Connects to a database, checks it and brings it up to date. Returns the connection, and whether the tables
+/// were just created. Later sessions of the address find the tables.
 pub(crate) fn reach(address: &mut Address, options: &Options) -> std::result::Result<(Db, bool), OpenError> {
     let (db, name) = (connect(address)?, address.describe());
     pooler::check(&db, address)?;
-    fitness::of_server(&db, &name)?;
+    fitness::check_server(&db, &name)?;
     let home = schema::migrate(&db, options, &name)?;
-    fitness::of_rights(&db, &name, &home.schema)?;
-    address.lead_to(&home);
+    fitness::check_rights(&db, &name, &home.schema)?;
+    address.use_schema(&home);
     Ok((db, home.is_new))
 }
 
-/// A connection to a database that may be of any kind. Of several hosts that take writes, to the one that was promoted
-/// last.
+/// Connects to a database without checking it. Of several hosts that accept writes, chooses the one that was
+/// promoted last.
 pub(crate) fn connect(address: &Address) -> std::result::Result<Db, OpenError> {
     Db::connect_first(address)
         .map_err(|fault| OpenError::Unreachable { name: address.describe(), reason: fault.reason() })
 }
 
-/// The database of this address, for messages: never its password.
+/// Describes the database of this address, for messages: never its password.
 pub fn describe(url: &str) -> String {
     Address::parse(url).map_or_else(|_| "a PostgreSQL database".into(), |address| address.describe())
 }

@@ -1,15 +1,16 @@
-//! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
+//! Posting: one transaction that finds a message's destination, checks its references, numbers it and stores
+//! it.
 
 use async_trait::async_trait;
 use chat_codec::extra;
 use chat_core::Result;
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Conversation, Reached, pair};
+use chat_core::conversations::{Conversation, ConversationAccess, pair};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
 use chat_core::messages::{Message, Recipient};
 use chat_core::posting::{
-    Destination, Forward, Found, NewMessage, Place, Posted, PostingStore, References, check_references,
+    Destination, Forward, Found, NewMessage, PostTarget, Posted, PostingStore, References, check_references,
     destination, draft,
 };
 
@@ -18,14 +19,14 @@ use crate::load::{load, one};
 use crate::writer::{Batched, Tx};
 use crate::{Postgres, accounts, fault, in_place, membership};
 
+mod batch;
 mod insert;
-mod together;
 
 impl Batched for NewMessage {
     type Outcome = Posted;
 
-    /// Whether nothing else has to be looked up for it than where it goes.
-    fn goes_together(&self) -> bool {
+    /// Returns whether the message needs no look-ups besides its destination.
+    fn can_be_batched(&self) -> bool {
         let body = &self.body;
         body.reply_to.is_none()
             && body.thread.is_none()
@@ -38,7 +39,7 @@ impl Batched for NewMessage {
     }
 
     fn store_all(tx: &Tx<'_>, new: &[&Self]) -> fault::Result<Vec<fault::Result<Posted>>> {
-        together::post_all(tx, new)
+        batch::post_all(tx, new)
     }
 }
 
@@ -72,14 +73,14 @@ fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     }
     let place = destination(new.to, found(tx, new)?)?;
     let reply_to = check_references(new, &place, references(tx, new, &place)?)?;
-    // From here on nothing is refused.
-    let (at, made) = settle(tx, new, place, tx.position())?;
+    // Nothing may be refused after this line.
+    let (at, made) = ensure_conversation(tx, new, place, tx.position())?;
     let position = Position(tx.position().0 + i64::from(made.is_some()));
     let (message, root) = write(tx, draft(new, at, reply_to), new.intention.as_ref(), position)?;
     Ok(Posted::new(made, message, root))
 }
 
-/// What a post is answered whose sender has used its key before.
+/// Returns the answer to a post whose sender has used its key before.
 pub(crate) fn posted_before(
     db: &Db,
     sender: UserId,
@@ -94,7 +95,7 @@ pub(crate) fn posted_before(
     }
 }
 
-/// What a post is answered that repeats the key of this message of the same sender.
+/// Returns the answer to a post that repeats the key of this message of the same sender.
 fn repeated(db: &Db, sender: UserId, first: MessageId, again: Again<'_>) -> fault::Result<Option<Posted>> {
     let Some(message) = load(db, &[first], Some(sender))?.pop() else { return Ok(None) };
     let intention = db.row("SELECT intention FROM messages WHERE id = $1", &[&first.0])?.try_get(0)?;
@@ -102,7 +103,7 @@ fn repeated(db: &Db, sender: UserId, first: MessageId, again: Again<'_>) -> faul
     Ok(Some(intention::again(again, First { message, intention, access })?))
 }
 
-/// What there is where the message is to go.
+/// Looks up the destination.
 fn found(db: &Db, new: &NewMessage) -> fault::Result<Found> {
     let reached = match new.to {
         Destination::To(Recipient::User(other)) => membership::in_pair(db, new.sender, other)?,
@@ -119,8 +120,9 @@ fn found(db: &Db, new: &NewMessage) -> fault::Result<Found> {
     }
 }
 
-/// What there is of that which the message refers to. Most refer to nothing, and nothing is looked up for them.
-fn references(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<References> {
+/// Loads the messages and members that the message refers to. Most messages refer to nothing and cause no
+/// look-up.
+fn references(db: &Db, new: &NewMessage, place: &PostTarget) -> fault::Result<References> {
     let message = |id: Option<MessageId>| -> fault::Result<Option<Message>> {
         let Some(id) = id else { return Ok(None) };
         Ok(one(db, id)?.map(|stored| stored.message))
@@ -133,23 +135,23 @@ fn references(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<Referen
     Ok(References { members, root, answered })
 }
 
-/// The conversation, and the same once more if it is made now, at that place in the log.
-fn settle(
+/// Returns the conversation. If it must be created at that log position, also returns the new one.
+fn ensure_conversation(
     tx: &Tx<'_>,
     new: &NewMessage,
-    place: Place,
+    place: PostTarget,
     position: Position,
-) -> fault::Result<(Reached, Option<Conversation>)> {
+) -> fault::Result<(ConversationAccess, Option<Conversation>)> {
     match place {
-        Place::Conversation(reached) => Ok((reached, None)),
-        Place::NewPair(other) => {
+        PostTarget::Conversation(reached) => Ok((reached, None)),
+        PostTarget::NewPair(other) => {
             let made = make_pair(tx, new, other, position)?;
-            Ok((Reached::new_pair(made.id, other), Some(made)))
+            Ok((ConversationAccess::new_pair(made.id, other), Some(made)))
         }
     }
 }
 
-/// Makes the conversation of a pair, at that place in the log.
+/// Creates the conversation of a pair, at that log position.
 fn make_pair(
     tx: &Tx<'_>,
     new: &NewMessage,
@@ -168,7 +170,7 @@ fn make_pair(
     Ok(Conversation::of_new_pair(id, (low, high), new.at))
 }
 
-/// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.
+/// Numbers and stores the message with its consequences. Also returns its thread's root in its new state.
 fn write(
     tx: &Tx<'_>,
     mut message: Message,
@@ -186,7 +188,7 @@ fn write(
     insert::insert(tx, &[insert::Row { message: &message, intention, position }])?;
     insert_mentions(tx, &message)?;
     let root = match message.thread {
-        Some(root) => lengthen_thread(tx, root, &message, position)?.map(Box::new),
+        Some(root) => extend_thread(tx, root, &message, position)?.map(Box::new),
         None => None,
     };
     Ok((message, root))
@@ -197,14 +199,14 @@ fn insert_mentions(tx: &Tx<'_>, message: &Message) -> fault::Result<()> {
     if users.is_empty() {
         return Ok(());
     }
-    // The domain gives each user once; a row too many would undo the whole post.
+    // The domain gives each user once. A duplicate row would undo the whole post.
     let sql = "INSERT INTO mentions (conversation_id, user_id, seq) SELECT $1, unnest($2::bigint[]), $3
                ON CONFLICT DO NOTHING";
     tx.execute(sql, &[&message.conversation.0, &users, &message.seq.0]).map(drop)
 }
 
-/// Brings a thread's root up to date with a reply, whose changes of the conversation follow its own.
-fn lengthen_thread(
+/// Updates a thread's root for a reply. The root's change of the conversation follows the reply's own.
+fn extend_thread(
     tx: &Tx<'_>,
     root: MessageId,
     reply: &Message,

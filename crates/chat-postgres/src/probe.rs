@@ -1,5 +1,5 @@
-//! Finding out whether a message could be stored now: something small is stored as durably as a message is, and beside
-//! it room is taken on the database's disk for a moment, since what is there already can be written to on a full one, too.
+//! Checks whether a message could be stored now. It makes a small write as durable as a message's, and also
+//! allocates space on the database's disk for a moment: existing pages can be written even on a full disk.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use crate::fault::{self, Fault};
 use crate::reader::Readers;
 use crate::tx::Tx;
 
-/// How long a reader is waited for: that all of them are busy says nothing of writes.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// Upper bound for the wait for a reader: that all of them are busy says nothing about writes.
+const READER_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// Stores something that differs from what is there.
+/// Writes a value that differs from the stored one.
 pub(crate) fn write(tx: &Tx<'_>) -> fault::Result<()> {
     tx.execute("UPDATE log SET probed_at = greatest(probed_at + 1, extract(epoch FROM now())::bigint)", &[])?;
     Ok(())
 }
 
-/// Refuses if the database's disk is full.
-pub(crate) async fn room(readers: &Readers) -> Result<()> {
-    match tokio::time::timeout(PATIENCE, readers.try_out(take_room)).await {
+/// Returns an error if the database's disk is full.
+pub(crate) async fn space(readers: &Readers) -> Result<()> {
+    match tokio::time::timeout(READER_TIMEOUT, readers.try_out(allocate_space)).await {
         Ok(Err(full @ Error::Obstructed(Obstacle::Full))) => Err(full),
-        // Of everything else the write has to say more.
+        // The write reports all other failures better.
         _ => Ok(()),
     }
 }
 
-/// Has the database write a temporary file beside its tables, a hundred kilobytes long, and delete it.
-fn take_room(db: &Db) -> fault::Result<()> {
+/// Makes the database write a temporary file beside its tables, a hundred kilobytes long, and delete it.
+fn allocate_space(db: &Db) -> fault::Result<()> {
     let sql = "SELECT count(*) FROM (SELECT set_config('work_mem', '64kB', true) AS memory OFFSET 0) little,
                LATERAL generate_series(1, 8000 + 0 * length(memory))";
     match db.row(sql, &[]) {

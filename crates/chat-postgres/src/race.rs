@@ -1,6 +1,6 @@
-//! Several ways of which one is wanted, tried beside each other: the next begins when those before it have failed, or have
-//! been silent for a moment (RFC 8305, section 5, does so with the addresses of a name). A way that is not heard of at all
-//! costs that moment, then, and not the time after which it is given up. Knows nothing of databases.
+//! Races several attempts, of which one is needed: the next begins when those before it have failed, or have
+//! been silent for a moment (RFC 8305, section 5, does so with the addresses of a name). So an attempt
+//! without any answer costs that moment, and not its full timeout. Knows nothing of databases.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -11,14 +11,15 @@ use tokio::time::timeout;
 
 use crate::fault::{Fault, Result};
 
-/// How long those before it are listened for; what RFC 8305 recommends.
+/// Time that earlier attempts get before the next one begins, as RFC 8305 recommends.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Why ways could not be gone, by their numbers: of each the last reason.
+/// Reasons for which attempts failed, by number; the last reason of each.
 pub(crate) type Refusals = BTreeMap<usize, Fault>;
 
-/// What is at the end of the first way that can be gone, and its number. Those that refuse for a reason that may pass are
-/// tried again as long as another is silent: a standby may be promoted meanwhile. `None` when all have refused.
+/// Returns the result of the first attempt that succeeds, and its number. An attempt that failed for a
+/// temporary reason is repeated while another is silent: a standby may be promoted meanwhile. Returns `None`
+/// if all have failed.
 pub(crate) async fn first<T, F>(
     order: Vec<usize>,
     begin: impl Fn(usize) -> F,
@@ -40,8 +41,8 @@ where
         match timeout(HEAD_START, under_way.join_next()).await {
             Ok(Some(Ok((number, Ok(found))))) => return Some((number, found)),
             Ok(Some(Ok((number, Err(fault))))) => {
-                // Not with a password that is wrong: somebody counts that.
-                if fault.is_passing() {
+                // Not with a wrong password: servers count failed logins.
+                if fault.is_temporary() {
                     refused.push_back(number);
                 }
                 refusals.insert(number, fault);
@@ -63,48 +64,48 @@ mod tests {
 
     use super::*;
 
-    /// What a way does: after so many milliseconds it leads somewhere, or nowhere.
-    type Way = (u64, bool);
+    /// One attempt of a target: after this number of milliseconds it succeeds or fails.
+    type Attempt = (u64, bool);
 
-    /// Tries ways, of which each takes what it does from its list, attempt by attempt; gives the winner, the time that it
-    /// took in milliseconds, and who has refused.
-    async fn tried(ways: &[&[Way]]) -> (Option<usize>, u128, Vec<usize>) {
-        let left: Mutex<Vec<VecDeque<Way>>> =
-            Mutex::new(ways.iter().map(|way| way.iter().copied().collect()).collect());
+    /// Races targets, each with a list of its attempts. Returns the winner, the time in milliseconds, and the
+    /// targets that have refused.
+    async fn tried(targets: &[&[Attempt]]) -> (Option<usize>, u128, Vec<usize>) {
+        let left: Mutex<Vec<VecDeque<Attempt>>> =
+            Mutex::new(targets.iter().map(|attempt| attempt.iter().copied().collect()).collect());
         let began = Instant::now();
         let begin = |number: usize| {
-            let way = left.lock().unwrap()[number].pop_front().unwrap_or((0, false));
+            let attempt = left.lock().unwrap()[number].pop_front().unwrap_or((0, false));
             async move {
-                tokio::time::sleep(Duration::from_millis(way.0)).await;
-                if way.1 { Ok(()) } else { Err(Fault::Broken("nobody there".into())) }
+                tokio::time::sleep(Duration::from_millis(attempt.0)).await;
+                if attempt.1 { Ok(()) } else { Err(Fault::Broken("nobody there".into())) }
             }
         };
         let mut refusals = Refusals::new();
-        let found = first((0..ways.len()).collect(), begin, &mut refusals).await;
+        let found = first((0..targets.len()).collect(), begin, &mut refusals).await;
         (found.map(|(number, ())| number), began.elapsed().as_millis(), refusals.into_keys().collect())
     }
 
-    const SILENT: Way = (3000, false);
+    const SILENT: Attempt = (3000, false);
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_that_answers_is_taken_and_no_other_is_begun() {
+    async fn the_first_success_wins_and_no_other_attempt_begins() {
         assert_eq!(tried(&[&[(40, true)], &[(0, true)]]).await, (Some(0), 40, vec![]));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_refuses_is_passed_over_at_once_and_one_that_is_silent_after_a_moment() {
+    async fn a_refusal_is_skipped_at_once_and_a_silent_target_after_a_moment() {
         assert_eq!(tried(&[&[(2, false)], &[(5, true)]]).await, (Some(1), 7, vec![0]));
         assert_eq!(tried(&[&[SILENT], &[(5, true)]]).await, (Some(1), 255, vec![]));
         assert_eq!(tried(&[&[SILENT], &[SILENT], &[(5, true)]]).await, (Some(2), 505, vec![]));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_is_only_slow_still_wins() {
+    async fn a_slow_target_can_still_win() {
         assert_eq!(tried(&[&[(300, true)], &[SILENT]]).await, (Some(0), 300, vec![]));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_refused_is_asked_again_while_another_is_silent() {
+    async fn a_target_that_refused_is_tried_again_while_another_is_silent() {
         let promoted = [(1, false), (1, false), (1, true)];
         let (won, took, refused) = tried(&[&[SILENT], &promoted]).await;
         assert_eq!((won, refused), (Some(1), vec![1]));
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_will_not_change_its_mind_is_asked_once() {
+    async fn a_permanent_refusal_is_not_repeated() {
         let n_asked = Mutex::new(0);
         let begin = |number: usize| {
             if number == 1 {
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_when_all_have_refused() {
+    async fn the_race_ends_when_all_have_refused() {
         assert_eq!(tried(&[&[(1, false)], &[(2, false)]]).await, (None, 3, vec![0, 1]));
         let (won, took, refused) = tried(&[&[SILENT], &[]]).await;
         assert_eq!((won, refused), (None, vec![0, 1]));

@@ -55,14 +55,14 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
     )
 }
 
-/// What there is under a message, to somebody who reacts to it with this emoji.
+/// Loads the facts about a message's reactions that matter to a user who reacts with this emoji.
 fn under(
     db: &Db,
     stored: &Stored,
     (emoji, command): (&str, MessageCommand),
     present: bool,
 ) -> fault::Result<Under> {
-    // How many there are is counted only where it may be the reason to refuse: for a new emoji.
+    // The emojis are counted only if their number may be the reason to refuse: for a new emoji.
     let may_add = present && stored.n_reactions < MAX_REACTIONS;
     let sql = "SELECT EXISTS (SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3),
                       CASE WHEN $4 AND NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2)

@@ -1,10 +1,10 @@
-//! Reads: a few threads, each with a connection of its own, so that no read waits for the writer. Nothing may be written
-//! here but what belongs to no log: tickets, the trimming of what is derived.
+//! Reads: a few threads, each with a connection of its own, so that no read waits for the writer. The only
+//! writes allowed here are those that no log records: tickets, and trimming derived data.
 
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
-use chat_store::{ReadQueue, ReaderMetrics, Reads, caught};
+use chat_store::{ReadQueue, ReaderMetrics, Reads, catch_panic};
 use tokio::sync::oneshot;
 
 use crate::connect::Address;
@@ -12,16 +12,16 @@ use crate::db::Db;
 use crate::error::OpenError;
 use crate::fault::{Fault, Result};
 
-/// Reads that may wait before further ones are refused.
+/// Upper bound for the number of waiting reads; further ones are refused.
 const QUEUE: usize = 4096;
-/// How long a read waits for a connection.
-const WAIT: Duration = Duration::from_secs(2);
-/// After a connection could not be made, for how long no other is tried for.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Upper bound for the time that a read waits for a connection.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// After a failed connection, time in which no other is attempted.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 
 type Read = Box<dyn FnOnce(Result<&Db>) -> bool + Send>;
 
-/// The pool of reading threads, which end when the queue is gone and empty.
+/// The pool of reading threads. They end when the queue is closed and empty.
 pub(crate) struct Readers {
     queue: ReadQueue<Read>,
     n_threads: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    /// Starts so many threads; each connects when there is something to read.
+    /// Starts `count` threads. Each connects when there is something to read.
     pub(crate) fn start(
         address: &Address,
         count: usize,
@@ -54,7 +54,7 @@ impl Readers {
         self.ask(read, true).await
     }
 
-    /// The same, for what says nothing of other reads if it fails.
+    /// Same as [`Readers::read`], for a read whose failure says nothing about other reads.
     pub(crate) async fn try_out<T, F>(&self, read: F) -> chat_core::Result<T>
     where
         T: Send + 'static,
@@ -71,17 +71,17 @@ impl Readers {
         let (begin, begun) = oneshot::channel();
         let (reply, result) = oneshot::channel();
         let read: Read = Box::new(move |db| {
-            // Whoever has given up, or gone, wants nothing read.
+            // The caller has given up or is gone, so nobody needs the result.
             if begin.send(()).is_err() {
                 return false;
             }
-            let answer = db.and_then(|db| caught("a read panicked", || read(db)));
-            let is_broken = matches!(&answer, Err(fault) if fault.is_passing());
+            let answer = db.and_then(|db| catch_panic("a read panicked", || read(db)));
+            let is_broken = matches!(&answer, Err(fault) if fault.is_temporary());
             let _ = reply.send(answer);
             is_broken
         });
         self.queue.send(read)?;
-        match tokio::time::timeout(WAIT, begun).await {
+        match tokio::time::timeout(QUEUE_TIMEOUT, begun).await {
             Ok(Ok(())) => {
                 let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;
                 let answer = answer.map_err(Error::from);
@@ -98,45 +98,45 @@ impl Readers {
         }
     }
 
-    /// How many connections there may be.
+    /// Returns the upper bound for the number of connections.
     pub(crate) fn n_threads(&self) -> usize {
         self.n_threads
     }
 
-    /// Ends the threads after the reads that wait. Blocks.
+    /// Ends the threads after the waiting reads. Blocks.
     pub(crate) fn close(&self) {
         self.queue.close();
     }
 }
 
 fn serve(address: &Address, reads: &Reads<Read>, metrics: &ReaderMetrics) {
-    let mut kept: Option<Db> = None;
+    let mut session: Option<Db> = None;
     let mut not_before = Instant::now();
     while let Some(read) = reads.next() {
-        if kept.as_ref().is_none_or(Db::is_broken) {
-            kept = None;
+        if session.as_ref().is_none_or(Db::is_broken) {
+            session = None;
             if Instant::now() < not_before {
                 read(Err(Fault::Broken("the database cannot be reached".into())));
                 continue;
             }
             match Db::connect(address) {
-                Ok(db) => kept = Some(db),
+                Ok(db) => session = Some(db),
                 Err(fault) => {
-                    not_before = Instant::now() + PAUSE;
+                    not_before = Instant::now() + RECONNECT_PAUSE;
                     tracing::debug!(error = %fault.reason(), "no connection to the database");
                     read(Err(fault));
                     continue;
                 }
             }
         }
-        if let Some(db) = &kept {
-            // A session that failed in this way may be in the middle of something.
+        if let Some(db) = &session {
+            // A session that failed in this way may be in the middle of a statement.
             metrics.under_way.inc();
             let is_broken = read(Ok(db));
             metrics.under_way.dec();
             if is_broken {
                 metrics.failures.inc();
-                kept = None;
+                session = None;
             }
         }
     }

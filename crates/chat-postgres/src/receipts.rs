@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chat_codec::row;
 use chat_core::Result;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
-use chat_core::receipts::{Delivered, Moved, Place, Pointers, ReceiptStore, ThreadView};
+use chat_core::receipts::{Delivered, Moved, PointerScope, Pointers, ReceiptStore, ThreadView};
 
 use crate::conversations::view::join_kind;
 use crate::db::Db;
@@ -46,20 +46,21 @@ impl ReceiptStore for Postgres {
     }
 }
 
-/// What [`row::place`] reads of a conversation `c`.
-macro_rules! of_place {
+/// The columns of a conversation `c` that [`row::place`] reads.
+macro_rules! place_columns {
     () => {
         "c.id, c.last_seq, c.n_members, g.id IS NOT NULL, d.low, d.high"
     };
 }
-use of_place;
+use place_columns;
 
-/// The places of those of these conversations that are there.
-pub(crate) fn places(db: &Db, ids: &[ConversationId]) -> fault::Result<Vec<Place>> {
+/// Returns those of these conversations that exist.
+pub(crate) fn places(db: &Db, ids: &[ConversationId]) -> fault::Result<Vec<PointerScope>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = concat!("SELECT ", of_place!(), " FROM conversations c ", join_kind!(), "WHERE c.id = ANY($1)");
+    let sql =
+        concat!("SELECT ", place_columns!(), " FROM conversations c ", join_kind!(), "WHERE c.id = ANY($1)");
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     all(db, sql, &[&ids], |row| row::place(row))
 }

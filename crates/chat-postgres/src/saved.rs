@@ -1,4 +1,4 @@
-//! Statements about messages that users keep for later.
+//! Statements about messages that users save for later.
 
 use async_trait::async_trait;
 use chat_core::Result;

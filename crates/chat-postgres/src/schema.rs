@@ -1,7 +1,8 @@
-//! The schema's versions and the way from each to the next. A released migration is never edited.
+//! The versions of the schema and the migration from each to the next. A released migration is never edited.
 //!
-//! Nodes of two releases may work on one database while they are replaced one after the other. So a migration only adds;
-//! what an older release still needs is taken away by a later one, which says from which version on releases work with it.
+//! Nodes of two releases may work on one database while they are replaced one after the other. So a migration
+//! only adds. What an older release still needs is removed only by a later migration, which names the oldest
+//! version whose release works with it.
 
 use std::time::Duration;
 
@@ -11,47 +12,47 @@ use crate::db::Db;
 use crate::error::OpenError;
 use crate::fault::{Fault, Result};
 use crate::fitness;
-use crate::home::{self, Home};
+use crate::home::{self, HomeSchema};
 use crate::open::Options;
 
-/// The migrations in order, each with the oldest version whose release works with the schema that it leaves.
+/// The migrations in order, each with the oldest version whose release works with the resulting schema.
 const MIGRATIONS: [(&str, i64); 2] = [
     (include_str!("../migrations/0001_initial.sql"), 1),
     (include_str!("../migrations/0002_open_ground.sql"), 1),
 ];
 /// The newest version that this release knows.
 pub(crate) const VERSION: i64 = 2;
-/// How long a statement of a migration may take, the wait for another node's included.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Upper bound for a statement of a migration, including the wait for another node's.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(600);
 /// Nodes that start at the same time migrate one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7161120384015725) IS NULL";
 
-/// Finds or makes the schema, brings its tables up to date, and lets the session find them.
-pub(crate) fn migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
-    // Another node may be at it, and large tables take their time.
-    db.be_patient(PATIENCE);
+/// Finds or creates the schema, brings its tables up to date, and lets the session find them.
+pub(crate) fn migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<HomeSchema, OpenError> {
+    // Another node may be migrating, and large tables take time.
+    db.set_statement_timeout(STATEMENT_TIMEOUT);
     db.batch("BEGIN; SET LOCAL lock_timeout = '5min'; SET LOCAL statement_timeout = 0")?;
     let migrated = lock_and_migrate(db, options, name);
     db.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     migrated
 }
 
-fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
+fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<HomeSchema, OpenError> {
     db.row(LOCK, &[])?;
     let home = home::find(db, options, name)?;
-    fitness::of_encoding(db, name, home.is_new)?;
-    fitness::of_schema(db, name, &home.schema, home.is_new)?;
+    fitness::check_encoding(db, name, home.is_new)?;
+    fitness::check_schema(db, name, &home.schema, home.is_new)?;
     if let Some(path) = home.path() {
         db.batch(&path)?;
     }
     bring_up_to_date(db, home.is_new)
-        .map_err(|error| fitness::or_may_not_migrate(error, name, &home.schema))?;
+        .map_err(|error| fitness::explain_migration_refusal(error, name, &home.schema))?;
     home.keep_earlier_releases_out(db, VERSION)?;
     Ok(home)
 }
 
 fn bring_up_to_date(db: &Db, is_new: bool) -> std::result::Result<(), OpenError> {
-    // Where it is there, whoever may only read and write is not to be refused for asking.
+    // If the table exists, a role without the right to create tables must not be refused.
     if is_new {
         db.batch(
             "CREATE TABLE IF NOT EXISTS schema_version (
@@ -72,7 +73,7 @@ fn bring_up_to_date(db: &Db, is_new: bool) -> std::result::Result<(), OpenError>
     Ok(())
 }
 
-/// Refuses a database that is not of this release, where it is not to be brought up to date.
+/// Refuses a database of another release that this caller must not migrate.
 pub(crate) fn check(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
     let row = db.row("SELECT version FROM schema_version", &[])?;
     match row.try_get::<_, i64>(0).map_err(unreadable)? {

@@ -1,8 +1,9 @@
-//! Searching messages: which words are in which message stands in a table of its own, kept by a thread of its own.
+//! Searching messages. A table of its own holds the words of each message, and a thread of its own updates
+//! it.
 //!
-//! The index is derived data and may lag behind the log by a moment. No write ever waits for it, and what it finds is
-//! shown only after the other tables have said that the reader may see it. Where searching is switched off, nothing is
-//! indexed; once it is on again, the index takes in what it missed.
+//! The index is derived data and may lag behind the log by a moment. No write ever waits for it. A result is
+//! shown only after the other tables have confirmed that the reader may see it. If searching is switched off,
+//! nothing is indexed; once it is on again, the index catches up.
 
 mod expression;
 mod finder;
@@ -29,7 +30,8 @@ use crate::error::OpenError;
 use crate::reader::Readers;
 use crate::{Postgres, load};
 
-/// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
+/// Number of threads that search. They are separate from the threads of other reads, which must not wait for
+/// an expensive query.
 const READERS: usize = 2;
 
 #[async_trait]
@@ -48,47 +50,47 @@ impl SearchStore for Postgres {
     }
 }
 
-/// What the indexing thread hears of the writer: that there is something.
-pub(crate) struct Ear {
-    rung: Receiver<()>,
+/// The indexing thread's side of the signal that something was committed.
+pub(crate) struct CommitSignal {
+    woken: Receiver<()>,
     pub(crate) lag: SearchLag,
 }
 
-/// Passes events on, and rings for the indexing thread after each commit.
-struct Ringing {
+/// Passes events on, and signals the indexing thread after each commit.
+struct SignallingSink {
     sink: Arc<dyn EventSink>,
-    ring: Sender<()>,
+    wake: Sender<()>,
     lag: SearchLag,
 }
 
-impl EventSink for Ringing {
+impl EventSink for SignallingSink {
     fn publish(&self, events: &[Arc<Event>]) {
         self.sink.publish(events);
         if events.is_empty() {
             return;
         }
         self.lag.committed.fetch_add(events.len() as u64, Ordering::Relaxed);
-        // It is ringing already if there is no room for another ring.
-        let _ = self.ring.try_send(());
+        // A full channel means that a signal is already waiting.
+        let _ = self.wake.try_send(());
     }
 
     fn signal(&self, signal: Signal) {
         self.sink.signal(signal);
     }
 
-    fn turned(&self, to: Cursor) {
-        self.sink.turned(to);
+    fn log_replaced(&self, to: Cursor) {
+        self.sink.log_replaced(to);
     }
 }
 
-/// Puts an ear between the writer and its sink.
-pub(crate) fn listen(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, Ear) {
-    let (ring, rung) = bounded(1);
+/// Puts the signal between the writer and its sink.
+pub(crate) fn with_commit_signal(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, CommitSignal) {
+    let (wake, woken) = bounded(1);
     let lag = SearchLag::default();
-    (Arc::new(Ringing { sink, ring, lag: lag.clone() }), Ear { rung, lag })
+    (Arc::new(SignallingSink { sink, wake, lag: lag.clone() }), CommitSignal { woken, lag })
 }
 
-/// The handle to the index: its readers and the thread that keeps it.
+/// The handle to the index: its readers and the thread that updates it.
 pub(crate) struct Index {
     readers: Readers,
     /// Dropped to end the thread.
@@ -97,10 +99,11 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Starts to keep the index of this database.
-    pub(crate) fn start(address: &Address, ear: Ear) -> std::result::Result<Self, OpenError> {
+    /// Starts to index this database.
+    pub(crate) fn start(address: &Address, signal: CommitSignal) -> std::result::Result<Self, OpenError> {
         let (alive, ended) = bounded(0);
-        let indexer = indexer::Indexer { address: address.clone(), rung: ear.rung, ended, lag: ear.lag };
+        let indexer =
+            indexer::Indexer { address: address.clone(), woken: signal.woken, ended, lag: signal.lag };
         let thread = std::thread::Builder::new().name("postgres-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
         let metrics = ReaderMetrics { outage: Outage::of("searches"), ..ReaderMetrics::default() };
@@ -108,7 +111,7 @@ impl Index {
         Ok(Self { readers, alive: Mutex::new(Some(alive)), thread })
     }
 
-    /// Ends the searches that wait and the indexing, which goes on from there at the next start. Blocks.
+    /// Ends the waiting searches and the indexing, which continues from there at the next start. Blocks.
     pub(crate) fn close(&self) {
         self.readers.close();
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();

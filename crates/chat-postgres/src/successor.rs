@@ -1,6 +1,6 @@
-//! Whether another of the hosts has taken the place of the one that a session is on. One that was promoted says so by its
-//! timeline; the one of before may still take connections, and even writes, or say nothing for ever. Sessions share what
-//! one of them finds, so that a server that hangs does not cost the others a connection of every session.
+//! Finds out whether another host has replaced the one that a session is on. A promoted server has a later
+//! timeline. The old one may still accept connections and even writes, or never answer. Sessions share the
+//! result, so that a server that hangs does not cost a connection to the other hosts for every session.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,34 +14,35 @@ use crate::fault::Fault;
 use crate::origin;
 use crate::race::{self, Refusals};
 
-/// A statement for which the server takes longer is reason to ask the others. As a rule one takes milliseconds.
-const ASK_AFTER: Duration = Duration::from_secs(1);
-const ASK_AGAIN: Duration = Duration::from_millis(500);
-/// How long the hosts are asked after one was found whether another was promoted later still.
-const LATER_STILL: Duration = Duration::from_millis(500);
+/// A statement that takes the server longer is reason to ask the others. Normally one takes milliseconds.
+const FIRST_SEARCH_AFTER: Duration = Duration::from_secs(1);
+const NEXT_SEARCH_AFTER: Duration = Duration::from_millis(500);
+/// After a promoted host was found, time in which the hosts are asked whether another was promoted even
+/// later.
+const LATER_PROMOTION_TIME: Duration = Duration::from_millis(500);
 
-/// A host, and where its server is.
+/// Index of a host, and the identity of its server.
 pub(crate) type Successor = (usize, Origin);
 
-/// What the sessions of a server know of it together.
+/// The state of the search that all sessions of a server share.
 #[derive(Default)]
-pub(crate) struct Search {
+pub(crate) struct SuccessorSearch {
     found: Mutex<Option<Successor>>,
-    /// Whether a session asks the hosts.
-    is_under_way: AtomicBool,
+    /// Whether a session is asking the hosts.
+    is_searching: AtomicBool,
 }
 
 /// Held by the session that asks.
-struct Turn<'a>(&'a AtomicBool);
+struct SearchGuard<'a>(&'a AtomicBool);
 
-impl Drop for Turn<'_> {
+impl Drop for SearchGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-impl Search {
-    /// What was found before, if that has the place of this one.
+impl SuccessorSearch {
+    /// Returns the result of an earlier search, if that host has replaced this one.
     fn known(&self, host: usize, origin: &Origin) -> Option<usize> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found
@@ -50,46 +51,46 @@ impl Search {
             .map(|(other, _)| *other)
     }
 
-    fn turn(&self) -> Option<Turn<'_>> {
-        (!self.is_under_way.swap(true, Ordering::Acquire)).then(|| Turn(&self.is_under_way))
+    fn try_begin(&self) -> Option<SearchGuard<'_>> {
+        (!self.is_searching.swap(true, Ordering::Acquire)).then(|| SearchGuard(&self.is_searching))
     }
 
-    fn keep(&self, found: &Successor) {
+    fn remember(&self, found: &Successor) {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
     }
 }
 
-/// Ends when the server of a statement that is being waited for has been replaced; with the host that has its place.
-pub(crate) async fn awaited(address: &Address, host: usize, origin: Option<&Origin>) -> usize {
+/// Returns when the server of a pending statement has been replaced, with the host that has replaced it.
+pub(crate) async fn until_replaced(address: &Address, host: usize, origin: Option<&Origin>) -> usize {
     let Some(origin) = origin.filter(|_| address.n_hosts() > 1) else {
         return std::future::pending().await;
     };
-    sleep(ASK_AFTER).await;
+    sleep(FIRST_SEARCH_AFTER).await;
     loop {
-        if let Some(successor) = address.search().known(host, origin) {
+        if let Some(successor) = address.successor_search().known(host, origin) {
             return successor;
         }
-        // Another session asks already, as a rule.
-        if let Some(_turn) = address.search().turn()
+        // Usually another session is already asking.
+        if let Some(_guard) = address.successor_search().try_begin()
             && let Some(found) = latest(address, host, origin).await
         {
-            address.search().keep(&found);
+            address.successor_search().remember(&found);
             return found.0;
         }
-        sleep(ASK_AGAIN).await;
+        sleep(NEXT_SEARCH_AFTER).await;
     }
 }
 
-/// The host that was promoted last of those that take writes, if it was after the one that is known.
+/// Returns the host that was promoted last of those that accept writes, if that was after the known one.
 pub(crate) async fn latest(address: &Address, host: usize, before: &Origin) -> Option<Successor> {
     let mut latest = next(address, host, before).await?;
-    while let Ok(Some(later)) = timeout(LATER_STILL, next(address, latest.0, &latest.1)).await {
+    while let Ok(Some(later)) = timeout(LATER_PROMOTION_TIME, next(address, latest.0, &latest.1)).await {
         latest = later;
     }
     Some(latest)
 }
 
-/// The first host that is heard to have taken the place of this one.
+/// Returns the first host that reports that it has replaced this one.
 async fn next(address: &Address, host: usize, before: &Origin) -> Option<Successor> {
     let others = (0..address.n_hosts()).filter(|other| *other != host).collect();
     let ask = |other| {
@@ -102,6 +103,6 @@ async fn next(address: &Address, host: usize, before: &Origin) -> Option<Success
             }
         }
     };
-    // Why the others have not does not matter.
+    // The reasons of the others do not matter.
     race::first(others, ask, &mut Refusals::new()).await
 }

@@ -1,11 +1,11 @@
-//! Finding what changed for a user since a place in the log: first where something changed and what, by positions alone
-//! (`sync/gather.rs`), then what of it fits in the page, as it is now. What a page holds is the core's to say.
+//! Finds the changes for a user after a log position: first what changed and where, by positions alone
+//! (`sync/gather.rs`), then the current content of what fits in the page. The core decides what a page holds.
 
 mod gather;
 
 use async_trait::async_trait;
 use chat_core::ids::{Position, UserId};
-use chat_core::sync::page::{Filling, Present};
+use chat_core::sync::page::{PageBuilder, Present};
 use chat_core::sync::{Changes, Cursor, SyncStore};
 use chat_core::{Result, failpoints};
 
@@ -36,7 +36,7 @@ impl SyncStore for Postgres {
 }
 
 fn changes(db: &Db, user: UserId, after: Position, limit: u16) -> fault::Result<Changes> {
-    let page = gather::gather(db, user, Filling::new(after, end(db)?, limit))?;
+    let page = gather::gather(db, user, PageBuilder::new(after, end(db)?, limit))?;
     let left = page.left().into_iter().map(|id| view::load(db, id));
     let present = Present {
         messages: load::load(db, &page.messages(), Some(user))?,

@@ -1,4 +1,4 @@
-//! Statements about tickets: fetched from one node and used at another. They are no part of the log.
+//! Statements about tickets, which are issued by one node and used at another. The log does not record them.
 
 use async_trait::async_trait;
 use chat_core::Result;
@@ -21,9 +21,10 @@ impl TicketStore for Postgres {
     }
 }
 
-/// How long a ticket waits goes by the database's clock: nodes have clocks of their own.
+/// The ticket's expiry uses the database's clock, because the clocks of nodes differ.
 fn keep(db: &Db, ticket: Ticket, now: Timestamp) -> fault::Result<()> {
-    // Those that nobody used go now and then; a minute late, because nodes of earlier releases go by their own clocks.
+    // Delete unused tickets now and then, a minute late, because nodes of earlier releases use their own
+    // clocks.
     if ticket.fingerprint.0.first().is_some_and(|byte| *byte == 0) {
         let sql = "DELETE FROM tickets
                    WHERE valid_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000";
@@ -37,7 +38,7 @@ fn keep(db: &Db, ticket: Ticket, now: Timestamp) -> fault::Result<()> {
     db.execute(sql, &[&fingerprint, &user.0, &counts_from, &expires_at, &token, &lifetime_us]).map(drop)
 }
 
-/// Deleting gives the row to one of those who ask at the same moment.
+/// Deleting gives the row to only one of several simultaneous callers.
 fn redeem(db: &Db, fingerprint: Fingerprint) -> fault::Result<Option<Ticket>> {
     let sql = "DELETE FROM tickets WHERE fingerprint = $1
                RETURNING user_id, issued_at, expires_at, token, valid_until,

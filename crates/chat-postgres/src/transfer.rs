@@ -1,5 +1,5 @@
-//! Taking everything in from another store. Until it is whole, the database has a mark by which servers refuse it. No
-//! server may be at work on it meanwhile, and nothing in here is called by one.
+//! Moves all data of another store into this database. Until it is complete, the database has a mark for
+//! which servers refuse it. No server may use the database meanwhile, and no server calls anything in here.
 
 mod rows;
 
@@ -11,19 +11,19 @@ use tokio_postgres::error::SqlState;
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::endpoint::SERVER;
 use crate::error::OpenError;
 use crate::fault::{Fault, Result, explained};
 use crate::open::{Options, reach};
-use crate::way::SERVER;
 
-/// A statement on a range, or on all there is at the end, may take its time.
-const PATIENCE: Duration = Duration::from_secs(1800);
+/// Upper bound for a statement on a range, or on all rows at the end.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(1800);
 const SETTINGS: &str =
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'";
-/// Held by whoever fills the database. One that was killed lets go of it when PostgreSQL has noticed.
+/// Held by the process that fills the database. A killed process releases it when PostgreSQL notices.
 const LOCK: &str = "SELECT pg_advisory_lock(7161120384015726) IS NULL";
 
-/// Of which log the rows are that are being moved here, if any are.
+/// Returns the epoch of the log whose rows are being moved here, if a migration is under way.
 pub(crate) fn source_of(db: &Db) -> Result<Option<String>> {
     let found = db.opt("SELECT value FROM secrets WHERE name = 'moving_in'", &[])?;
     Ok(found.map(|row| row.try_get(0)).transpose()?)
@@ -36,20 +36,20 @@ pub struct Import {
 }
 
 impl Import {
-    /// Reaches the database, which has to be empty or half filled with the rows of this log, and marks it. The key that
-    /// signs tokens is kept in it at the end, if there is one. Blocks.
+    /// Connects to the database, which must be empty or partly filled with the rows of this log, and marks
+    /// it. The key that signs tokens is stored in it at the end, if there is one. Blocks.
     ///
     /// # Errors
-    /// If the database cannot be reached, is not fit, is served, or has something else in it.
+    /// If the database cannot be reached, cannot be served, is being served, or contains other data.
     pub fn begin(
         options: &Options,
         epoch: Epoch,
         token_key: Option<String>,
     ) -> std::result::Result<Self, OpenError> {
-        let mut address = Address::parse(&options.url)?.called("chatserver-migrate");
+        let mut address = Address::parse(&options.url)?.with_application_name("chatserver-migrate");
         let name = address.describe();
         let (db, _) = reach(&mut address, options)?;
-        db.be_patient(PATIENCE);
+        db.set_statement_timeout(STATEMENT_TIMEOUT);
         db.batch(SETTINGS)?;
         match db.row(LOCK, &[]) {
             Err(Fault::Sql(error)) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
@@ -62,7 +62,7 @@ impl Import {
     }
 }
 
-/// Marks the database as one that is being filled, if it may be.
+/// Marks the database as one that is being filled, if that is allowed.
 fn mark(db: &Db, name: &str, epoch: Epoch) -> std::result::Result<(), OpenError> {
     let name = name.to_owned();
     match source_of(db)? {
@@ -77,7 +77,8 @@ fn mark(db: &Db, name: &str, epoch: Epoch) -> std::result::Result<(), OpenError>
         return Err(OpenError::NotEmpty(name));
     }
     db.execute("INSERT INTO secrets (name, value) VALUES ('moving_in', $1)", &[&epoch.0.to_string()])?;
-    // A server looks for the mark after it has connected. So either it sees the mark or it is seen here.
+    // A server looks for the mark after it has connected. So either the server sees the mark, or this
+    // statement sees the server.
     let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1";
     if db.exists(sql, &[&SERVER])? {
         db.execute("DELETE FROM secrets WHERE name = 'moving_in'", &[])?;
@@ -107,7 +108,8 @@ impl Target for Import {
     ) -> std::result::Result<(), Failure> {
         match rows::replace(&self.db, table, range, rows) {
             Err(Fault::Sql(error)) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                // Ranges before this one are equal to the source's already. What is behind goes, and comes again.
+                // Ranges before this one already equal the source's. The rows after it are deleted and will
+                // be copied again.
                 let rest = Range { upto: None, ..range };
                 rows::replace(&self.db, table, rest, rows).map_err(failure)
             }
@@ -116,7 +118,7 @@ impl Target for Import {
     }
 
     fn finish(&mut self, end: &End) -> std::result::Result<(), Failure> {
-        // Else the first queries would be planned for empty tables.
+        // Otherwise the first queries would be planned for empty tables.
         let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
         self.db.batch(&format!("ANALYZE {}", names.join(", "))).map_err(failure)?;
         self.db.batch("BEGIN").map_err(failure)?;
@@ -128,7 +130,7 @@ impl Target for Import {
     }
 }
 
-/// Whoever is told of it is at a terminal.
+/// Converts an error for a user at a terminal.
 fn failure(fault: Fault) -> Failure {
     match fault {
         Fault::Sql(error) => explained(&error).into(),
@@ -137,7 +139,7 @@ fn failure(fault: Fault) -> Failure {
     }
 }
 
-/// Lets everything go on where it has ended, and servers begin.
+/// Makes the log continue where the source's ended, and allows servers to start.
 fn finish(db: &Db, end: &End, token_key: Option<&str>) -> Result<()> {
     let sql = "UPDATE log SET epoch = $1, position = $2, message_id = $3, feed_noted = $2, feed_from = $4,
                       feed_readers = (SELECT count(*) FROM feed_readers)";

@@ -1,4 +1,4 @@
-//! The open transaction that writes work with, and the numbers that it gives out.
+//! The open transaction of the writer, and the numbers that it gives out.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use chat_core::time::Timestamp;
 use crate::db::Db;
 use crate::fault::Result;
 use crate::feed::{self, Batch};
-use crate::lineage::{self, End, LOOKS, Lineage, Mark};
+use crate::lineage::{self, ATTEMPTS, End, Lineage, Mark};
 
-/// A transaction that has the log's row to itself.
+/// A transaction that holds the lock on the log's row.
 pub(crate) struct Tx<'a> {
     db: &'a Db,
     position: Cell<i64>,
     message_id: Cell<i64>,
     events: RefCell<Vec<Arc<Event>>>,
     epoch: Epoch,
-    /// When it began, by the database's clock.
+    /// The time when it began, in microseconds by the database's clock.
     at: i64,
-    /// Whether entries of the feed are to be written.
+    /// Whether entries of the feed must be written.
     has_feed_readers: Cell<bool>,
 }
 
-/// What was committed, and in which log.
+/// The committed events, and the epoch of their log.
 pub(crate) struct Committed {
     pub(crate) events: Vec<Arc<Event>>,
     pub(crate) epoch: Epoch,
@@ -43,14 +43,15 @@ impl std::ops::Deref for Tx<'_> {
 }
 
 impl<'a> Tx<'a> {
-    /// Waits for its turn, but no longer than that. Begins in no other log than the one that clients are told of.
+    /// Begins when the log's row is free; waits at most `wait_ms`. Never begins in another log than the
+    /// one that clients know.
     pub(crate) fn begin(db: &'a Db, wait_ms: u32) -> Result<Self> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {wait_ms}");
         let sql = "SELECT epoch, position, tableoid::bigint, message_id,
                           (extract(epoch FROM now()) * 1000000)::bigint, feed_readers > 0, feed_noted
                    FROM log FOR UPDATE";
-        for _ in 0..LOOKS {
-            let before = db.lineage().map(Lineage::before);
+        for _ in 0..ATTEMPTS {
+            let before = db.lineage().map(Lineage::state);
             let log = db.batch_then_row(&begin, sql)?;
             let end = End::of(&log, 0)?;
             if before.is_none_or(|before| before.agrees(&end)) {
@@ -69,33 +70,34 @@ impl<'a> Tx<'a> {
                 });
             }
             db.batch("ROLLBACK")?;
-            db.meet()?;
+            db.check_lineage()?;
         }
         Err(lineage::unsettled())
     }
 
-    /// The place in the log that this write's first change will have; further ones of the same write have the next.
+    /// Returns the log position of this write's first change. Further changes of the same write get the
+    /// following ones.
     pub(crate) fn position(&self) -> Position {
         Position(self.position.get() + 1)
     }
 
-    /// The number of the next message; whoever takes it has to use it.
+    /// Returns the id of the next message. The caller must use it.
     pub(crate) fn next_message_id(&self) -> MessageId {
         self.message_id.set(self.message_id.get() + 1);
         MessageId(self.message_id.get())
     }
 
-    /// When it began, by the database's clock.
+    /// Returns the time when it began, by the database's clock.
     pub(crate) fn began_at(&self) -> Timestamp {
         Timestamp(self.at)
     }
 
-    /// From now on entries of the feed are to be written, or not.
+    /// Sets whether entries of the feed must be written.
     pub(crate) fn has_feed_readers(&self, has: bool) {
         self.has_feed_readers.set(has);
     }
 
-    /// What a write changed, each change at the next place.
+    /// Records the changes of a write, each at the next log position.
     pub(crate) fn announce(&self, changes: Vec<Change>) {
         for change in changes {
             let position = self.position();
@@ -105,7 +107,7 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Writes down what happened, for the other nodes, and ends the transaction.
+    /// Writes the events into the journal, for the other nodes, and ends the transaction.
     pub(crate) fn commit(self) -> Result<Committed> {
         let (epoch, mark) = (self.epoch, Mark { position: self.position.get(), at: self.at });
         let events = self.events.into_inner();

@@ -1,10 +1,12 @@
-//! The message log's engine: one thread owns the writing connection and commits whatever has queued up since the last
-//! commit in one transaction, so that the batch grows with load while a lone write does not wait.
+//! The message log's engine: one thread owns the writing connection and commits everything that has queued up
+//! since the last commit in one transaction. So the batch grows with load, while a single write does not
+//! wait.
 //!
-//! Every transaction begins by locking the one row of `log`. So the transactions of all nodes follow each other, what one
-//! reads no other changes before it commits, and the log's positions are given out in the order of the commits.
-//! A write is answered, and its events are published, only after the commit that holds it is on disk (README, promise 1).
-//! No statement of a feature may stand here.
+//! Every transaction begins by locking the one row of `log`. So the transactions of all nodes follow each
+//! other, no other transaction changes what one has read before it commits, and the log's positions are given
+//! out in the order of the commits.
+//! A write is answered, and its events are published, only after its commit is on disk (README, promise 1).
+//! No statement of a feature may be here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,24 +29,24 @@ pub(crate) use crate::tx::Tx;
 mod job;
 
 pub(crate) use job::Batched;
-use job::{Job, Pending, Reply, Turn, Write};
+use job::{Claim, Job, Pending, Reply, Write};
 
-/// Writes that may wait before further ones are refused.
+/// Upper bound for the number of waiting writes; further ones are refused.
 const QUEUE: usize = 8192;
-/// Most writes in one transaction.
+/// Upper bound for the number of writes in one transaction.
 const BATCH: usize = 512;
-/// How long a batch waits for the log's row.
+/// Upper bound for the time that a batch waits for the log's row, in milliseconds.
 const LOCK_WAIT_MS: u32 = 2000;
-/// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
-const WAIT: Duration = Duration::from_secs(2);
+/// Upper bound for the time until a write begins; a database that does not answer may hold up the writer.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What whoever gave up waiting is told.
-const KEPT_WAITING: &str = "the database does not respond to the writer";
-/// What those are told whose write may be gone.
-const REPLACED: &str = "the database was replaced by another one";
+/// Error returned when a write times out in the queue.
+const QUEUE_TIMED_OUT: &str = "the database does not respond to the writer";
+/// Error returned when a committed write may have been lost.
+const DATABASE_REPLACED: &str = "the database was replaced by another one";
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
-/// The handle to the writing thread, which ends when the queue is gone and empty.
+/// The handle to the writing thread, which ends when the queue is closed and empty.
 pub(crate) struct Writer {
     queue: WriteQueue<Job>,
     metrics: WriterMetrics,
@@ -52,7 +54,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; it connects when there is something to write.
+    /// Starts the thread. It connects when there is something to write.
     pub(crate) fn start(
         address: Address,
         sink: Arc<dyn EventSink>,
@@ -71,17 +73,18 @@ impl Writer {
         Ok(Self { queue, metrics, room: Room::default() })
     }
 
-    /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
-    /// be run again if another write of the same batch fails.
+    /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change.
+    /// It may run again if another write of the same batch fails.
     pub(crate) async fn write<T, F>(&self, work: F) -> chat_core::Result<T>
     where
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.noted(|reply| Box::new(Write::new(work, reply))).await
+        self.queue_and_note(|reply| Box::new(Write::new(work, reply))).await
     }
 
-    /// Succeeds only if this small write is stored now, and none was refused for lack of room a moment ago.
+    /// Succeeds only if this small write is stored now, and no write was refused for lack of space a moment
+    /// ago.
     pub(crate) async fn probe(&self, work: fn(&Tx<'_>) -> Result<()>) -> chat_core::Result<()> {
         self.queue(|reply| Box::new(Write::new(work, reply))).await?;
         self.room.check(Instant::now())
@@ -89,39 +92,39 @@ impl Writer {
 
     /// Queues a write that is stored together with others of its kind, and waits until it is on disk.
     pub(crate) async fn store<C: Batched>(&self, command: C) -> chat_core::Result<C::Outcome> {
-        self.noted(|reply| Box::new(Pending::new(command, reply))).await
+        self.queue_and_note(|reply| Box::new(Pending::new(command, reply))).await
     }
 
-    async fn noted<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
+    async fn queue_and_note<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
         let written = self.queue(job).await;
         self.room.note(&written, Instant::now);
         written
     }
 
-    /// Queues a write and waits for what becomes of it, but not long for its beginning.
+    /// Queues a write and waits for its outcome. Gives up if it does not begin soon.
     async fn queue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
         let (sender, mut outcome) = oneshot::channel();
-        let turn = Turn::default();
-        self.queue.send(job(Reply { turn: turn.clone(), sender }))?;
+        let claim = Claim::default();
+        self.queue.send(job(Reply { claim: claim.clone(), sender }))?;
         let dropped = |_| Error::internal("a write was dropped");
-        match tokio::time::timeout(WAIT, &mut outcome).await {
-            Ok(told) => told.map_err(dropped)?,
-            Err(_) if turn.give_up() => {
+        match tokio::time::timeout(QUEUE_TIMEOUT, &mut outcome).await {
+            Ok(answer) => answer.map_err(dropped)?,
+            Err(_) if claim.give_up() => {
                 self.metrics.refused.inc();
-                self.metrics.outage.refused(&KEPT_WAITING);
-                Err(Error::Unavailable(KEPT_WAITING.into()))
+                self.metrics.outage.refused(&QUEUE_TIMED_OUT);
+                Err(Error::Unavailable(QUEUE_TIMED_OUT.into()))
             }
             Err(_) => outcome.await.map_err(dropped)?,
         }
     }
 
-    /// Writes out what is queued. Blocks.
+    /// Writes the queued jobs. Blocks.
     pub(crate) fn close(&self) {
         self.queue.close();
     }
 }
 
-/// The writing thread's side.
+/// The writing thread's state.
 struct Log {
     address: Address,
     /// `None` after a failure, until the next write.
@@ -138,11 +141,11 @@ impl Log {
         }
         let began = Instant::now();
         match self.transact(&mut jobs) {
-            Ok(done) if !self.hands_on(&done) => {
+            Ok(done) if !self.publish_committed(&done) => {
                 self.metrics.failures.inc();
                 for job in jobs {
-                    self.metrics.outage.refused(&REPLACED);
-                    job.answer(Err(&Fault::Broken(REPLACED.into())));
+                    self.metrics.outage.refused(&DATABASE_REPLACED);
+                    job.answer(Err(&Fault::Broken(DATABASE_REPLACED.into())));
                 }
             }
             Ok(_) => {
@@ -151,11 +154,12 @@ impl Log {
                 self.metrics.outage.served();
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
             }
-            Err(Aborted::ByOne) if jobs.len() > 1 => {
-                // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
+            Err(Aborted::ByOneWrite) if jobs.len() > 1 => {
+                // One of them failed half-way: each gets a transaction of its own, so that only that one is
+                // lost.
                 jobs.into_iter().for_each(|job| self.commit(vec![job]));
             }
-            Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(Aborted::ByOneWrite) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Aborted::ByStorage(fault)) => {
                 let reason = fault.reason();
                 self.metrics.failures.inc();
@@ -163,15 +167,16 @@ impl Log {
                     self.metrics.outage.refused(&reason);
                     job.answer(Err(&fault));
                 }
-                // Whether it was done after all is not known. A retry is recognised by its key, and the events of
-                // what was done come to all nodes by the journal.
+                // The outcome of the transaction is unknown. A retry is recognised by its key. If it was
+                // committed, the journal gives its events to all nodes.
                 self.db = None;
             }
         }
     }
 
-    /// Tells of what was committed. `false`: by now the database is another one, which may not have it.
-    fn hands_on(&self, Committed { events, epoch, mark }: &Committed) -> bool {
+    /// Publishes the committed events. Returns `false` if the database was replaced meanwhile; the new one
+    /// may not have them.
+    fn publish_committed(&self, Committed { events, epoch, mark }: &Committed) -> bool {
         let publish = || {
             failpoints::pass("after_commit");
             self.sink.publish(events);
@@ -199,7 +204,7 @@ impl Log {
         done
     }
 
-    /// Lets go of the oldest part of the journal now and then; outside of transactions that others wait for.
+    /// Deletes the oldest part of the journal now and then, outside of transactions that others wait for.
     fn trim_journal(&mut self) {
         if self.trimmed_at.elapsed() < TRIM_EVERY {
             return;
@@ -212,15 +217,15 @@ impl Log {
 
     fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Committed, Aborted> {
         let tx = Tx::begin(db, LOCK_WAIT_MS)?;
-        // Not before the database has answered: what comes now does not take long any more.
-        jobs.retain(|job| job.turn().begin());
+        // Claim the jobs only after the database has answered: from here on they do not take long any more.
+        jobs.retain(|job| job.claim().begin());
         run_all(&tx, jobs)?;
         failpoints::pass("before_commit");
         Ok(tx.commit()?)
     }
 }
 
-/// Runs the jobs in their order; those of a kind that follow each other are stored together.
+/// Runs the jobs in their order. Consecutive jobs of one kind are stored together.
 fn run_all(tx: &Tx<'_>, jobs: &mut [Job]) -> std::result::Result<(), Aborted> {
     let is_alone = jobs.len() == 1;
     for run in jobs.chunk_by_mut(|one, next| one.kind().is_some() && one.kind() == next.kind()) {
@@ -231,9 +236,9 @@ fn run_all(tx: &Tx<'_>, jobs: &mut [Job]) -> std::result::Result<(), Aborted> {
     Ok(())
 }
 
-/// Why a transaction came to nothing.
+/// Reason why a transaction was aborted.
 enum Aborted {
-    ByOne,
+    ByOneWrite,
     ByStorage(Fault),
 }
 

@@ -111,7 +111,7 @@ pub struct StateRequest {
     pub draft: Option<Option<String>>,
 }
 
-/// Tells a field that is null from one that is left out.
+/// Deserializes a field that is present, so that null is distinguished from a missing field.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn null_and_left_out_are_told_apart() {
+    fn null_and_missing_are_distinguished() {
         let request: StateRequest = serde_json::from_str(r#"{"draft":null}"#).unwrap();
         assert_eq!(request, StateRequest { draft: Some(None), ..StateRequest::default() });
         let request: StateRequest = serde_json::from_str(r#"{"draft":"hi"}"#).unwrap();

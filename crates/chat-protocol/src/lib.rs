@@ -1,7 +1,7 @@
-//! The wire types: what REST bodies and stream frames look like, and nothing about what they mean.
+//! The wire types: the shape of REST bodies and stream frames, without their meaning.
 //!
-//! The gateway and the client crate share these; the OpenAPI document is generated from them. They carry no logic but
-//! their own spelling.
+//! The gateway and the client crate share these; the OpenAPI document is generated from them. They contain no logic
+//! except their own serialization.
 
 pub mod close_codes;
 pub mod conversation;

@@ -299,10 +299,10 @@ pub struct ForwardRequest {
     pub client_msg_id: Option<String>,
 }
 
-/// A piece to append to a streaming message.
+/// A chunk to append to a streaming message.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AppendRequest {
-    /// Length of the text before this piece, in characters (Unicode code points).
+    /// Length of the text before this chunk, in characters (Unicode code points).
     #[schema(example = 0)]
     pub offset: u32,
     /// The text to add.
@@ -315,9 +315,9 @@ pub struct AppendRequest {
 pub struct Appended {
     /// Id of the message.
     pub message_id: i64,
-    /// The message's `rev` with this piece.
+    /// The message's `rev` with this chunk.
     pub rev: i64,
-    /// Length of the text with this piece, in characters.
+    /// Length of the text with this chunk, in characters.
     pub length: u32,
 }
 

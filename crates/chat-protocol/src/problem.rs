@@ -1,4 +1,4 @@
-//! What every refusal over HTTP looks like: RFC 9457 problem details with our extension members.
+//! The body of every refusal over HTTP: RFC 9457 problem details with extension members of this server.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

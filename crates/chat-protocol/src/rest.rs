@@ -34,16 +34,16 @@ pub struct Readiness {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub bus: Option<Bus>,
-    /// How many milliseconds the clock of the server's machine is ahead of the database's, less than 0 where it is behind, as
-    /// it was measured some seconds ago; left out where the database has no clock of its own (SQLite), or was not there then.
+    /// How far the clock of the server's machine is ahead of the database's, in milliseconds; negative if it is behind.
+    /// Measured some seconds ago; omitted if the database has no clock of its own (SQLite) or was not reachable then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = -12)]
     pub clock_skew_ms: Option<i64>,
 }
 
-/// Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
-/// the database what happens at others, so that their messages come a little later, and their users' presence and
-/// typing not at all. The same where it is `none`.
+/// State of the bus between the nodes of a cluster. With `down` or `none`, the node serves clients all the same: it
+/// reads the events of other nodes from the database, so that their messages arrive a little later, and the presence
+/// and typing of their users not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bus {
@@ -85,8 +85,8 @@ pub struct Registered {
     pub token: String,
 }
 
-/// The cookie by which a server knows a device that somebody has logged in from before. It lets nobody in; strangers' wrong
-/// passwords just do not count against whoever sends it.
+/// Name of the cookie by which a server recognizes a device that a user has logged in from before. It grants no access;
+/// failed logins from elsewhere just do not count against a client that sends it.
 pub const DEVICE_COOKIE: &str = "chatserver_device";
 
 /// A request to log in: the password, and either `email` or `username`.
@@ -205,7 +205,7 @@ pub struct Group {
     /// Id of the group.
     #[schema(example = 1)]
     pub id: i64,
-    /// File name to show.
+    /// Name of the group.
     #[schema(example = "Cheese lovers")]
     pub name: String,
     /// Id of the owner.

@@ -1,4 +1,4 @@
-//! Points in time as the wire spells them: RFC 3339 in UTC, with as many decimals as needed.
+//! Points in time on the wire: RFC 3339 in UTC, with as many decimals as needed.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The way of one message on the wire.
+//! The delivery trace of one message on the wire.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,5 @@
-//! The frames of the v2 stream (docs/contract.md, "The v2 stream", and docs/stream.md); the AsyncAPI document is made from these types.
+//! The frames of the v2 stream (docs/contract.md, "The v2 stream", and docs/stream.md). The AsyncAPI document is
+//! generated from these types.
 
 mod op;
 
@@ -22,7 +23,7 @@ pub enum Id {
     Text(String),
 }
 
-/// What every frame of a client has.
+/// Fields that every frame of a client has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Head<'a> {
     /// Name of the op.
@@ -43,7 +44,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// What its frame has for `op`. It is none of the ops: nothing is asked by it, and nothing answers it under an `id`.
+    /// Value of `op` in this frame. It is not one of the ops: it requests nothing, and is not answered by its `id`.
     pub const OP: &'static str = "auth";
 }
 
@@ -115,9 +116,9 @@ pub struct OfMessage {
 pub struct Append {
     /// Id of the message.
     pub message_id: i64,
-    /// The piece.
+    /// The chunk.
     #[serde(flatten)]
-    pub piece: AppendRequest,
+    pub chunk: AppendRequest,
 }
 
 /// `finish`: ends a streaming message.
@@ -127,7 +128,7 @@ pub struct Finish {
     pub message_id: i64,
     /// The final text and state.
     #[serde(flatten)]
-    pub ending: FinishRequest,
+    pub finish: FinishRequest,
 }
 
 /// `delivered` and `read`: moves the client's or the user's pointer.
@@ -234,7 +235,7 @@ pub struct MessageFrame {
     pub cursor: String,
 }
 
-/// A new piece of a streaming message.
+/// A new chunk of a streaming message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppendFrame {
     /// Id of the message's conversation.
@@ -243,11 +244,11 @@ pub struct AppendFrame {
     pub message_id: i64,
     /// Number of the message in its conversation.
     pub seq: i64,
-    /// The message's `rev` with this piece.
+    /// The message's `rev` with this chunk.
     pub rev: i64,
-    /// Length of the text before this piece, in characters.
+    /// Length of the text before this chunk, in characters.
     pub offset: u32,
-    /// The piece.
+    /// The chunk.
     pub content: String,
     /// Cursor of this change.
     pub cursor: String,
@@ -343,11 +344,11 @@ pub struct Ack {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message_id: Option<i64>,
-    /// For `append`: the message's `rev` with this piece.
+    /// For `append`: the message's `rev` with this chunk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub rev: Option<i64>,
-    /// For `append`: length of the text with this piece, in characters.
+    /// For `append`: length of the text with this chunk, in characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub length: Option<u32>,

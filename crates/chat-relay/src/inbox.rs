@@ -1,5 +1,5 @@
-//! What the relay takes in: one bounded queue for what this node commits, what a bus brings and what the journal answers,
-//! and beside it what a bus says of itself. Nothing here waits, and nothing is decided.
+//! The relay's input: one bounded queue for this node's commits, messages from the bus and answers from the journal,
+//! and beside it the state of the bus. Nothing here waits, and nothing is decided.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -16,29 +16,29 @@ use crate::sequencer::Answer;
 
 /// Inputs that may wait for the relay.
 const QUEUE: usize = 8192;
-/// How many of them may be the bus's, so that a flood of others' news leaves room for what this node commits.
+/// Upper bound for those from the bus, so that a flood of them leaves room for this node's commits.
 const FROM_BUS: usize = QUEUE / 4 * 3;
 
-/// What the relay's thread takes in.
+/// An input of the relay's thread.
 pub(crate) enum Input {
-    /// Something came over the bus, of the log of this epoch.
-    News(Epoch, Bytes),
-    /// This node has committed these, in the log of this epoch.
+    /// A message from the bus, about the log of this epoch.
+    Message(Epoch, Bytes),
+    /// Events that this node has committed, in the log of this epoch.
     Committed(Epoch, Vec<Arc<Event>>),
-    /// The journal has answered, or could not be read.
+    /// The journal's answer, or why it could not be read.
     Answer(Result<Answer>),
-    /// Something has changed that is not in the queue.
+    /// Something outside the queue has changed.
     Wake,
 }
 
-/// What a bus has to say of itself, for the relay to look at when it next turns to its queue. It must not be lost when
-/// that is full, so it is not in there.
+/// The state of the bus. The relay reads it each time it reads its queue. It is not in the queue, since it must not be
+/// lost when that is full.
 #[derive(Debug)]
 pub(crate) struct Notices {
     pub(crate) link: Link,
-    /// Something was lost since the relay looked last.
+    /// A message may have been lost since the relay last read the notices.
     pub(crate) missed: bool,
-    /// How much was dropped since the relay looked last, because its queue was full.
+    /// Messages dropped because the queue was full, since the relay last read the notices.
     pub(crate) n_dropped: u64,
 }
 
@@ -54,7 +54,7 @@ impl Shared {
     }
 }
 
-/// Where a bus puts what comes in. Cheap to clone; never blocks.
+/// Takes the messages of a bus. Cheap to clone; never blocks.
 #[derive(Clone)]
 pub struct Inbox {
     queue: SyncSender<Input>,
@@ -77,10 +77,10 @@ pub fn channel() -> (Inbox, Incoming) {
 }
 
 impl Inbox {
-    /// Something came in that is of the log of this epoch. Where there is no room for it, it is dropped and counts as missed.
+    /// Queues a message about the log of this epoch. If the queue is full, drops it and counts it as missed.
     pub fn deliver(&self, epoch: Epoch, payload: Bytes) {
         let has_room = self.shared.n_from_bus.fetch_add(1, Ordering::Relaxed) < FROM_BUS;
-        if has_room && self.queue.try_send(Input::News(epoch, payload)).is_ok() {
+        if has_room && self.queue.try_send(Input::Message(epoch, payload)).is_ok() {
             return;
         }
         self.shared.n_from_bus.fetch_sub(1, Ordering::Relaxed);
@@ -89,52 +89,52 @@ impl Inbox {
         notices.n_dropped += 1;
     }
 
-    /// News travels from now on.
+    /// Reports that the link is up.
     pub fn up(&self) {
         self.notice(|notices| notices.link = Link::Up);
     }
 
-    /// News does not travel any more.
+    /// Reports that the link is down.
     pub fn down(&self) {
         self.notice(|notices| notices.link = Link::Down);
     }
 
-    /// Something was lost before it came here.
+    /// Reports that messages were lost before they reached the inbox.
     pub fn missed(&self) {
         self.notice(|_| {});
     }
 
-    /// Around every change of the link something may have been lost.
+    /// Changes the notices and marks them as missed: messages may have been lost around every change of the link.
     fn notice(&self, note: impl FnOnce(&mut Notices)) {
         {
             let mut notices = self.shared.notices();
             note(&mut notices);
             notices.missed = true;
         }
-        // A full queue needs no waking: the relay looks at the notices before it takes more from it.
+        // A full queue needs no wake-up: the relay reads the notices before it takes more from the queue.
         let _: std::result::Result<(), TrySendError<Input>> = self.queue.try_send(Input::Wake);
     }
 }
 
 impl Incoming {
-    /// What comes in next, for whoever looks at a bus without a relay.
+    /// Waits for the next message, at most `within`. For tests of a bus without a relay.
     pub fn next(&self, within: Duration) -> Option<Bytes> {
         let until = Instant::now() + within;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if let Input::News(_, payload) = self.queue.recv_timeout(left).ok()? {
-                self.took_news();
+            if let Input::Message(_, payload) = self.queue.recv_timeout(left).ok()? {
+                self.took_message();
                 return Some(payload);
             }
         }
     }
 
-    /// Whether news travels, for whoever looks at a bus without a relay.
+    /// The state of the link. For tests of a bus without a relay.
     pub fn link(&self) -> Link {
         self.shared.notices().link
     }
 
-    /// What the bus has said since this was asked last.
+    /// Takes the notices since the last call.
     pub(crate) fn notices(&self) -> Notices {
         let mut notices = self.shared.notices();
         let now = Notices { link: notices.link, missed: notices.missed, n_dropped: notices.n_dropped };
@@ -142,8 +142,8 @@ impl Incoming {
         now
     }
 
-    /// One piece of news was taken from the queue.
-    pub(crate) fn took_news(&self) {
+    /// Records that a message from the bus was taken from the queue.
+    pub(crate) fn took_message(&self) {
         self.shared.n_from_bus.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -162,9 +162,9 @@ mod tests {
         assert!(notices.missed);
         assert_eq!(notices.n_dropped, 1);
         assert!(incoming.sender.try_send(Input::Wake).is_ok());
-        // What was taken makes room for more.
-        assert!(matches!(incoming.queue.try_recv(), Ok(Input::News(..))));
-        incoming.took_news();
+        // Taking one makes room for another.
+        assert!(matches!(incoming.queue.try_recv(), Ok(Input::Message(..))));
+        incoming.took_message();
         inbox.deliver(Epoch(1), Bytes::from_static(b"y"));
         assert!(!incoming.notices().missed);
     }

@@ -1,4 +1,4 @@
-//! What the clients of this node have to do with, so that the rest can be left alone.
+//! The users and groups that this node's clients need events of, so that other events can be skipped.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use chat_core::ids::{ConversationId, UserId};
 
 use crate::key::Key;
 
-/// What the sequencer asks of whoever knows what is of interest here.
+/// Tells the sequencer which events concern this node.
 pub trait Interest {
-    /// Whether one of these has to do with a client of this node.
+    /// Whether one of the keys concerns a client of this node.
     fn concerns(&self, keys: &[Key]) -> bool;
-    /// The event is the next to be handed on. What follows from it for the interest MUST count for the very next one.
+    /// Records an event that is delivered next. Its effect on the interest MUST count from the following event on.
     fn note(&self, event: &Event);
 }
 
@@ -27,8 +27,8 @@ struct State {
     joined: Joined,
 }
 
-/// Groups that users of this node have become members of while they were here. Known from the moment when that was the
-/// next event, which is before the hub has heard of it and says so itself; kept until they leave one or the other.
+/// Groups that users of this node joined while they were connected. Known as soon as the event is the next one, which
+/// is before the hub gets it and reports the group itself. Kept until the user leaves the group or the node.
 #[derive(Debug, Default)]
 struct Joined {
     of_group: HashMap<ConversationId, HashSet<UserId>>,
@@ -66,7 +66,7 @@ where
 }
 
 impl InterestSet {
-    /// A user has clients here, or has none any more. `then` runs before anybody else can change the set.
+    /// Records whether a user has clients here. `then` runs under the lock, before another change.
     pub fn user(&self, user: UserId, is_here: bool, then: impl FnOnce()) {
         let mut state = self.lock();
         if is_here {
@@ -78,7 +78,7 @@ impl InterestSet {
         then();
     }
 
-    /// A group has members with clients here, or none any more. `then` runs before anybody else can change the set.
+    /// Records whether a group has members with clients here. `then` runs under the lock, before another change.
     pub fn group(&self, conversation: ConversationId, is_here: bool, then: impl FnOnce()) {
         let mut state = self.lock();
         if is_here {
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_group_counts_from_the_event_on_by_which_a_user_of_this_node_joins() {
+    fn a_group_counts_from_the_event_by_which_a_user_of_this_node_joins() {
         let interest = InterestSet::default();
         interest.note(&joined());
-        assert!(!has_group(&interest), "nobody of them is here");
+        assert!(!has_group(&interest), "no member is here");
         interest.user(JERRY, true, || {});
         interest.note(&joined());
         assert!(has_group(&interest));
-        // The hub, which is a few events behind, takes leave of another member meanwhile.
+        // The hub is a few events behind and reports that the last member it knows has left.
         interest.group(GROUP, false, || {});
         assert!(has_group(&interest));
         interest.note(&Event {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_user_who_has_gone() {
+    fn a_user_who_has_gone_leaves_no_state() {
         let interest = InterestSet::default();
         interest.user(JERRY, true, || {});
         interest.note(&joined());

@@ -1,5 +1,5 @@
-//! Audience keys: whom an event concerns, in the terms in which nodes say what they want to hear of. Derived from the
-//! event alone, so that all nodes derive the same.
+//! Audience keys: the users and groups that an event concerns, in the terms in which nodes subscribe. Derived from the
+//! event alone, so that all nodes derive the same keys.
 
 use chat_core::conversations::Audience;
 use chat_core::event::{Change, Signal};
@@ -8,19 +8,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bus::Subject;
 
-/// One of those whom an event concerns.
+/// A part of an event's audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key {
     /// A user's clients.
     User(UserId),
     /// The members of a group, by its conversation.
     Group(ConversationId),
-    /// Every node, whoever is connected to it.
+    /// Every node, regardless of its clients.
     Everyone,
 }
 
 impl Key {
-    /// Where events that concern it are published.
+    /// The subject on which events for this key are published.
     pub fn subject(self) -> Subject {
         match self {
             Self::User(user) => Subject::User(user),
@@ -29,7 +29,7 @@ impl Key {
         }
     }
 
-    /// A key of a later release concerns everyone, so that nobody misses anything.
+    /// Parses a key. One of a later release concerns everyone, so that no client misses an event.
     fn parse(text: &str) -> Self {
         let number = text.get(1..).and_then(|digits| digits.parse().ok());
         match (text.as_bytes().first(), number) {
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// Whom a change concerns.
+/// The keys of a change's audience.
 pub fn keys_of(change: &Change) -> Vec<Key> {
     let mut keys = match change.audience() {
         Audience::User(user) => vec![Key::User(user)],
@@ -64,12 +64,12 @@ pub fn keys_of(change: &Change) -> Vec<Key> {
         Audience::Group(conversation) => vec![Key::Group(conversation)],
     };
     match change {
-        // Whoever becomes a member may have been nobody of the group's on their node so far, and whoever was removed
-        // must hear of it even if the node has ceased to listen to the group.
+        // A new member's node may not be subscribed to the group yet. A removed member must get the event even if the
+        // node has already unsubscribed from the group.
         Change::MemberChanged { user, .. } | Change::MemberRemoved { user, .. } => {
             keys.push(Key::User(*user))
         }
-        // A token may be shown to any node, whether its user is connected there or not.
+        // A client may present a token to any node, whether its user is connected there or not.
         Change::AccessRevoked { .. } => keys = vec![Key::Everyone],
         _ => {}
     }
@@ -77,7 +77,7 @@ pub fn keys_of(change: &Change) -> Vec<Key> {
     keys
 }
 
-/// Where a signal is published.
+/// The subject on which a signal is published.
 pub fn subject_of(signal: &Signal) -> Subject {
     match signal {
         Signal::TypingToUser { to, .. } => Subject::User(*to),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn who_joins_or_leaves_is_told_beside_the_group() {
+    fn a_member_who_joins_or_leaves_has_a_key_beside_the_group() {
         let keys = [Key::Group(ConversationId(7)), Key::User(UserId(3))];
         let joined =
             Change::MemberChanged { conversation: group(7), user: UserId(3), own: OwnPart::default() };
@@ -117,20 +117,20 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_of_a_direct_conversation_are_told() {
+    fn a_direct_conversation_has_a_key_for_each_side() {
         let kind = ConversationKind::Direct(UserId(1), UserId(2));
         let keys = keys_of(&Change::ConversationChanged(Conversation { kind, ..group(9) }));
         assert_eq!(keys, [Key::User(UserId(1)), Key::User(UserId(2))]);
     }
 
     #[test]
-    fn every_node_hears_of_revoked_tokens() {
+    fn every_node_gets_revoked_tokens() {
         let change = Change::AccessRevoked { user: UserId(1), which: Revoked::IssuedBefore(5) };
         assert_eq!(keys_of(&change), [Key::Everyone]);
     }
 
     #[test]
-    fn a_key_that_is_not_known_concerns_everyone() {
+    fn an_unknown_key_concerns_everyone() {
         for odd in ["", "u", "u1x", "z9", "*", "é1"] {
             assert_eq!(Key::parse(odd), Key::Everyone, "{odd}");
         }
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_survive_spelling(number in any::<i64>()) {
+        fn keys_survive_a_round_trip(number in any::<i64>()) {
             for key in [Key::User(UserId(number)), Key::Group(ConversationId(number)), Key::Everyone] {
                 let text = serde_json::to_string(&key).unwrap();
                 prop_assert_eq!(serde_json::from_str::<Key>(&text).unwrap(), key);

@@ -1,8 +1,8 @@
-//! What one node of a cluster tells the others and is told by them, in order and without gaps.
+//! Exchanges events between the nodes of a cluster, in order and without gaps.
 //!
-//! The journal in the database is the truth; the bus only saves the time to read it. So whatever a bus drops, doubles,
-//! delays or mixes up costs time and never an event. The deciding parts ([`sequencer`], [`presence`]) do no input or
-//! output and own no clock; [`relay`] runs them. No bus and no database may be named here.
+//! The journal in the database is authoritative; the bus only saves the time to read it. So a bus that drops,
+//! duplicates, delays or reorders messages costs time and never an event. The deciding parts ([`sequencer`],
+//! [`presence`]) do no input or output and own no clock; [`relay`] runs them. No bus and no database may be named here.
 
 pub mod bus;
 pub mod inbox;

@@ -1,5 +1,5 @@
-//! Who is connected to the other nodes: nodes tell each other what changed, with a number each, so that whoever finds a
-//! number missing asks for the whole list. Nothing here is stored; a node that is not heard of any more is gone.
+//! The users connected to the other nodes. Nodes publish numbered changes; a node that finds a number missing asks for
+//! the whole list. Nothing here is stored; a node that stays silent counts as gone.
 //!
 //! A state machine without input, output or a clock, like the sequencer.
 
@@ -11,58 +11,58 @@ use chat_core::ids::UserId;
 use chat_core::presence::PresenceStatus;
 use serde::{Deserialize, Serialize};
 
-/// How often a node says that it is there.
+/// Interval of a node's heartbeats.
 const BEAT: Duration = Duration::from_secs(2);
-/// Others are told of a node that was heard within this time, in which it has said that it is there.
+/// A node's list names the other nodes that it heard within this time, which is longer than a heartbeat interval.
 const LATELY: Duration = Duration::from_secs(3);
-/// A node that was silent for so long is gone.
+/// A node that was silent for this time is gone.
 const LOST_AFTER: Duration = Duration::from_secs(10);
-/// How often a node is asked for its list at most, and how often one gives it, however many ask.
+/// Shortest time between two requests for a node's list, and between two lists of one node, however many nodes ask.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const LIST_AGAIN: Duration = Duration::from_millis(250);
-/// Most users in one statement.
+/// Upper bound for the users in one statement.
 const MAX_USERS: usize = 1000;
 
-/// Users and how they want to be seen; `None` for somebody who has no client at the node any more.
+/// Users with their presence; `None` for a user who has no client at the node any more.
 pub type Users = Vec<(UserId, Option<PresenceStatus>)>;
 
-/// What a node says of itself to all others.
+/// A statement of a node about itself, to all others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "t")]
 pub enum Statement {
-    /// It is here, and knows nothing of the others.
+    /// The node has joined and knows nothing of the others.
     Hello,
-    /// It ends.
+    /// The node shuts down.
     Goodbye,
-    /// It is still there.
+    /// Heartbeat: the node is still there.
     Beat {
         /// The number of its last `Changed`.
         number: u64,
     },
-    /// Some users came, went or want to be seen otherwise.
+    /// Some users connected, disconnected or changed their presence.
     Changed {
-        /// One more than that of the last.
+        /// One more than that of the last `Changed`.
         number: u64,
-        /// Those.
+        /// The users that changed, at most 1000.
         #[serde(with = "users")]
         users: Users,
     },
-    /// A part of all that it has.
+    /// A part of the list of the node's users.
     List {
         /// The number of its last `Changed`.
         number: u64,
-        /// Which part, from 0 on.
+        /// Index of the part, from 0 on.
         part: u32,
-        /// Of how many.
+        /// Number of parts.
         parts: u32,
-        /// Those.
+        /// The users of this part, at most 1000.
         #[serde(with = "users")]
         users: Users,
-        /// The ids of other nodes of which it has heard lately; earlier releases do not say it.
+        /// Ids of the other nodes that it has heard lately; empty from earlier releases.
         #[serde(default)]
         others: Vec<u64>,
     },
-    /// It wants another node's list.
+    /// Requests another node's list.
     Ask {
         /// The other node's id.
         of: u64,
@@ -70,7 +70,7 @@ pub enum Statement {
 }
 
 mod users {
-    //! Users as pairs of their number and the spelling of their choice.
+    //! Users as pairs of their number and the name of their presence.
 
     use chat_core::ids::UserId;
     use chat_core::presence::PresenceStatus;
@@ -80,62 +80,63 @@ mod users {
 
     pub(super) fn serialize<S: Serializer>(users: &Users, serializer: S) -> Result<S::Ok, S::Error> {
         serializer
-            .collect_seq(users.iter().map(|(user, choice)| (user.0, choice.map(PresenceStatus::as_str))))
+            .collect_seq(users.iter().map(|(user, status)| (user.0, status.map(PresenceStatus::as_str))))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Users, D::Error> {
         let pairs: Vec<(i64, Option<String>)> = Vec::deserialize(deserializer)?;
-        // A choice of a later release is shown as what is nearest to any.
-        let choice = |text: String| PresenceStatus::parse(&text).unwrap_or(PresenceStatus::Online);
-        Ok(pairs.into_iter().map(|(user, text)| (UserId(user), text.map(choice))).collect())
+        // A presence that only a later release knows is shown as online, the closest to any.
+        let status = |text: String| PresenceStatus::parse(&text).unwrap_or(PresenceStatus::Online);
+        Ok(pairs.into_iter().map(|(user, text)| (UserId(user), text.map(status))).collect())
     }
 }
 
-/// What follows from what was heard, or from time passing.
+/// What has to be done after a statement or after some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Tell the other nodes.
-    Tell(Statement),
-    /// Users of another node changed.
-    There(NodeId, Users),
-    /// Another node is gone.
+    /// Publish a statement to the other nodes.
+    Publish(Statement),
+    /// Report changed users of another node to the presence registry.
+    UsersChanged(NodeId, Users),
+    /// Report to the presence registry that another node is gone.
     Lost(NodeId),
 }
 
-/// What is known of another node.
+/// The state of another node.
 struct Other {
     heard_at: Duration,
     asked_at: Option<Duration>,
-    /// The number of the last statement that `users` follow from; `None` while the list is not known.
+    /// The number of the last statement contained in `users`; `None` while the list is not known.
     number: Option<u64>,
     users: BTreeMap<UserId, PresenceStatus>,
     gathering: Option<Gathering>,
-    /// Of whom it had heard when it gave its list.
+    /// The other nodes that its list named.
     others: Vec<NodeId>,
 }
 
-/// A list of which some parts are there.
+/// A list of which some parts have arrived.
 struct Gathering {
     number: u64,
     next_part: u32,
     users: BTreeMap<UserId, PresenceStatus>,
 }
 
-/// One node's knowledge of the others.
+/// A node's state about the other nodes.
 pub struct Nodes {
     node: NodeId,
-    /// Of the last `Changed` of this node.
+    /// Number of this node's last `Changed`.
     number: u64,
     others: BTreeMap<NodeId, Other>,
     effects: Vec<Effect>,
     next_beat: Duration,
-    /// Somebody wants this node's list, which is given from then on.
+    /// Another node wants this node's list.
     list_wanted: bool,
+    /// Earliest time for the next list.
     list_after: Duration,
 }
 
 impl Nodes {
-    /// A node that knows of no other.
+    /// Creates the state of a node that knows no other.
     pub fn new(node: NodeId) -> Self {
         Self {
             node,
@@ -148,22 +149,22 @@ impl Nodes {
         }
     }
 
-    /// News travels from now on, and did not before: the others have to be met (again).
+    /// The link has come up: greets the others and publishes the list (again).
     pub fn greet(&mut self) {
-        self.tell(Statement::Hello);
+        self.publish(Statement::Hello);
         self.list_wanted = true;
     }
 
-    /// Users of this node came, went or want to be seen otherwise.
+    /// Publishes users of this node who connected, disconnected or changed their presence.
     pub fn changed(&mut self, users: Users) {
         for chunk in users.chunks(MAX_USERS) {
             self.number += 1;
-            self.tell(Statement::Changed { number: self.number, users: chunk.to_vec() });
+            self.publish(Statement::Changed { number: self.number, users: chunk.to_vec() });
         }
     }
 
-    /// What another node says of itself.
-    pub fn heard(&mut self, from: NodeId, statement: Statement, now: Duration) {
+    /// Processes another node's statement about itself.
+    pub fn receive(&mut self, from: NodeId, statement: Statement, now: Duration) {
         if from == self.node {
             return;
         }
@@ -186,14 +187,14 @@ impl Nodes {
                 }
             }
             Statement::Changed { number, users } => {
-                if let Some(news) = other.follow(number, users) {
-                    self.there(from, news);
+                if let Some(changed) = other.apply_next(number, users) {
+                    self.report_users(from, changed);
                 }
             }
             Statement::List { number, part, parts, users, others } => {
                 other.others = others.into_iter().map(NodeId).collect();
-                if let Some(news) = other.gather(number, (part, parts), users) {
-                    self.there(from, news);
+                if let Some(changed) = other.gather(number, (part, parts), users) {
+                    self.report_users(from, changed);
                 }
             }
             Statement::Goodbye => {}
@@ -201,14 +202,14 @@ impl Nodes {
         self.ask(from, now);
     }
 
-    fn there(&mut self, node: NodeId, users: Users) {
+    fn report_users(&mut self, node: NodeId, users: Users) {
         if !users.is_empty() {
-            self.effects.push(Effect::There(node, users));
+            self.effects.push(Effect::UsersChanged(node, users));
         }
     }
 
-    fn tell(&mut self, statement: Statement) {
-        self.effects.push(Effect::Tell(statement));
+    fn publish(&mut self, statement: Statement) {
+        self.effects.push(Effect::Publish(statement));
     }
 
     fn lose(&mut self, node: NodeId) {
@@ -217,26 +218,26 @@ impl Nodes {
         }
     }
 
-    /// Asks a node for its list if that is not known, and was not asked for a moment ago.
+    /// Asks a node for its list if that is not known and was not asked for within [`ASK_AGAIN`].
     fn ask(&mut self, node: NodeId, now: Duration) {
         let Some(other) = self.others.get_mut(&node) else { return };
         let is_soon = other.asked_at.is_some_and(|at| now < at + ASK_AGAIN);
         if other.number.is_none() && other.gathering.is_none() && !is_soon {
             other.asked_at = Some(now);
-            self.tell(Statement::Ask { of: node.0 });
+            self.publish(Statement::Ask { of: node.0 });
         }
     }
 
-    /// Whether the nodes that are there have given their lists: one at least, and each of which another one has heard.
+    /// Whether the lists of all known nodes have arrived: of at least one, and of every node named in another's list.
     pub fn has_met(&self) -> bool {
         let is_met = |node: &NodeId| self.others.get(node).is_some_and(|other| other.number.is_some());
-        let mut told_of = self.others.values().flat_map(|other| &other.others);
+        let mut named = self.others.values().flat_map(|other| &other.others);
         !self.others.is_empty()
             && self.others.keys().all(is_met)
-            && told_of.all(|node| *node == self.node || is_met(node))
+            && named.all(|node| *node == self.node || is_met(node))
     }
 
-    /// What is to be done at this time. `here` says who is connected to this node.
+    /// Returns what has to be done at `now`. `here` lists the users connected to this node.
     pub fn turn(
         &mut self,
         now: Duration,
@@ -252,7 +253,7 @@ impl Nodes {
         }
         if now >= self.next_beat {
             self.next_beat = now + BEAT;
-            self.tell(Statement::Beat { number: self.number });
+            self.publish(Statement::Beat { number: self.number });
         }
         std::mem::take(&mut self.effects)
     }
@@ -264,13 +265,13 @@ impl Nodes {
         let parts = u32::try_from(here.len().div_ceil(MAX_USERS).max(1)).unwrap_or(u32::MAX);
         for part in 0..parts {
             let from = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(MAX_USERS);
-            let users = here.iter().skip(from).take(MAX_USERS).map(|(user, choice)| (*user, Some(*choice)));
+            let users = here.iter().skip(from).take(MAX_USERS).map(|(user, status)| (*user, Some(*status)));
             let (users, others) = (users.collect(), others.clone());
-            self.tell(Statement::List { number, part, parts, users, others });
+            self.publish(Statement::List { number, part, parts, users, others });
         }
     }
 
-    /// When there is something to be done even if nothing is heard.
+    /// When [`Self::turn`] has something to do even if no statement arrives.
     pub fn wake_at(&self) -> Duration {
         let silent_at = self.others.values().map(|other| other.heard_at + LOST_AFTER).min();
         let list_at = self.list_wanted.then_some(self.list_after);
@@ -284,14 +285,15 @@ impl Other {
         Self { heard_at: now, asked_at: None, number: None, users, gathering: None, others }
     }
 
-    /// Something is missing. A list comes in one go, so one that is not whole by now never will be.
+    /// Forgets what is known after a loss. The parts of a list come in a row, so an incomplete list will never be
+    /// completed.
     fn lose_track(&mut self) {
         self.number = None;
         self.gathering = None;
     }
 
-    /// Makes the changes if they are the next.
-    fn follow(&mut self, number: u64, users: Users) -> Option<Users> {
+    /// Applies changes if they have the next number. Returns those that differ from what was known.
+    fn apply_next(&mut self, number: u64, users: Users) -> Option<Users> {
         if self.number.is_some_and(|known| number <= known) {
             return None;
         }
@@ -300,23 +302,23 @@ impl Other {
             return None;
         }
         self.number = Some(number);
-        let changes =
-            |(user, choice): &(UserId, Option<PresenceStatus>)| self.users.get(user).copied() != *choice;
-        let news: Users = users.into_iter().filter(changes).collect();
-        self.apply(&news);
-        Some(news)
+        let differs =
+            |(user, status): &(UserId, Option<PresenceStatus>)| self.users.get(user).copied() != *status;
+        let changed: Users = users.into_iter().filter(differs).collect();
+        self.apply(&changed);
+        Some(changed)
     }
 
-    fn apply(&mut self, news: &Users) {
-        for (user, choice) in news {
-            match choice {
-                Some(choice) => self.users.insert(*user, *choice),
+    fn apply(&mut self, changed: &Users) {
+        for (user, status) in changed {
+            match status {
+                Some(status) => self.users.insert(*user, *status),
                 None => self.users.remove(user),
             };
         }
     }
 
-    /// Adds a part of the list; gives what is different once it is whole.
+    /// Adds a part of the list. Returns the differences to what was known once the list is complete.
     fn gather(&mut self, number: u64, (part, parts): (u32, u32), users: Users) -> Option<Users> {
         if self.number.is_some_and(|known| number < known) {
             return None;
@@ -328,7 +330,7 @@ impl Other {
         if gathering.number != number || gathering.next_part != part {
             return None;
         }
-        gathering.users.extend(users.into_iter().filter_map(|(user, choice)| Some((user, choice?))));
+        gathering.users.extend(users.into_iter().filter_map(|(user, status)| Some((user, status?))));
         gathering.next_part += 1;
         if gathering.next_part < parts {
             self.gathering = Some(gathering);
@@ -336,11 +338,11 @@ impl Other {
         }
         self.number = Some(number);
         let gone = self.users.keys().filter(|user| !gathering.users.contains_key(user));
-        let mut news: Users = gone.map(|user| (*user, None)).collect();
-        let listed = gathering.users.iter().filter(|(user, choice)| self.users.get(user) != Some(choice));
-        news.extend(listed.map(|(user, choice)| (*user, Some(*choice))));
+        let mut changed: Users = gone.map(|user| (*user, None)).collect();
+        let listed = gathering.users.iter().filter(|(user, status)| self.users.get(user) != Some(status));
+        changed.extend(listed.map(|(user, status)| (*user, Some(*status))));
         self.users = gathering.users;
-        Some(news)
+        Some(changed)
     }
 }
 

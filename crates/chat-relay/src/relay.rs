@@ -1,5 +1,5 @@
 //! The running relay: a thread that owns the state machines, because the hub's sink blocks while its shards are behind,
-//! and the handles by which the store, the hub and the bus reach it, none of which ever waits.
+//! and the handles by which the store, the hub and the bus reach it. The handles never wait.
 
 mod worker;
 
@@ -28,67 +28,70 @@ use crate::sequencer::Sequencer;
 use crate::wire;
 use worker::Worker;
 
-/// What a relay connects.
+/// The parts of a server that a relay connects.
 pub struct Parts {
-    /// What was committed.
+    /// The committed events of the last minutes.
     pub journal: Arc<dyn Journal>,
-    /// Who tells this node's clients.
+    /// Delivers events to this node's clients.
     pub hub: Arc<dyn EventSink>,
-    /// Who keeps the presence of users.
+    /// Keeps the presence of users.
     pub presence_registry: Arc<dyn PresenceRegistry>,
-    /// Closes the connections of all clients, for them to resume, because the journal does not give what they missed.
-    /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
-    /// Called on the relay's thread, which may be held up.
-    pub everybody_resumes: Box<dyn Fn() + Send>,
-    /// Tells the hub of which log the events are that it is given from now on. Everybody was told to resume by then.
+    /// Closes the connections of all clients, so that they resume, because the journal no longer has what they missed.
+    /// After it returns, no event given to the hub may reach one of them: the client would continue from there.
+    /// Called on the relay's thread; may block.
+    pub all_clients_resume: Box<dyn Fn() + Send>,
+    /// Tells the hub the epoch of the events that it gets from now on. Called after `all_clients_resume`.
     pub is_of: Box<dyn Fn(Epoch) + Send>,
 }
 
-/// How a node hears of the others.
+/// How a node is connected to the others.
 pub struct Way {
-    /// The bus and the queue by which its news comes; none where nodes know of each other by the journal alone.
+    /// The bus and the queue of its messages. `None` if nodes get each other's events from the journal alone.
     pub bus: Option<(Arc<dyn Bus>, Incoming)>,
-    /// The log that the journal is of, and that the bus follows.
+    /// Epoch of the log in the journal, which the bus follows.
     pub epoch: Epoch,
-    /// What is counted.
+    /// The relay's counters.
     pub metrics: Metrics,
 }
 
-/// A number for a node that starts.
+/// Draws a random id for a node that starts.
+///
+/// # Errors
+/// [`Error::Unavailable`] if the system has no random numbers.
 pub fn draw_node_id() -> Result<NodeId> {
     let number = getrandom::u64().map_err(|error| Error::Unavailable(error.to_string().into()))?;
     Ok(NodeId(number))
 }
 
-/// What the thread and the handles share.
+/// State shared by the thread and the handles.
 struct Shared {
     node: NodeId,
     bus: Option<Arc<dyn Bus>>,
     queue: SyncSender<Input>,
     interest: InterestSet,
-    /// Users of this node whose presence has changed since the thread looked last.
+    /// Users of this node whose presence has changed since the thread last took them.
     changed: Mutex<BTreeMap<UserId, Option<PresenceStatus>>>,
     metrics: Metrics,
     is_up: AtomicBool,
     has_met: AtomicBool,
     lag: AtomicU64,
     is_closing: AtomicBool,
-    /// Of the log that is published now. The thread may be behind: it looks at this before it takes anything in.
+    /// Epoch of the current log. The thread may be behind: it checks this before it processes an input.
     epoch: AtomicU32,
-    turning: Mutex<Option<Turning>>,
+    log_switch: Mutex<Option<LogSwitch>>,
 }
 
-/// The log has become another one, and somebody waits until no client is told of the one before any more.
-struct Turning {
+/// A switch to another log. The store waits until no client gets events of the previous log any more.
+struct LogSwitch {
     to: Cursor,
     done: Sender<()>,
 }
 
-/// A thread that has not done so by then is held up by something worse.
-const TURNED_WITHIN: Duration = Duration::from_secs(10);
+/// Upper bound for that wait. A thread that takes longer has a worse problem.
+const SWITCHED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Shared {
-    fn tell(&self, subject: Subject, payload: Bytes) {
+    fn publish(&self, subject: Subject, payload: Bytes) {
         if let Some(bus) = &self.bus
             && bus.is_up()
             && !bus.publish(subject, payload)
@@ -98,7 +101,7 @@ impl Shared {
     }
 
     fn wake(&self) {
-        // A full queue needs no waking.
+        // A full queue needs no wake-up.
         let _ = self.queue.try_send(Input::Wake);
     }
 
@@ -107,15 +110,15 @@ impl Shared {
     }
 }
 
-/// A node's place among the others before anything is handed on there. The hub is built with what it gives, and then the
-/// relay is started with the hub.
+/// A relay that is not yet running. The hub is built with [`Self::local_members`], then the relay is started with the
+/// hub.
 pub struct Prepared {
     shared: Arc<Shared>,
     incoming: Incoming,
 }
 
 impl Prepared {
-    /// Takes a place by this way, and has the bus listen to what concerns all nodes.
+    /// Prepares a relay and subscribes to the subjects of every node.
     pub fn new(node: NodeId, way: Way) -> Self {
         let (bus, incoming) = match way.bus {
             Some((bus, incoming)) => (Some(bus), incoming),
@@ -136,19 +139,22 @@ impl Prepared {
             lag: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
             epoch: AtomicU32::new(way.epoch.0),
-            turning: Mutex::default(),
+            log_switch: Mutex::default(),
         });
         Self { shared, incoming }
     }
 
-    /// Who is to be told what this node's clients have to do with. Must be told of a client before the client is given
-    /// what it missed: what is committed later than that reaches this node only if somebody is known to want it.
+    /// The receiver of this node's users and groups. It must know a client's user and groups before the client gets
+    /// what it missed: later events reach this node only if their audience is known to be here.
     pub fn local_members(&self) -> Arc<dyn LocalMembers> {
         Arc::new(Handle(self.shared.clone()))
     }
 
-    /// Starts at the journal's end, from where on this node's clients can be told; so it has to be there before any
-    /// client is, and before the store. Asks the journal on the current runtime.
+    /// Starts at the journal's end, and delivers events from there on; so it must be called before the store and the
+    /// first client exist. Reads the journal on the current runtime.
+    ///
+    /// # Errors
+    /// Fails if the journal cannot be read or the thread cannot be started.
     pub async fn start(self, parts: Parts) -> Result<Relay> {
         let Self { shared, incoming } = self;
         let runtime = tokio::runtime::Handle::current();
@@ -157,7 +163,7 @@ impl Prepared {
             journal: parts.journal,
             hub: parts.hub.clone(),
             presence_registry: parts.presence_registry,
-            everybody_resumes: parts.everybody_resumes,
+            all_clients_resume: parts.all_clients_resume,
             is_of: parts.is_of,
             runtime,
         };
@@ -175,7 +181,7 @@ impl Prepared {
     }
 }
 
-/// A node's link to the others. Ends when it is dropped.
+/// A node's connection to the others. Ends when it is dropped.
 pub struct Relay {
     shared: Arc<Shared>,
     hub: Arc<dyn EventSink>,
@@ -183,23 +189,23 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Who is to be told of this node's commits and signals. Never blocks.
+    /// The sink for this node's commits and signals. Never blocks.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::new(Sink { shared: self.shared.clone(), hub: self.hub.clone() })
     }
 
-    /// How this node stands with the others.
+    /// The state of this node's link to the others.
     pub fn peers(&self) -> Arc<dyn Peers> {
         Arc::new(Handle(self.shared.clone()))
     }
 
-    /// Whether the nodes that are there have said who is connected to them. Of one of which nobody has told yet, nothing is
-    /// known here; so where there is no other node, it never becomes so.
+    /// Whether all known nodes have sent the list of their users. A node that no other has named yet is not known here.
+    /// Without another node, this stays false.
     pub fn has_met_the_others(&self) -> bool {
         self.shared.has_met.load(Ordering::Acquire)
     }
 
-    /// Tells the others what is still to be told, takes leave of them, and ends.
+    /// Publishes what is still queued, says goodbye to the others, and ends.
     pub async fn close(&self) {
         self.end();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -220,14 +226,14 @@ impl Drop for Relay {
     }
 }
 
-/// Takes in what this node commits, and the signals of its clients.
+/// Takes this node's commits and the signals of its clients.
 struct Sink {
     shared: Arc<Shared>,
     hub: Arc<dyn EventSink>,
 }
 
 impl EventSink for Sink {
-    /// What there is no room for is in the journal, from which all nodes read what they are not told.
+    /// Drops a batch if the queue is full: all nodes then read it from the journal.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = Epoch(self.shared.epoch.load(Ordering::Acquire));
         let batch = Input::Committed(epoch, events.to_vec());
@@ -237,24 +243,24 @@ impl EventSink for Sink {
     }
 
     fn signal(&self, signal: Signal) {
-        self.shared.tell(subject_of(&signal), wire::signal(&signal));
+        self.shared.publish(subject_of(&signal), wire::signal(&signal));
         self.hub.signal(signal);
     }
 
-    fn turned(&self, to: Cursor) {
+    fn log_replaced(&self, to: Cursor) {
         if self.shared.epoch.load(Ordering::Acquire) == to.epoch.0 {
             return;
         }
         let (done, waiting) = std::sync::mpsc::channel();
-        *self.shared.turning.lock().unwrap_or_else(PoisonError::into_inner) = Some(Turning { to, done });
+        *self.shared.log_switch.lock().unwrap_or_else(PoisonError::into_inner) = Some(LogSwitch { to, done });
         self.shared.epoch.store(to.epoch.0, Ordering::Release);
         self.shared.wake();
-        // An error: the thread has ended, and with it everything that clients are told.
-        let _ = waiting.recv_timeout(TURNED_WITHIN);
+        // An error means that the thread has ended, so that no client gets anything, or that it took too long.
+        let _ = waiting.recv_timeout(SWITCHED_WITHIN);
     }
 }
 
-/// Takes in what this node's hub says, and answers what is asked of the link.
+/// Takes the hub's reports about users and groups, and answers questions about the link.
 struct Handle(Arc<Shared>);
 
 impl LocalMembers for Handle {
@@ -268,11 +274,11 @@ impl LocalMembers for Handle {
         self.0.interest.group(conversation, is_here, listen);
     }
 
-    fn presence(&self, user: UserId, choice: Option<PresenceStatus>) {
+    fn presence(&self, user: UserId, status: Option<PresenceStatus>) {
         if self.0.bus.is_none() {
             return;
         }
-        self.0.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(user, choice);
+        self.0.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(user, status);
         self.0.wake();
     }
 }

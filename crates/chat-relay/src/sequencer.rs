@@ -1,9 +1,8 @@
-//! Puts the events of all nodes into the order of their positions, of which none is missing but those that concern
-//! nobody here.
+//! Puts the events of all nodes into log order without gaps, leaving out those that concern no client of this node.
 //!
-//! A state machine without input, output or a clock: it is told what was committed here, what others say and what the
-//! journal holds, and says which events are next and what the journal should be asked. What the bus brings may be lost,
-//! doubled, late and in any order; only the journal is believed.
+//! A state machine without input, output or a clock. It gets this node's commits, messages from other nodes and the
+//! journal's answers; it returns the next events and what to ask the journal. Messages from the bus may be lost,
+//! duplicated, late and reordered; only the journal is authoritative.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,63 +16,62 @@ use crate::interest::Interest;
 use crate::key::Key;
 use crate::wire::Header;
 
-/// How long what is missing may be on its way before the journal is asked.
-const PATIENCE: Duration = Duration::from_millis(20);
-/// How often the journal is asked where it ends while news travels: what is lost last leaves no gap to be noticed by.
+/// How long to wait for a missing event on the bus before the journal is read.
+const BUS_WAIT: Duration = Duration::from_millis(20);
+/// Interval at which the journal is asked for its end while the link is up: the loss of the last event leaves no gap.
 const TAIL_UP: Duration = Duration::from_millis(500);
-/// How often the journal is read while news does not travel.
+/// Interval at which the journal is read while the link is down.
 const TAIL_DOWN: Duration = Duration::from_millis(100);
-/// How soon a journal that could not be read is tried again.
+/// Wait after a failed read of the journal.
 const RETRY: Duration = Duration::from_millis(250);
-/// Most events asked for at a time.
+/// Upper bound for the events of one read of the journal.
 pub const PAGE: u16 = 500;
-/// Most positions remembered behind a gap, and most bytes of others' events. Beyond that all are let go of and read
-/// from the journal in their turn.
+/// Upper bounds for the positions remembered behind a gap and for the bytes of other nodes' events. Beyond them, all
+/// are dropped and later read from the journal.
 const MAX_PENDING: usize = 16_384;
 const MAX_PENDING_BYTES: usize = 32 * 1024 * 1024;
 
-/// A question to the journal. There is one at a time.
+/// A question to the journal. At most one is open at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// What comes after this place?
+    /// Which events come after this log position?
     After(Position),
-    /// Where does it end?
+    /// What is the last log position?
     End,
 }
 
-/// What came of a question.
+/// The answer to a [`Question`].
 #[derive(Debug)]
 pub enum Answer {
-    /// What comes after the place.
+    /// The events after the log position.
     Page(JournalPage),
-    /// Where it ends.
+    /// The last log position.
     End(Position),
-    /// The journal can't be read now.
+    /// The journal could not be read.
     Failed,
 }
 
-/// What is to be done now.
+/// What the caller has to do now.
 #[derive(Debug, Default)]
 pub struct Turn {
-    /// Ask the journal this, and come back with the answer.
+    /// Ask the journal this, and pass the answer to [`Sequencer::answer`].
     pub question: Option<Question>,
-    /// What clients missed can't be given to them live any more: all of them have to resume, before anything more is
-    /// drained.
-    pub everybody_resumes: bool,
-    /// There may be something to do then even if nothing happens.
+    /// Events that clients missed cannot be delivered live any more: all clients have to resume before the next drain.
+    pub all_clients_resume: bool,
+    /// When to call [`Sequencer::turn`] again even without input. `None` while an answer is awaited.
     pub wake_at: Option<Duration>,
 }
 
-/// What is known of a position that is not next yet.
+/// What is known about a log position that is not next yet.
 enum Known {
-    /// It was committed by this node.
+    /// An event that this node committed.
     Own(Arc<Event>),
-    /// It was committed by another node, and takes so many bytes.
+    /// An event that another node committed, and its size in bytes.
     Other(Arc<Event>, usize),
-    /// Whom it concerns; what it is may be on its way.
+    /// The event's audience; the event itself may still arrive.
     Keys(Vec<Key>),
-    /// It is of a kind that this release does not know.
-    Strange,
+    /// An event of a kind that this release does not know.
+    Unsupported,
 }
 
 impl Known {
@@ -82,46 +80,46 @@ impl Known {
     }
 }
 
-/// The question that waits for its answer.
+/// A question without an answer yet.
 struct Asked {
     question: Question,
-    /// How far the log reached by then, by all that was heard.
-    heard_of: i64,
-    /// The place up to which everything was resolved by then.
+    /// [`Sequencer::known_end`] when it was asked.
+    known_end: i64,
+    /// [`Sequencer::position`] when it was asked.
     position: i64,
 }
 
 /// The state machine.
 pub struct Sequencer {
-    /// Up to here everything is resolved.
+    /// Everything up to this log position was delivered or skipped.
     position: i64,
     pending: BTreeMap<i64, Known>,
     pending_bytes: usize,
-    /// Read from the journal and not yet in order, and the place up to which it leaves nothing out.
+    /// Events read from the journal and not yet delivered. They are complete up to `covered`.
     page: VecDeque<Arc<Event>>,
     covered: i64,
-    /// How far the log reaches, by all that was heard.
-    heard_of: i64,
-    /// Up to here the journal is read without waiting for what may be on its way.
+    /// Highest log position known to be committed.
+    known_end: i64,
+    /// Up to this log position, the journal is read without waiting for the bus.
     target: i64,
     stuck_since: Option<Duration>,
     asked: Option<Asked>,
-    /// What was asked last was asked of another log.
+    /// The open question was about another log.
     is_outdated: bool,
-    /// The journal could not be read; it is left alone until then.
-    rests_until: Duration,
+    /// After a failed read, the time until which the journal is not asked.
+    retry_at: Duration,
     next_tail: Duration,
     link: Link,
-    /// Something may have been lost just now, so that waiting for it is in vain.
-    hurries: bool,
-    /// The journal does not give what comes next.
-    is_torn: bool,
-    everybody_resumes: bool,
+    /// Something may have been lost just now, so waiting for the bus is useless.
+    skips_wait: bool,
+    /// The journal no longer has the next events.
+    lacks_events: bool,
+    all_clients_resume: bool,
     n_overflows: u64,
 }
 
 impl Sequencer {
-    /// Begins at a place, with a link that is down.
+    /// Starts after this log position, with the link down.
     pub fn new(position: Position) -> Self {
         Self {
             position: position.0,
@@ -129,85 +127,86 @@ impl Sequencer {
             pending_bytes: 0,
             page: VecDeque::new(),
             covered: position.0,
-            heard_of: position.0,
+            known_end: position.0,
             target: position.0,
             stuck_since: None,
             asked: None,
             is_outdated: false,
-            rests_until: Duration::ZERO,
+            retry_at: Duration::ZERO,
             next_tail: Duration::ZERO,
             link: Link::Down,
-            hurries: false,
-            is_torn: false,
-            everybody_resumes: false,
+            skips_wait: false,
+            lacks_events: false,
+            all_clients_resume: false,
             n_overflows: 0,
         }
     }
 
-    /// Begins anew, with another log that ends there; nothing that is known of the one before counts any more.
-    pub fn turn_to(&mut self, position: Position) {
+    /// Switches to another log that ends at this log position, and forgets everything about the previous one.
+    pub fn switch_to(&mut self, position: Position) {
         let asked = self.asked.take();
         *self = Self { link: self.link, n_overflows: self.n_overflows, ..Self::new(position) };
         self.is_outdated = asked.is_some();
         self.asked = asked;
     }
 
-    /// Up to here everything was handed on or is of no interest.
+    /// The log position up to which every event was delivered or skipped.
     pub fn position(&self) -> Position {
         Position(self.position)
     }
 
-    /// How many events are known to be committed and were not handed on.
+    /// Number of events known to be committed and not delivered yet.
     pub fn lag(&self) -> u64 {
-        u64::try_from(self.heard_of - self.position).unwrap_or(0)
+        u64::try_from(self.known_end - self.position).unwrap_or(0)
     }
 
-    /// How often more was remembered than may be.
+    /// How often the bounds for remembered events were exceeded.
     pub fn n_overflows(&self) -> u64 {
         self.n_overflows
     }
 
-    /// Whether news travels.
+    /// Records the state of the link.
     pub fn link(&mut self, link: Link) {
         self.link = link;
     }
 
-    /// Something was lost on its way.
+    /// Records that messages from the bus may have been lost.
     pub fn missed(&mut self) {
-        self.hurries = true;
+        self.skips_wait = true;
     }
 
-    /// This node has committed these.
+    /// Records events that this node has committed.
     pub fn committed(&mut self, events: &[Arc<Event>]) {
         for event in events {
-            self.know(event.position.0, Known::Own(event.clone()));
+            self.record(event.position.0, Known::Own(event.clone()));
         }
     }
 
-    /// Another node says whom the events concern that it has committed.
+    /// Records the audiences of events that another node has committed.
     pub fn header(&mut self, header: Header) {
         for (position, keys) in (header.first.0..i64::MAX).zip(header.keys) {
-            self.know(position, Known::Keys(keys));
+            self.record(position, Known::Keys(keys));
         }
     }
 
-    /// Another node has committed this, which takes so many bytes. `None`: something that this release does not know.
+    /// Records an event that another node has committed, and its size in bytes. `None` is an event that this release
+    /// does not know.
     pub fn event(&mut self, position: Position, event: Option<Arc<Event>>, bytes: usize) {
-        let known = event.map_or(Known::Strange, |event| Known::Other(event, bytes));
-        self.know(position.0, known);
+        let known = event.map_or(Known::Unsupported, |event| Known::Other(event, bytes));
+        self.record(position.0, known);
     }
 
-    fn know(&mut self, position: i64, known: Known) {
-        self.heard_of = self.heard_of.max(position);
+    fn record(&mut self, position: i64, known: Known) {
+        self.known_end = self.known_end.max(position);
         if position <= self.position {
             return;
         }
-        let is_news = match self.pending.get(&position) {
+        let is_new = match self.pending.get(&position) {
             None => true,
             Some(Known::Keys(_)) => !matches!(known, Known::Keys(_)),
             Some(_) => false,
         };
-        if !is_news {
+        if !is_new {
             return;
         }
         self.pending_bytes += known.bytes();
@@ -215,7 +214,7 @@ impl Sequencer {
         if self.pending.len() > MAX_PENDING || self.pending_bytes > MAX_PENDING_BYTES {
             self.forget_pending();
             self.n_overflows += 1;
-            self.target = self.heard_of;
+            self.target = self.known_end;
         }
     }
 
@@ -224,7 +223,7 @@ impl Sequencer {
         self.pending_bytes = 0;
     }
 
-    /// Takes the journal's answer.
+    /// Processes the journal's answer.
     pub fn answer(&mut self, answer: Answer, now: Duration) {
         let Some(asked) = self.asked.take() else { return };
         if std::mem::take(&mut self.is_outdated) {
@@ -232,33 +231,34 @@ impl Sequencer {
         }
         match answer {
             Answer::Page(JournalPage::Events { events, up_to }) => self.read(&asked, events, up_to.0, now),
-            Answer::Page(JournalPage::Gone) => self.is_torn = true,
+            Answer::Page(JournalPage::Gone) => self.lacks_events = true,
             Answer::End(end) => self.ends(&asked, end.0),
             Answer::Failed => {
-                self.rests_until = now + RETRY;
-                self.hurries |= matches!(asked.question, Question::After(_));
+                self.retry_at = now + RETRY;
+                self.skips_wait |= matches!(asked.question, Question::After(_));
             }
         }
     }
 
     fn read(&mut self, asked: &Asked, events: Vec<Arc<Event>>, up_to: i64, now: Duration) {
         if up_to <= asked.position {
-            return self.disbelieve(asked, asked.position);
+            return self.drop_unconfirmed(asked, asked.position);
         }
         if events.len() >= usize::from(PAGE) {
-            // There may be more.
+            // The page is full, so there may be more.
             self.next_tail = now;
         }
         self.page = events.into();
         self.covered = up_to;
-        self.heard_of = self.heard_of.max(up_to);
+        self.known_end = self.known_end.max(up_to);
     }
 
     fn ends(&mut self, asked: &Asked, end: i64) {
-        if self.is_torn || end < asked.position {
-            // Torn, or the log was put back to an earlier state. What was cut out is nothing that can be told.
-            self.is_torn = false;
-            self.everybody_resumes = true;
+        if self.lacks_events || end < asked.position {
+            // The journal is too short, or the log was restored to an earlier state. The lost events cannot be
+            // delivered.
+            self.lacks_events = false;
+            self.all_clients_resume = true;
             self.position = end;
             self.covered = end;
             self.target = end;
@@ -266,24 +266,25 @@ impl Sequencer {
             self.pending = self.pending.split_off(&end.saturating_add(1));
             self.pending_bytes = self.pending.values().map(Known::bytes).sum();
         }
-        self.disbelieve(asked, end);
-        self.heard_of = self.heard_of.max(end);
+        self.drop_unconfirmed(asked, end);
+        self.known_end = self.known_end.max(end);
     }
 
-    /// News follows the commit. So what was heard of before the journal was asked, and is not in it, is of another log,
-    /// or of a state of this one that is no more; waiting for it would be in vain.
-    fn disbelieve(&mut self, asked: &Asked, end: i64) {
-        if asked.heard_of > end {
+    /// Drops what is beyond the journal's end. Nodes publish after the commit; so a position that was known before the
+    /// journal was asked and is not in it belongs to another log or to a discarded state of this one, and will never
+    /// come.
+    fn drop_unconfirmed(&mut self, asked: &Asked, end: i64) {
+        if asked.known_end > end {
             self.forget_pending();
-            self.heard_of = end.max(self.position);
-            self.target = self.target.min(self.heard_of);
+            self.known_end = end.max(self.position);
+            self.target = self.target.min(self.known_end);
         }
     }
 
-    /// Gives out what is next, as far as it is known. Nothing while everybody is still to resume: whoever was given
-    /// what comes after the tear would go on from there.
+    /// Appends the next events to `next`, as far as they are known. Nothing while clients still have to resume: a
+    /// client that got an event from after the gap would continue from there.
     pub fn drain(&mut self, interest: &dyn Interest, next: &mut Vec<Arc<Event>>) {
-        while !self.is_torn && !self.everybody_resumes {
+        while !self.lacks_events && !self.all_clients_resume {
             let Some(found) = self.resolve(self.position + 1, interest) else { return };
             self.position += 1;
             self.stuck_since = None;
@@ -294,7 +295,7 @@ impl Sequencer {
         }
     }
 
-    /// What is at a position: `Some(None)` is nothing that would be of interest, `None` is not known yet.
+    /// Resolves a log position: `Some(None)` if it concerns no client here, `None` if it is not known yet.
     fn resolve(&mut self, position: i64, interest: &dyn Interest) -> Option<Option<Arc<Event>>> {
         let of_interest = |event: Arc<Event>| {
             let keys = crate::key::keys_of(&event.change);
@@ -303,10 +304,10 @@ impl Sequencer {
         let is_covered = position <= self.covered;
         let read = self.take_read(position);
         let resolved = match self.pending.get(&position) {
-            // The hub looks for itself whom it concerns; to ask beforehand would cost as much.
+            // The hub finds the audience itself; checking the interest before would cost as much.
             Some(Known::Own(event)) => Some(Some(event.clone())),
             Some(Known::Other(event, _)) => Some(of_interest(event.clone())),
-            Some(Known::Strange) => Some(None),
+            Some(Known::Unsupported) => Some(None),
             Some(Known::Keys(keys)) if !interest.concerns(keys) => Some(None),
             Some(Known::Keys(_)) | None if is_covered => Some(read.and_then(of_interest)),
             Some(Known::Keys(_)) | None => None,
@@ -327,9 +328,9 @@ impl Sequencer {
         if is_it { self.page.pop_front() } else { None }
     }
 
-    /// What is to be done at this time, after everything that is there was drained.
+    /// Returns what has to be done at `now`. Call [`Self::drain`] first.
     pub fn turn(&mut self, now: Duration) -> Turn {
-        if self.heard_of <= self.position {
+        if self.known_end <= self.position {
             self.stuck_since = None;
         } else if self.stuck_since.is_none() {
             self.stuck_since = Some(now);
@@ -338,34 +339,34 @@ impl Sequencer {
         if let Some(question) = question {
             let tail = if self.link == Link::Up { TAIL_UP } else { TAIL_DOWN };
             self.next_tail = now + tail;
-            self.asked = Some(Asked { question, heard_of: self.heard_of, position: self.position });
+            self.asked = Some(Asked { question, known_end: self.known_end, position: self.position });
         }
-        let everybody_resumes = std::mem::take(&mut self.everybody_resumes);
-        Turn { question, everybody_resumes, wake_at: self.wake_at() }
+        let all_clients_resume = std::mem::take(&mut self.all_clients_resume);
+        Turn { question, all_clients_resume, wake_at: self.wake_at() }
     }
 
     fn question(&mut self, now: Duration) -> Option<Question> {
-        if self.asked.is_some() || now < self.rests_until {
+        if self.asked.is_some() || now < self.retry_at {
             return None;
         }
-        if self.is_torn {
+        if self.lacks_events {
             return Some(Question::End);
         }
         let is_due = now >= self.next_tail;
-        let is_impatient = self.stuck_until().is_some_and(|until| now >= until);
-        if is_impatient {
-            self.target = self.heard_of;
+        let has_waited = self.stuck_until().is_some_and(|until| now >= until);
+        if has_waited {
+            self.target = self.known_end;
         }
-        if self.hurries || self.position < self.target || (is_due && self.link == Link::Down) {
-            self.hurries = false;
+        if self.skips_wait || self.position < self.target || (is_due && self.link == Link::Down) {
+            self.skips_wait = false;
             return Some(Question::After(self.position()));
         }
         is_due.then_some(Question::End)
     }
 
     fn stuck_until(&self) -> Option<Duration> {
-        let patience = if self.link == Link::Up { PATIENCE } else { Duration::ZERO };
-        Some(self.stuck_since? + patience)
+        let wait = if self.link == Link::Up { BUS_WAIT } else { Duration::ZERO };
+        Some(self.stuck_since? + wait)
     }
 
     fn wake_at(&self) -> Option<Duration> {
@@ -373,7 +374,7 @@ impl Sequencer {
             return None;
         }
         let due = self.stuck_until().map_or(self.next_tail, |until| until.min(self.next_tail));
-        Some(due.max(self.rests_until))
+        Some(due.max(self.retry_at))
     }
 }
 

@@ -1,5 +1,5 @@
-//! What nodes write to each other: one letter for the kind, then the rest. News of a kind that a release does not know
-//! is left alone, so that old and new nodes can stand side by side.
+//! Messages between nodes: one letter for the kind, then the content. A node ignores messages of a kind that it does
+//! not know, so that old and new releases can run in one cluster.
 
 use std::sync::Arc;
 
@@ -17,56 +17,56 @@ const EVENTS: u8 = b'E';
 const SIGNAL: u8 = b'S';
 const NODE: u8 = b'N';
 
-/// Larger ones are told in several pieces: buses have a limit, for NATS 1 MiB unless it was changed.
+/// Upper bound for a message; larger bundles are split. Buses have a limit: 1 MiB for NATS by default.
 const MAX_BYTES: usize = 256 * 1024;
-/// Most positions in one header.
+/// Upper bound for the log positions in one header.
 const MAX_POSITIONS: usize = 2048;
-/// A position and a length stand before each event.
+/// Bytes before each event: its log position and its length.
 const PREFIX_BYTES: usize = 12;
 
-/// A batch in brief: whom the events concern that a node has committed one after the other.
+/// The header of a batch: the audiences of events that a node has committed at consecutive log positions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The place of the first.
+    /// Log position of the first event.
     #[serde(rename = "f", with = "number")]
     pub first: Position,
-    /// Whom each of them concerns.
+    /// The keys of each event's audience.
     #[serde(rename = "k")]
     pub keys: Vec<Vec<Key>>,
 }
 
-/// An event as it came.
+/// A received event.
 #[derive(Debug, Clone)]
-pub struct Carried {
-    /// Its place.
+pub struct ReceivedEvent {
+    /// Its log position.
     pub position: Position,
-    /// What it is; `None` for one that this release does not know.
+    /// The event; `None` for one that this release does not know.
     pub event: Option<Arc<Event>>,
-    /// How many bytes it took.
+    /// Its size on the wire.
     pub bytes: usize,
 }
 
-/// What came from another node.
+/// A message from another node.
 #[derive(Debug)]
-pub enum News {
-    /// What was committed, in brief.
+pub enum Message {
+    /// The header of a batch.
     Header(Header),
-    /// Events.
-    Events(Vec<Carried>),
-    /// Something for those who are connected now.
+    /// Committed events.
+    Events(Vec<ReceivedEvent>),
+    /// A notice for connected clients only.
     Signal(Signal),
-    /// What a node says of itself.
+    /// A node's statement about itself.
     Node(NodeId, Statement),
 }
 
 #[derive(Serialize, Deserialize)]
-struct Signed {
+struct NodeStatement {
     n: u64,
     s: Statement,
 }
 
 mod number {
-    //! Positions as plain numbers.
+    //! Log positions as plain numbers.
 
     use chat_core::ids::Position;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -80,7 +80,7 @@ mod number {
     }
 }
 
-/// The headers of a batch, whose positions follow each other.
+/// Encodes the headers of a batch at consecutive log positions.
 pub fn headers(first: Position, keys: Vec<Vec<Key>>) -> Vec<Bytes> {
     let mut first = first.0;
     let mut headers = Vec::new();
@@ -91,12 +91,12 @@ pub fn headers(first: Position, keys: Vec<Vec<Key>>) -> Vec<Bytes> {
     headers
 }
 
-/// Encoded events on their way to one subject.
+/// Encoded events for one subject.
 #[derive(Debug, Default)]
 pub struct Bundle(BytesMut);
 
 impl Bundle {
-    /// Adds one; gives back what was gathered so far if there is no room for both.
+    /// Adds an event. If it does not fit, returns the bundle so far and begins a new one.
     #[must_use]
     pub fn add(&mut self, position: Position, event: &[u8]) -> Option<Bytes> {
         let is_full = !self.0.is_empty() && self.0.len() + PREFIX_BYTES + event.len() > MAX_BYTES;
@@ -110,24 +110,24 @@ impl Bundle {
         full
     }
 
-    /// What was gathered; at least one event was added.
+    /// The encoded bundle. At least one event must have been added.
     pub fn into_bytes(self) -> Bytes {
         self.0.freeze()
     }
 }
 
-/// A signal.
+/// Encodes a signal.
 pub fn signal(signal: &Signal) -> Bytes {
     prefixed(SIGNAL, &chat_codec::signal::encode(signal))
 }
 
-/// What a node says of itself.
+/// Encodes a node's statement about itself.
 pub fn statement(node: NodeId, statement: &Statement) -> Bytes {
-    json(NODE, &Signed { n: node.0, s: statement.clone() })
+    json(NODE, &NodeStatement { n: node.0, s: statement.clone() })
 }
 
 fn json(kind: u8, value: &impl Serialize) -> Bytes {
-    // Plain numbers and strings can be written; if not, the others take nothing for something they do not know.
+    // Plain numbers and strings always serialize. Should that fail, the other nodes ignore the empty message.
     prefixed(kind, &serde_json::to_vec(value).unwrap_or_default())
 }
 
@@ -138,22 +138,22 @@ fn prefixed(kind: u8, rest: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
-/// Reads what came from another node; `None` for what can't be read.
-pub fn read(bytes: &[u8]) -> Option<News> {
+/// Decodes a message from another node. Returns `None` for one that cannot be decoded.
+pub fn read(bytes: &[u8]) -> Option<Message> {
     let (kind, rest) = bytes.split_first()?;
     match *kind {
-        HEADER => serde_json::from_slice(rest).ok().map(News::Header),
-        EVENTS => events(rest).map(News::Events),
-        SIGNAL => chat_codec::signal::decode(rest).ok().flatten().map(News::Signal),
+        HEADER => serde_json::from_slice(rest).ok().map(Message::Header),
+        EVENTS => events(rest).map(Message::Events),
+        SIGNAL => chat_codec::signal::decode(rest).ok().flatten().map(Message::Signal),
         NODE => {
-            let Signed { n, s } = serde_json::from_slice(rest).ok()?;
-            Some(News::Node(NodeId(n), s))
+            let NodeStatement { n, s } = serde_json::from_slice(rest).ok()?;
+            Some(Message::Node(NodeId(n), s))
         }
         _ => None,
     }
 }
 
-fn events(mut rest: &[u8]) -> Option<Vec<Carried>> {
+fn events(mut rest: &[u8]) -> Option<Vec<ReceivedEvent>> {
     let mut found = Vec::new();
     while !rest.is_empty() {
         let (position, after) = rest.split_first_chunk()?;
@@ -162,11 +162,11 @@ fn events(mut rest: &[u8]) -> Option<Vec<Carried>> {
         let (event, after) = after.split_at_checked(length)?;
         let position = Position(i64::from_be_bytes(*position));
         let decoded = chat_codec::event::decode_one(event).ok()?;
-        // An event of another place would be handed on in this one's.
+        // An event of another log position would be delivered at this one.
         if decoded.as_ref().is_some_and(|event| event.position != position) {
             return None;
         }
-        found.push(Carried { position, event: decoded.map(Arc::new), bytes: length });
+        found.push(ReceivedEvent { position, event: decoded.map(Arc::new), bytes: length });
         rest = after;
     }
     Some(found)
@@ -196,34 +196,34 @@ mod tests {
     }
 
     #[test]
-    fn events_survive_the_way() {
-        let Some(News::Events(events)) = read(&bundle(&[3, 7])) else { panic!("no events") };
-        let positions: Vec<_> = events.iter().map(|carried| carried.position.0).collect();
+    fn events_survive_a_round_trip() {
+        let Some(Message::Events(events)) = read(&bundle(&[3, 7])) else { panic!("no events") };
+        let positions: Vec<_> = events.iter().map(|received| received.position.0).collect();
         assert_eq!(positions, [3, 7]);
         assert_eq!(*events[1].event.clone().unwrap(), event(7));
     }
 
     #[test]
-    fn an_event_of_a_later_release_keeps_its_place() {
+    fn an_event_of_a_later_release_keeps_its_log_position() {
         let text = String::from_utf8(chat_codec::event::encode_one(&event(3))).unwrap();
         let later = text.replace("message_saved", "message_painted");
         assert_ne!(later, text);
         let mut bundle = Bundle::default();
         assert_eq!(bundle.add(Position(3), later.as_bytes()), None);
-        let Some(News::Events(events)) = read(&bundle.into_bytes()) else { panic!("no events") };
+        let Some(Message::Events(events)) = read(&bundle.into_bytes()) else { panic!("no events") };
         assert_eq!(events[0].position, Position(3));
         assert!(events[0].event.is_none());
     }
 
     #[test]
-    fn an_event_does_not_take_the_place_of_another() {
+    fn an_event_at_the_wrong_log_position_is_refused() {
         let mut bundle = Bundle::default();
         assert_eq!(bundle.add(Position(4), &chat_codec::event::encode_one(&event(3))), None);
         assert!(read(&bundle.into_bytes()).is_none());
     }
 
     #[test]
-    fn a_bundle_that_grows_too_large_is_given_out() {
+    fn a_bundle_that_grows_too_large_is_split() {
         let mut bundle = Bundle::default();
         let event = vec![b'x'; MAX_BYTES / 2];
         assert_eq!(bundle.add(Position(1), &event), None);
@@ -238,7 +238,7 @@ mod tests {
         let firsts: Vec<_> = headers(Position(10), keys)
             .iter()
             .map(|bytes| match read(bytes) {
-                Some(News::Header(header)) => (header.first.0, header.keys.len()),
+                Some(Message::Header(header)) => (header.first.0, header.keys.len()),
                 other => panic!("{other:?}"),
             })
             .collect();
@@ -246,31 +246,31 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_signed() {
+    fn statements_name_their_node() {
         let bytes = statement(NodeId(u64::MAX), &Statement::Beat { number: 3 });
-        assert!(matches!(read(&bytes), Some(News::Node(NodeId(u64::MAX), Statement::Beat { number: 3 }))));
+        assert!(matches!(read(&bytes), Some(Message::Node(NodeId(u64::MAX), Statement::Beat { number: 3 }))));
     }
 
     #[test]
-    fn signals_survive_the_way() {
+    fn signals_survive_a_round_trip() {
         let typing = Signal::TypingToUser {
             from: UserId(1),
             to: UserId(2),
             conversation: None,
             at: chat_core::time::Timestamp(5),
         };
-        let Some(News::Signal(read)) = read(&signal(&typing)) else { panic!("no signal") };
+        let Some(Message::Signal(read)) = read(&signal(&typing)) else { panic!("no signal") };
         assert_eq!(read, typing);
     }
 
     proptest! {
         #[test]
-        fn whatever_comes_is_read_or_left_alone(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_decoded_or_ignored(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(&bytes);
         }
 
         #[test]
-        fn what_is_cut_off_or_altered_is_read_or_left_alone(at in 0..200_usize, flip in any::<u8>()) {
+        fn truncated_or_altered_messages_are_decoded_or_ignored(at in 0..200_usize, flip in any::<u8>()) {
             let whole = bundle(&[1, 2]);
             let _ = read(&whole[..at.min(whole.len())]);
             let mut altered = whole.to_vec();

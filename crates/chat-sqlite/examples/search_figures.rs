@@ -1,6 +1,6 @@
-//! Measures searching: fills a database with messages, times the making of its index and then searches of every kind by
-//! somebody in 3 conversations, in 300 and in all; last, how many messages a second can be posted with and without an
-//! index. It checks nothing and is no test.
+//! Measures search: fills a database with messages, times the building of the index, and then searches of every kind
+//! by users in 3, in 300 and in all conversations. Last, it measures how many messages per second can be posted with
+//! and without an index. It checks nothing and is not a test.
 //!
 //! `cargo run --release -p chat-sqlite --example search_figures [messages]`
 
@@ -71,7 +71,7 @@ fn word(rank: i64) -> String {
     // Mixed by an odd factor, so that neighbours look different and no two are the same.
     let length = if rank < 200 { 2 } else { 4 };
     let mixed = usize::try_from(rank * 40_503 % (1 << (4 * length))).unwrap();
-    (0..length).map(|place| SYLLABLES[mixed >> (4 * place) & 15]).collect()
+    (0..length).map(|index| SYLLABLES[mixed >> (4 * index) & 15]).collect()
 }
 
 fn text(dice: &mut Dice) -> String {

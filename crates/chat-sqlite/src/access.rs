@@ -43,7 +43,7 @@ fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
     Ok(ended)
 }
 
-/// So that the table does not grow for ever.
+/// Keeps the table of revoked tokens from growing for ever.
 fn forget_expired(tx: &Tx<'_>) -> rusqlite::Result<()> {
     let sql = "DELETE FROM revoked_tokens WHERE expires_at < unixepoch() - ?1";
     tx.prepare_cached(sql)?.execute([REMEMBERED_S]).map(drop)
@@ -54,14 +54,14 @@ fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Re
     let hash: Option<String> =
         tx.prepare_cached(sql)?.query_row([ended.user.0], |row| row.get(0)).optional()?;
     access::check_unchanged(hash.as_deref(), old)?;
-    tx.forgets();
+    tx.note_deletion();
     let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![ended.user.0, new])?;
     revoke(tx, ended)
 }
 
 fn revocations(db: &Connection, now: i64) -> fault::Result<Vec<Ended>> {
-    // How long tokens last is not known here, so whoever ever ended all of theirs is among the answers.
+    // This code does not know how long tokens are valid, so it returns every user who ever ended all of their tokens.
     let sql = "SELECT id, tokens_from, NULL FROM users WHERE tokens_from > 0
                UNION ALL
                SELECT user_id, expires_at, fingerprint FROM revoked_tokens WHERE expires_at > ?1";

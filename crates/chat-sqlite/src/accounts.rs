@@ -76,7 +76,7 @@ impl AccountStore for Sqlite {
     }
 }
 
-/// Whether there is an account of that number.
+/// Whether an account with this id exists.
 pub(crate) fn exists(db: &Connection, id: UserId) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM users WHERE id = ?1")?.exists([id.0])
 }
@@ -159,7 +159,7 @@ fn with_last_message(
                        SELECT 1 FROM hidden_messages h WHERE h.user_id = ?1 AND h.message_id = x.id)
                    ORDER BY x.seq DESC LIMIT 1)
                WHERE d.low = min(?1, ?2) AND d.high = max(?1, ?2)";
-    // Else the two would be of different moments.
+    // Both queries must see the same moment.
     let snapshot = db.unchecked_transaction()?;
     let mut statement = snapshot.prepare_cached(sql)?;
     let with_theirs = |account: Account| {

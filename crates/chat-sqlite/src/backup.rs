@@ -1,7 +1,7 @@
 //! A copy of the database while it is served: one moment of it, in one file, checked, with the key that signs tokens.
 //!
-//! Such a file is a SQLite database with one table more. It has a mark by which servers refuse it: whoever served it as
-//! it is would go on in the log of the original, under positions that clients know already.
+//! The file is a SQLite database with one more table, and with a mark that makes servers refuse it. A server that
+//! served it unchanged would continue the log of the original, and give out positions that clients have already seen.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,39 +11,37 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
 use crate::error::OpenError;
+use crate::location::check_names;
 use crate::lock;
 use crate::open::{check_file, followed, sync_folder};
-use crate::place::check_names;
 use crate::schema;
 
-/// A served database is locked for moments.
-const BUSY: Duration = Duration::from_secs(10);
-/// Findings of SQLite's check that are told.
+/// How long to wait for a lock: a server locks its database only for moments.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// Number of findings of SQLite's check that an error reports.
 const FINDINGS: usize = 3;
 
-/// What a backup is made of.
+/// The contents of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// How many users.
     pub users: u64,
-    /// How many messages.
     pub messages: u64,
-    /// The key that signs tokens, where it is kept beside the database.
+    /// The key that signs tokens, if there is one beside the database.
     pub key: Option<String>,
 }
 
-/// Why there is no backup, or why it cannot be restored. Each variant reads as a sentence.
+/// Why a backup could not be made or restored. Each variant reads as a sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// The database is of the earlier Go server.
+    /// The database belongs to the earlier Go server.
     #[error(
         "{0} belongs to the earlier Go server; start this server on it once, which migrates it and keeps a copy"
     )]
     Legacy(PathBuf),
-    /// The copy is not what it should be.
+    /// The copy is damaged, and so is the database.
     #[error(
         "the copy of {0} fails SQLite's integrity check ({1}), so the database is damaged; no backup was made"
     )]
@@ -54,10 +52,10 @@ pub enum BackupError {
     /// A file cannot be written.
     #[error("cannot write {0} ({1})")]
     Unwritable(PathBuf, std::io::Error),
-    /// There is a file already.
+    /// The target file exists already.
     #[error("{0} already exists; choose another name, move it away, or use --force to replace it")]
     Exists(PathBuf),
-    /// What is to be restored is no backup, or a damaged one.
+    /// The file to restore is damaged, or not a backup.
     #[error("cannot restore {0}: {1}; nothing was changed")]
     Unusable(PathBuf, String),
 }
@@ -66,34 +64,34 @@ pub enum BackupError {
 #[derive(Debug)]
 pub struct Backup {
     draft: NamedTempFile,
-    /// What is in it.
     pub contents: Contents,
 }
 
 impl Backup {
-    /// Copies the database into a file of this folder. A server may be writing to it, and goes on writing; what it
-    /// writes from now on is not in the copy. Free pages are left behind, and with them what was deleted.
+    /// Copies the database into a file in `folder`. A server may write to the database meanwhile; the copy does not
+    /// contain what it writes from now on. Free pages are not copied, so deleted data is not in the copy.
     ///
     /// # Errors
-    /// If it is no database of ours, is damaged, or the folder cannot be written.
+    /// If the file is not a database of ours, is damaged, or the folder cannot be written.
     pub fn make(database: &Path, folder: &Path, key: Option<&str>) -> Result<Self, BackupError> {
         let path = followed(database);
         if !check_file(&path)? {
             return Err(OpenError::Missing(path).into());
         }
         check_names(&path)?;
-        if lock::is_condemned(&path) {
+        if lock::is_overwritten(&path) {
             return Err(OpenError::Overwritten(path).into());
         }
         let source = open(&path)?;
         let draft = draft(folder, &path)?;
         let sql = |error| BackupError::Sql(path.clone(), error);
-        // All of it within one read, which holds up no writer: the log grows meanwhile by what is written.
+        // The copy is made in one read transaction, which blocks no writer: new writes only let the log grow
+        // meanwhile.
         source.execute("VACUUM INTO ?1", [draft.path().to_string_lossy()]).map_err(sql)?;
         let copy = Connection::open(draft.path()).map_err(sql)?;
         without_journal(&copy).map_err(sql)?;
         schema::make_backup(&copy, key).map_err(sql)?;
-        if let Some(reason) = unsoundness(&copy).map_err(sql)? {
+        if let Some(reason) = integrity_findings(&copy).map_err(sql)? {
             return Err(BackupError::Unsound(path, reason));
         }
         let contents = contents(&copy, key.map(str::to_owned)).map_err(sql)?;
@@ -102,25 +100,25 @@ impl Backup {
         Ok(Self { draft, contents })
     }
 
-    /// Gives it its name. What is there already is replaced only if it may be.
+    /// Gives the backup its name. It replaces an existing file only if that is allowed.
     ///
     /// # Errors
-    /// If there is such a file and it may not be replaced, or it cannot be written.
+    /// If the file exists and must not be replaced, or if it cannot be written.
     pub fn keep(self, path: &Path, may_replace: bool) -> Result<(), BackupError> {
         keep(self.draft, path, may_replace)
     }
 
-    /// Writes it out.
+    /// Writes the backup to a stream.
     ///
     /// # Errors
-    /// If nobody takes it.
+    /// If the stream fails.
     pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
         std::io::copy(&mut self.draft.reopen()?, out)?;
         out.flush()
     }
 }
 
-/// A file for the owner alone that is removed unless it is kept.
+/// Creates a file that only its owner can read and that is removed unless it is kept.
 pub(crate) fn draft(folder: &Path, like: &Path) -> Result<NamedTempFile, BackupError> {
     let name = like.file_name().unwrap_or_default().to_string_lossy();
     let made = tempfile::Builder::new().prefix(&format!(".{name}.unfinished-")).tempfile_in(folder);
@@ -145,7 +143,7 @@ fn open(path: &Path) -> Result<Connection, BackupError> {
     let sql = |error| BackupError::Database(OpenError::of(path, error));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
-    connection.busy_timeout(BUSY).map_err(sql)?;
+    connection.busy_timeout(LOCK_WAIT).map_err(sql)?;
     let path = path.to_owned();
     match schema::recognise(&connection).map_err(sql)? {
         schema::Found::Current | schema::Found::Older(_) => Ok(connection),
@@ -156,14 +154,14 @@ fn open(path: &Path) -> Result<Connection, BackupError> {
     }
 }
 
-/// A draft needs no way back, and nothing may lie beside it.
+/// Turns off the rollback journal: a draft needs no rollback, and no file may be left beside it.
 pub(crate) fn without_journal(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "MEMORY")?;
     connection.pragma_update(None, "synchronous", "OFF")
 }
 
-/// What SQLite finds wrong, indexes included.
-pub(crate) fn unsoundness(connection: &Connection) -> rusqlite::Result<Option<String>> {
+/// First findings of SQLite's integrity check, indexes included, or `None` if the database is sound.
+pub(crate) fn integrity_findings(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({FINDINGS})"))?;
     let findings = statement.query_map((), |row| row.get::<_, String>(0))?;
     let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;

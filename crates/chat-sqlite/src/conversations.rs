@@ -1,4 +1,4 @@
-//! Statements about conversations as their members see them, and about who is seen when.
+//! Statements about conversations as their members see them, and about when users were last seen.
 
 pub(crate) mod view;
 
@@ -106,7 +106,7 @@ fn conversations(
     page: ConversationPage,
 ) -> fault::Result<Vec<ConversationView>> {
     let snapshot = db.unchecked_transaction()?;
-    // What is last is what the user sees last, since a client names it to get the next page.
+    // Sorts by the last message that the user can see, since the client names that message to get the next page.
     let sql = "WITH mine AS MATERIALIZED (
                    SELECT me.conversation_id AS id, coalesce((
                        SELECT m.id FROM messages m INDEXED BY messages_in_order
@@ -176,8 +176,8 @@ fn change_own_part(
     ])?;
     for_member((n_changed > 0).then_some(()))?;
     if change.draft.is_some() {
-        // Most take the place of an earlier one.
-        tx.forgets();
+        // Most drafts replace an earlier one.
+        tx.note_deletion();
     }
     match &change.draft {
         Some(Some(draft)) => {

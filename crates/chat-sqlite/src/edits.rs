@@ -68,7 +68,7 @@ fn edit(tx: &Tx<'_>, command: MessageCommand, content: &str) -> fault::Result<Ch
                            SELECT id FROM message_versions WHERE message_id = ?1
                            ORDER BY id DESC LIMIT 1 OFFSET ?2)";
             if tx.prepare_cached(sql)?.execute(params![message.id.0, MAX_VERSIONS])? > 0 {
-                tx.forgets();
+                tx.note_deletion();
             }
             let sql = "UPDATE messages SET content = ?2, edited_at = ?3, rev = ?4 WHERE id = ?1";
             tx.prepare_cached(sql)?.execute(params![message.id.0, content, command.at.0, rev.0])?;
@@ -83,7 +83,7 @@ fn delete(tx: &Tx<'_>, command: MessageCommand) -> fault::Result<Changed> {
         (command, MessageEvent::Deleted),
         |stored, access| Ok(edits::decide_delete(&stored.message, access, command.at)?),
         |message, rev, left| {
-            forget(tx, message)?;
+            delete_content(tx, message)?;
             let sql = "UPDATE messages SET content = ?2, media_url = ?3, extra = ?4, n_reactions = 0,
                               pinned_at = NULL, pinned_by = NULL, deleted_at = ?5, rev = ?6, streaming = ?7
                        WHERE id = ?1";
@@ -101,9 +101,9 @@ fn delete(tx: &Tx<'_>, command: MessageCommand) -> fault::Result<Changed> {
     )
 }
 
-/// Takes away what other tables have of a message's substance.
-fn forget(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
-    tx.forgets();
+/// Deletes what other tables hold of a message's content.
+fn delete_content(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
+    tx.note_deletion();
     tx.prepare_cached("DELETE FROM message_versions WHERE message_id = ?1")?.execute([message.id.0])?;
     tx.prepare_cached("DELETE FROM reactions WHERE message_id = ?1")?.execute([message.id.0])?;
     let sql = "DELETE FROM mentions WHERE conversation_id = ?1 AND user_id = ?2 AND seq = ?3";

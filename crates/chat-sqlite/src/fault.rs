@@ -1,4 +1,4 @@
-//! What can go wrong inside this adapter, and how it looks from the core.
+//! Errors inside this adapter, and how they become errors of the core.
 
 use chat_core::Error;
 use chat_core::error::Obstacle;
@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
-/// A refusal of the core's making, or an error of the driver's.
+/// A refusal by the core, or an error of the driver.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Refused(Error),
@@ -35,13 +35,13 @@ impl From<Fault> for Error {
     }
 }
 
-/// What SQLite is told of a value that could not be made into a column.
+/// Error for a value that cannot be converted to a column.
 pub(crate) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
-/// Whether the storage below, rather than our statement, is at fault: these end when somebody frees the disk or lets
-/// go of a lock.
+/// Whether the storage is at fault, and not the statement. Such an error ends when somebody frees the disk or releases
+/// a lock.
 pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -56,7 +56,7 @@ pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What stands in the way, where SQLite's error says so.
+/// The obstacle, if SQLite's error tells it.
 pub(crate) fn obstacle(error: &rusqlite::Error) -> Option<Obstacle> {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Some(Obstacle::Full),
@@ -65,7 +65,7 @@ pub(crate) fn obstacle(error: &rusqlite::Error) -> Option<Obstacle> {
     }
 }
 
-/// What is answered by a storage that takes nothing at present.
+/// The error for a request that the storage cannot take at present.
 pub(crate) fn refusal(
     obstacle: Option<Obstacle>,
     reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,

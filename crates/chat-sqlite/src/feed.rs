@@ -1,4 +1,4 @@
-//! Statements about the feed and its readers. Who may do what with it is for the core (`feed.rs` there).
+//! Statements about the feed and its readers. The core decides who may do what with it (`feed.rs` there).
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::Sqlite;
 use crate::fault::{self, Fault};
 use crate::load::{Columns, all};
 
-mod desk;
+mod admin;
 
-pub use desk::FeedDesk;
+pub use admin::FeedAdmin;
 
 #[async_trait]
 impl FeedStore for Sqlite {
@@ -61,7 +61,7 @@ fn snapshot<T>(db: &Connection, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>
     read(&Rows(&*db.unchecked_transaction()?))
 }
 
-/// Writes down what a transaction has changed, within it.
+/// Writes a transaction's changes into the feed, as part of that transaction.
 pub(crate) fn note(db: &Connection, events: &[Arc<Event>]) -> rusqlite::Result<()> {
     let sql = "INSERT INTO feed (position, at, kind, conversation_id, message_id, user_id, actor_id)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -81,7 +81,7 @@ pub(crate) fn note(db: &Connection, events: &[Arc<Event>]) -> rusqlite::Result<(
     Ok(())
 }
 
-/// To the millisecond, which is what SQLite says.
+/// The database's clock. SQLite's resolution is one millisecond.
 fn now(db: &Connection) -> rusqlite::Result<Timestamp> {
     let sql = "SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
     db.prepare_cached(sql)?.query_row((), |row| row.get(0)).map(Timestamp)
@@ -115,8 +115,9 @@ impl FeedRows for Rows<'_> {
     fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
         let sql = "SELECT at FROM feed WHERE position > ?1 ORDER BY position LIMIT 1";
         let mut statement = self.0.prepare_cached(sql)?;
-        let mut next =
-            |place: &Position| statement.query_row([place.0], |row| row.get(0).map(Timestamp)).optional();
+        let mut next = |position: &Position| {
+            statement.query_row([position.0], |row| row.get(0).map(Timestamp)).optional()
+        };
         Ok(after.iter().map(&mut next).collect::<rusqlite::Result<_>>()?)
     }
 
@@ -141,7 +142,7 @@ impl FeedTables for Rows<'_> {
         self.count()
     }
 
-    fn take_away(&self, name: &ReaderName) -> fault::Result<()> {
+    fn remove_reader(&self, name: &ReaderName) -> fault::Result<()> {
         self.0.prepare_cached("DELETE FROM feed_readers WHERE name = ?1")?.execute([name.as_str()])?;
         self.count()
     }

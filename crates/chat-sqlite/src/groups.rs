@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::accounts::check_caller;
-use chat_core::conversations::Reached;
+use chat_core::conversations::ConversationAccess;
 use chat_core::groups::{
     self, AddMember, ChangeRole, Created, Group, GroupStore, Joining, Member, MembersChanged, Memberships,
     NewGroup, RemoveMember, Renamed, Role, RoleChange,
@@ -87,7 +87,7 @@ impl GroupStore for Sqlite {
     }
 }
 
-/// The group's conversation, if the policy allows the action to that user there.
+/// The group's conversation, if the policy allows this user the action there.
 pub(crate) fn conversation_for(
     db: &Connection,
     group: GroupId,
@@ -97,7 +97,6 @@ pub(crate) fn conversation_for(
     Ok(groups::found_for(membership::in_group(db, user, group)?, action)?.id)
 }
 
-/// The role of a member of the conversation.
 fn role_of(db: &Connection, conversation: ConversationId, user: UserId) -> rusqlite::Result<Option<Role>> {
     let sql = "SELECT role FROM members WHERE conversation_id = ?1 AND user_id = ?2";
     let found =
@@ -105,8 +104,8 @@ fn role_of(db: &Connection, conversation: ConversationId, user: UserId) -> rusql
     Ok(found.flatten())
 }
 
-/// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
-/// to note, together with what else changes in the conversation's row.
+/// Adds a row to `members`, with all messages so far as delivered and read. The caller updates the number of members,
+/// together with the other changes of the conversation's row.
 fn join(
     tx: &Tx<'_>,
     conversation: ConversationId,
@@ -114,7 +113,7 @@ fn join(
     role: Role,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
-    // Pointers that do not begin at 0 have moved, as far as the other members can tell.
+    // A pointer that does not start at 0 has moved, as far as the other members can tell.
     let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at,
                                     joined_position, pointers_position)
                SELECT id, ?2, ?3, last_seq, last_seq, ?4, ?5, CASE last_seq WHEN 0 THEN 0 ELSE ?5 END
@@ -154,7 +153,8 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
 
 fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let RemoveMember { actor, group, user } = command;
-    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    let ConversationAccess { id: conversation, access, .. } =
+        groups::found(membership::in_group(tx, actor, group)?)?;
     groups::decide_remove(command, access, role_of(tx, conversation, user)?)?;
     for sql in [
         "DELETE FROM members WHERE conversation_id = ?1 AND user_id = ?2",
@@ -165,13 +165,13 @@ fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = ?2,
                       meta_position = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
-    // With the draft.
-    tx.forgets();
+    // The draft was deleted too.
+    tx.note_deletion();
     note_departure(tx, conversation, user)?;
     Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
 }
 
-/// Notes that the user has left, and how the group is at that moment.
+/// Records that the user has left, and the state of the group at that moment.
 fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> rusqlite::Result<()> {
     let sql = "INSERT INTO departures (user_id, conversation_id, position, as_of, rev, owner_id)
                SELECT ?1, c.id, ?3, ?3, c.rev, g.owner_id
@@ -183,7 +183,8 @@ fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> ru
 
 fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
     let ChangeRole { actor, group, user, role } = command;
-    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    let ConversationAccess { id: conversation, access, .. } =
+        groups::found(membership::in_group(tx, actor, group)?)?;
     let takes_over = match groups::decide_role(access, role_of(tx, conversation, user)?, role)? {
         RoleChange::Already => return Ok(MembersChanged::Already),
         RoleChange::Gets => false,
@@ -198,7 +199,7 @@ fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged
     } else {
         &[user]
     };
-    // Each member whose role is another one is a change of its own; only the last one's place is noted.
+    // Each member with a new role is a change of its own; only the position of the last one is stored.
     let further = i64::from(takes_over);
     let sql = "UPDATE conversations SET rev = rev + 1 + ?2, position = ?3, meta_position = ?3 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, further, tx.position.0 + further])?;
@@ -213,13 +214,13 @@ fn set_role(tx: &Connection, conversation: ConversationId, user: UserId, role: R
 fn rename(tx: &Tx<'_>, actor: UserId, group: GroupId, name: &str) -> fault::Result<Renamed> {
     let conversation = conversation_for(tx, group, actor, Action::Rename)?;
     tx.prepare_cached("UPDATE groups SET name = ?2 WHERE id = ?1")?.execute(params![group.0, name])?;
-    tx.forgets();
+    tx.note_deletion();
     let sql = "UPDATE conversations SET rev = rev + 1, position = ?2, meta_position = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
     Ok(Renamed(view::load(tx, conversation)?))
 }
 
-/// What came of changing these members, as it is in the transaction now.
+/// The changed members, as they are in this transaction.
 fn members_now(
     tx: &Connection,
     conversation: ConversationId,

@@ -1,5 +1,5 @@
-//! What all changes of a message in place share: the conversation counts them, and the log knows the place of the last
-//! one of each message. What is changed stands with each feature.
+//! The part that all in-place changes of a message share: the conversation counts them, and the log stores the
+//! position of the last change of each message. The changes themselves are in the files of their features.
 
 use chat_core::changes::{Changed, MessageEvent};
 use chat_core::command::{Decision, MessageCommand};
@@ -12,8 +12,8 @@ use crate::load::{Stored, complete, load};
 use crate::writer::Tx;
 use crate::{fault, membership};
 
-/// Changes a message in place: asks for the decision, counts and notes the change, and applies what was decided. `apply`
-/// receives the message as it was, and its next `rev`.
+/// Changes a message in place: gets the decision, counts and records the change, and applies the decision. `apply`
+/// receives the former message and its next `rev`.
 pub(crate) fn change<T>(
     tx: &Tx<'_>,
     (command, event): (MessageCommand, MessageEvent),
@@ -30,7 +30,7 @@ pub(crate) fn change<T>(
     Ok(Changed::Now(message.ok_or(rusqlite::Error::QueryReturnedNoRows)?, event))
 }
 
-/// Counts a change of a message, this write's first, and notes it; the answer is the `rev` that the message has now.
+/// Counts a change of a message, the first of this write, and records it. Returns the message's new `rev`.
 pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> rusqlite::Result<Rev> {
     let sql = "UPDATE conversations SET rev = rev + 1, position = ?2 WHERE id = ?1 RETURNING rev";
     let rev = tx
@@ -40,7 +40,7 @@ pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> rusq
     Ok(rev)
 }
 
-/// Notes in the log that a message changed.
+/// Records in the log that a message changed.
 pub(crate) fn note(
     tx: &Tx<'_>,
     (message, conversation): (MessageId, ConversationId),

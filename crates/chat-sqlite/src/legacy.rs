@@ -1,9 +1,9 @@
-//! Takes over the `chatserver.db` of the earlier Go server, in place and in one transaction: its tables are set
-//! aside, ours are made and filled row by row, and the old ones are dropped. Whatever interrupts it, the file is
-//! afterwards either wholly the old one or wholly the new one.
+//! Migrates the `chatserver.db` of the earlier Go server, in place and in one transaction: its tables are renamed,
+//! ours are created and filled row by row, and the old ones are dropped. If the migration is interrupted, the file is
+//! either entirely the old one or entirely the new one.
 //!
-//! Users, groups and messages keep their ids. No row is dropped unless it can't be kept, and what was dropped or
-//! changed is counted and logged; the backup still has it. A row that makes no sense must never stop the rest.
+//! Users, groups and messages keep their ids. A row is dropped only if it cannot be kept; dropped and changed rows are
+//! counted and logged, and the backup still has them. A row that makes no sense must never stop the rest.
 
 mod groups;
 mod messages;
@@ -17,22 +17,22 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use crate::schema;
 use tally::Tally;
 
-/// The largest id that is taken over. The earlier server stored whatever number a client sent as a recipient, and an
-/// account under the largest of all integers would leave no id for the next one.
+/// Largest id that is kept. The earlier server stored whatever number a client sent as a recipient, and an account
+/// with the largest integer as its id would leave no id for the next account.
 const LARGEST_ID: i64 = 1 << 48;
 const CACHE_KIB: i64 = 64 * 1024;
 
-/// The tables of the earlier server, each with the columns without which it is not that table.
+/// The tables of the earlier server, each with the columns that identify it.
 const TABLES: [(&str, &[&str]); 4] = [
     ("users", &["id", "username", "email", "password"]),
     ("groups", &["id", "name", "owner_id"]),
     ("group_members", &["group_id", "user_id"]),
     ("messages", &["id", "sender_id", "recipient_id", "content"]),
 ];
-/// Early files may be without the tables of groups.
+/// Tables that early files may lack: those of groups.
 const OPTIONAL: [&str; 2] = ["groups", "group_members"];
 
-/// Whether the tables are those of the earlier server.
+/// Whether the file has the tables of the earlier server.
 pub(crate) fn is_legacy(db: &Connection) -> rusqlite::Result<bool> {
     for (table, needed) in TABLES {
         let present = columns(db, table)?;
@@ -44,11 +44,11 @@ pub(crate) fn is_legacy(db: &Connection) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// Moves everything into the present schema, all or nothing.
+/// Moves all data into the present schema, all or nothing.
 pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Else dropping the old tables would delete row by row, and refuse where a row refers to nothing.
+    // Otherwise, dropping the old tables would delete row by row, and fail at a row with a dangling reference.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // Else renaming them would fail on any view or trigger that no longer fits.
+    // Otherwise, renaming them would fail at any view or trigger that no longer fits.
     connection.pragma_update(None, "legacy_alter_table", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     tracing::info!("migrating the earlier server's data; a million messages take about a minute");
@@ -77,7 +77,7 @@ fn columns(db: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     statement.query_map([table], |row| row.get(0))?.collect()
 }
 
-/// Renames the old tables, which takes them out of the way of ours; one that is missing becomes an empty one.
+/// Renames the old tables out of the way of ours. A missing table becomes an empty one.
 fn set_aside(db: &Transaction<'_>) -> rusqlite::Result<()> {
     for (table, needed) in TABLES {
         let sql = if columns(db, table)?.is_empty() {
@@ -90,8 +90,8 @@ fn set_aside(db: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The last id that each old table has given out, even if its row is gone since: an id must never come to mean
-/// somebody else.
+/// The last id that each old table has given out, even if its row was deleted: an id must never be reused for somebody
+/// else.
 fn issued_ids(db: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
     if columns(db, "sqlite_sequence")?.is_empty() {
         return Ok(Vec::new());
@@ -109,7 +109,7 @@ fn continue_after(db: &Connection, table: &str, last: i64) -> rusqlite::Result<(
     Ok(())
 }
 
-/// A query of an old table, with NULL for each column that it does not have.
+/// A query of an old table, with NULL for each column that the table lacks.
 fn select(db: &Connection, table: &str, wanted: &[&str], order: &str) -> rusqlite::Result<String> {
     let present = columns(db, &format!("legacy_{table}"))?;
     let or_null = |name| if present.iter().any(|column| column == name) { name } else { "NULL" };
@@ -117,7 +117,8 @@ fn select(db: &Connection, table: &str, wanted: &[&str], order: &str) -> rusqlit
     Ok(format!("SELECT {} FROM legacy_{table} ORDER BY {order}", list.join(", ")))
 }
 
-/// Calls `take` for each row whose first column is an id of its own, in the order of ids; answers how many have none.
+/// Calls `take` for each row with a usable and unique id in its first column, in the order of ids. Returns the number
+/// of other rows.
 fn each(
     db: &Connection,
     sql: &str,

@@ -1,13 +1,15 @@
-//! The SQLite adapter: everything durable in one file, written by one thread with group commit and read by a few
-//! others.
+//! The SQLite adapter: everything durable is in one file, which one thread writes with group commit and a few threads
+//! read.
 //!
-//! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
-//! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
-//! it is served, `legacy.rs` the way in for the earlier Go server's files, `transfer.rs` the way out to another store, `backup.rs` and `restore.rs` the way into a copy and back,
-//! and each feature's statements are in the file of the feature's name.
+//! SQLite's SQL lives here and in no other crate. Rules do not live here: the statements call the core's functions
+//! inside the writing transaction. `writer.rs` is the engine of the message log, `reader.rs` the pool of readers,
+//! `open.rs` what happens to a file before it is served, `legacy.rs` the migration of the earlier Go server's files,
+//! `transfer.rs` the export to another store, `backup.rs` and `restore.rs` the copies, and the statements of each
+//! feature are in the file of the feature's name.
 
 mod access;
 mod accounts;
+mod announced;
 mod backup;
 mod checkpoint;
 mod conversations;
@@ -20,13 +22,13 @@ mod in_place;
 mod legacy;
 mod live_text;
 mod load;
+mod location;
 mod lock;
 mod membership;
 mod messages;
 mod names;
 mod open;
 mod overwritten;
-mod place;
 mod posting;
 mod probe;
 mod reactions;
@@ -39,7 +41,6 @@ mod search;
 mod served;
 mod shm;
 mod sync;
-mod told;
 mod trace;
 mod transfer;
 mod writer;
@@ -51,7 +52,7 @@ use prometheus_client::registry::Registry;
 
 pub use backup::{Backup, BackupError, Contents};
 pub use error::OpenError;
-pub use feed::FeedDesk;
+pub use feed::FeedAdmin;
 pub use names::usernames;
 pub use open::{Opened, Options, Prepared, followed};
 use reader::Readers;
@@ -59,8 +60,8 @@ pub use restore::{From, Restore};
 pub use transfer::Export;
 use writer::Writer;
 
-/// A [`Store`] in one SQLite file, with an index for searching beside it. Dropping it, or [`Sqlite::close`], writes out
-/// what is queued and closes the file.
+/// A [`Store`] in one SQLite file, with a search index beside it. Dropping it, or [`Sqlite::close`], writes out what
+/// is queued and closes the file.
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
@@ -71,7 +72,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Offers what the store counts to whoever watches the server.
+    /// Registers the metrics of this store.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.metrics.register(registry, self.readers.n_threads());
     }
@@ -80,7 +81,7 @@ impl Sqlite {
     /// Blocks until done; later calls on the store answer `Unavailable`.
     pub fn close(&self) {
         self.readers.close();
-        // Before the writer, which moves the log into the file only when nobody else has it open.
+        // Before the writer, which moves the write-ahead log into the file only if nothing else has it open.
         if let Some(search) = &self.search {
             search.close();
         }

@@ -1,4 +1,4 @@
-//! The one way from rows to messages as they are now. Who may see them is asked elsewhere.
+//! The only place that turns rows into messages. Its callers check who may see them.
 
 use chat_codec::row;
 use chat_core::ids::{MessageId, UserId};
@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::fault;
 
-/// A statement that gives messages `m` as [`stored`] reads them; what is given begins with its WHERE. `r` is the recipient's
-/// row of a direct message, from whose pointers the status follows.
+/// A statement that selects messages `m` for [`stored`]; the argument begins with its WHERE. `r` is the recipient's
+/// row of a direct message: its pointers give the status.
 macro_rules! select_messages {
     ($($rest:tt)+) => {
         concat!(
@@ -24,7 +24,7 @@ macro_rules! select_messages {
     };
 }
 
-/// That the reader, who has to be `?1`, has not hidden the message.
+/// Condition that the reader, who has to be `?1`, has not hidden the message.
 macro_rules! is_shown {
     () => {
         "NOT EXISTS (SELECT 1 FROM hidden_messages h WHERE h.user_id = ?1 AND h.message_id = m.id)"
@@ -34,7 +34,7 @@ pub(crate) use {is_shown, select_messages};
 
 pub(crate) use row::Stored;
 
-/// A row of SQLite's, for what reads the rows of both stores.
+/// A row of SQLite, for the code that reads the rows of both stores.
 pub(crate) struct Columns<'a, 'b>(pub(crate) &'a Row<'b>);
 
 impl row::Row for Columns<'_, '_> {
@@ -61,7 +61,7 @@ impl row::Row for Columns<'_, '_> {
     }
 }
 
-/// All rows that a statement gives, as `read` has them.
+/// All rows of a statement, converted by `read`.
 pub(crate) fn all<T>(
     db: &Connection,
     sql: &'static str,
@@ -71,8 +71,8 @@ pub(crate) fn all<T>(
     db.prepare_cached(sql)?.query_map(params, |row| read(&Columns(row)))?.collect()
 }
 
-/// These messages, in this order, less those that are not there. For a `viewer` they hold what that one needs to know
-/// of reactions; without one they are for an event, which is for everybody, and hold all who reacted.
+/// These messages in this order, without those that do not exist. With a `viewer` they contain the reactions as that
+/// user sees them. Without one they are for an event that goes to all members, and contain everybody who reacted.
 pub(crate) fn load(
     db: &Connection,
     ids: &[MessageId],
@@ -87,7 +87,7 @@ pub(crate) fn load(
     Ok(messages)
 }
 
-/// The messages that a statement made by [`select_messages`] gives, in its order.
+/// The messages of a statement made by [`select_messages`], in its order.
 pub(crate) fn select(
     db: &Connection,
     sql: &'static str,
@@ -100,7 +100,6 @@ pub(crate) fn select(
     Ok(messages.collect::<rusqlite::Result<_>>()?)
 }
 
-/// One message's own row.
 pub(crate) fn one(db: &Connection, id: MessageId) -> rusqlite::Result<Option<Stored>> {
     db.prepare_cached(select_messages!("WHERE m.id = ?1"))?.query_row([id.0], stored).optional()
 }
@@ -110,7 +109,7 @@ pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     row::message(&Columns(row))
 }
 
-/// Adds what is not in the message's own row, where there is any.
+/// Adds the parts that are not in the message's own row, if it has any.
 pub(crate) fn complete(db: &Connection, stored: Stored, viewer: Option<UserId>) -> rusqlite::Result<Message> {
     let Stored { mut message, reply_to, n_reactions } = stored;
     if let Some(id) = reply_to {
@@ -125,7 +124,7 @@ pub(crate) fn complete(db: &Connection, stored: Stored, viewer: Option<UserId>) 
     Ok(message)
 }
 
-/// What a reply shows of the message that it answers, as that is now.
+/// The quote in a reply: the message that it answers, as that is now.
 fn quote(db: &Connection, id: MessageId) -> rusqlite::Result<Option<Quote>> {
     let sql = "SELECT sender_id, content, deleted_at IS NOT NULL FROM messages WHERE id = ?1";
     let found = db.prepare_cached(sql)?.query_row([id.0], |row| {

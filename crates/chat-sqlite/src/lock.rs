@@ -1,6 +1,6 @@
-//! The lock on a database, by which a second server refuses it, whatever name it knows it by. It is twofold: on a file
-//! beside the database, which is there before the database is and which earlier releases look at; and on the database's
-//! own file, which has but one lock however many names it has. It is in nobody's way who only reads.
+//! The lock on a database, by which a second server refuses it under any of its names. There are two locks: one on a
+//! file beside the database, which exists before the database does and which earlier releases check; and one on the
+//! database's own file, which is the same under all of its names. Neither blocks a reader.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
@@ -8,24 +8,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::announced::Record;
 use crate::error::OpenError;
 use crate::open::with_suffix;
-use crate::told::Record;
 
 /// How long a server that starts waits for the lock: `chatserver readers` holds it for a few milliseconds.
 const PATIENCE: Duration = Duration::from_secs(1);
 const STEP: Duration = Duration::from_millis(10);
 
-/// A lock that ends with this, however the process ends.
+/// Both locks. The system releases them when the process ends, however it ends.
 pub(crate) struct Lock {
-    name: Arc<File>,
-    /// Closing it takes away all locks that this process has on the database's file by other means, SQLite's among them:
-    /// so it is closed after the last connection, and nobody else in this process opens the file.
+    beside: Arc<File>,
+    /// Closing this file releases all locks that this process has on the database's file through other handles,
+    /// including those of SQLite. So it is closed after the last connection, and nothing else in this process opens
+    /// the file.
     file: Option<File>,
 }
 
 impl Lock {
-    /// Takes the lock on a database, and on its file if it is there; for one that is to be made, its folder is made.
+    /// Locks the database, and its file if that exists. Creates the folder if it is missing.
     pub(crate) fn of(path: &Path) -> Result<Self, OpenError> {
         let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -40,12 +41,12 @@ impl Lock {
             .open(beside)
             .map_err(unwritable)?;
         name.try_lock().map_err(|error| refusal(path, error))?;
-        let mut lock = Self { name: Arc::new(name), file: None };
+        let mut lock = Self { beside: Arc::new(name), file: None };
         lock.take_file(path)?;
         Ok(lock)
     }
 
-    /// The same, waiting for a command that holds the lock for a moment.
+    /// As [`Self::of`], but waits for a command that holds the lock for a moment.
     pub(crate) fn wait_for(path: &Path) -> Result<Self, OpenError> {
         let began = Instant::now();
         loop {
@@ -56,44 +57,44 @@ impl Lock {
         }
     }
 
-    /// What stands in the file beside: the number by which this name of a database is known, whatever file is there, which
-    /// is drawn once, and what was told of the database.
+    /// The contents of the lock file: the number that identifies this name of a database, whatever file is there, and
+    /// what was recorded of the database. `drawn` becomes the number if there is none yet.
     pub(crate) fn record(&self, drawn: &str) -> std::io::Result<(String, Record)> {
-        let mut name = &*self.name;
-        name.rewind()?;
-        let record = Record::read(name)?;
+        let mut file = &*self.beside;
+        file.rewind()?;
+        let record = Record::read(file)?;
         if let Some(number) = record.number.clone() {
             return Ok((number, record));
         }
-        name.rewind()?;
-        name.write_all(drawn.as_bytes())?;
-        // Before anything refers to it.
-        name.sync_all()?;
+        file.rewind()?;
+        file.write_all(drawn.as_bytes())?;
+        // The number must be on disk before anything refers to it.
+        file.sync_all()?;
         Ok((drawn.to_owned(), record))
     }
 
-    /// What is known of a database that is not open yet.
+    /// The lock file's record of a database that is not open yet.
     pub(crate) fn known(&self) -> Record {
-        let mut name = &*self.name;
-        name.rewind().and_then(|()| Record::read(name)).unwrap_or_default()
+        let mut file = &*self.beside;
+        file.rewind().and_then(|()| Record::read(file)).unwrap_or_default()
     }
 
-    /// Forgets what was told of the database, since another one takes its place; the number stays.
+    /// Forgets what was recorded of the database, since another one replaces it. The number stays.
     pub(crate) fn forget(&self) -> std::io::Result<()> {
         let number = self.known().number.unwrap_or_default();
-        let mut name = &*self.name;
-        name.set_len(0)?;
-        name.rewind()?;
-        name.write_all(number.as_bytes())?;
-        name.sync_all()
+        let mut file = &*self.beside;
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(number.as_bytes())?;
+        file.sync_all()
     }
 
-    /// The file beside the database, for what is told of it.
+    /// The lock file, for recording how far the log was announced.
     pub(crate) fn beside(&self) -> Arc<File> {
-        self.name.clone()
+        self.beside.clone()
     }
 
-    /// Takes the lock on the file, too, if it is there.
+    /// Locks the database's own file too, if it exists.
     pub(crate) fn take_file(&mut self, path: &Path) -> Result<(), OpenError> {
         if self.file.is_none() {
             self.file = lock_file(path).map_err(|error| refusal(path, error))?;
@@ -104,34 +105,34 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // To close the file is not enough: a process that is just being started by another thread has a copy of it for a
-        // moment, and would keep the lock.
-        for file in self.file.iter().chain([&*self.name]) {
+        // Closing the file is not enough: a child process that another thread is just starting has a copy of the
+        // handle for a moment, and would keep the lock.
+        for file in self.file.iter().chain([&*self.beside]) {
             let _ = file.unlock();
         }
     }
 }
 
-/// What is known of a database, whether or not a server has its lock. For one that takes no lock.
+/// The lock file's record of a database, whether or not a server has its lock. For callers that take no lock.
 pub(crate) fn known(path: &Path) -> Record {
     let record = File::open(with_suffix(path, ".lock")).and_then(|beside| Record::read(&beside));
     record.unwrap_or_default()
 }
 
-/// Whether a database was found to be overwritten while it was served, and nothing was restored in its place.
-pub(crate) fn is_condemned(path: &Path) -> bool {
+/// Whether the database was found to be overwritten while it was served, and nothing was restored since.
+pub(crate) fn is_overwritten(path: &Path) -> bool {
     known(path).is_overwritten
 }
 
-/// Whether nobody serves this database, by whatever name. For one that is only read from.
+/// Whether no server has this database, under any name. For callers that only read it.
 pub(crate) fn is_free(path: &Path) -> bool {
     let Ok(file) = lock_file(path) else { return false };
-    // Where nobody ever served it, there is no lock beside it.
+    // If no server ever had it, there is no lock file.
     match File::options().write(true).open(with_suffix(path, ".lock")) {
         Err(_) => true,
         Ok(name) => match name.try_lock() {
             Ok(()) => {
-                drop(Lock { name: Arc::new(name), file });
+                drop(Lock { beside: Arc::new(name), file });
                 true
             }
             Err(_) => false,
@@ -139,13 +140,13 @@ pub(crate) fn is_free(path: &Path) -> bool {
     }
 }
 
-/// The database's own file, locked; none where there is no file, or where such locks are not to be had.
+/// Locks the database's own file. Returns `None` if the file does not exist or the file system has no such locks.
 #[cfg(unix)]
 fn lock_file(path: &Path) -> Result<Option<File>, TryLockError> {
-    // For writing, since in an overlay a file that nobody has written to yet is another one than it is from then on.
+    // Opened for writing, since an overlay replaces a file at its first write with another one.
     let writable = OpenOptions::new().read(true).write(true).open(path);
     let Ok(file) = writable.or_else(|_| File::open(path)) else {
-        // Whoever opens it next says what is the matter.
+        // The next one to open the file reports the error.
         return Ok(None);
     };
     if has_one_kind_of_locks(&file) {
@@ -158,14 +159,14 @@ fn lock_file(path: &Path) -> Result<Option<File>, TryLockError> {
     }
 }
 
-/// Elsewhere such a lock would keep SQLite itself from the file.
+/// On other systems, such a lock would keep SQLite itself from the file.
 #[cfg(not(unix))]
 fn lock_file(_: &Path) -> Result<Option<File>, TryLockError> {
     Ok(None)
 }
 
-/// Whether this lock and those of SQLite would be in each other's way, as they are where a server over the network knows
-/// but one kind.
+/// Whether this lock and those of SQLite would block each other, as they do on network file systems that have only one
+/// kind of lock.
 #[cfg(target_os = "linux")]
 fn has_one_kind_of_locks(file: &File) -> bool {
     const NFS: u32 = 0x6969;
@@ -198,13 +199,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_over_at_once_even_where_a_child_still_has_the_file() {
+    fn it_is_released_at_once_even_if_a_child_still_has_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         std::fs::write(&path, "").unwrap();
         let lock = Lock::of(&path).unwrap();
-        // What a child has until it runs its own program.
-        let inherited = [&*lock.name].into_iter().chain(&lock.file).map(|file| file.try_clone().unwrap());
+        // The copy that a child process has until it starts its own program.
+        let inherited = [&*lock.beside].into_iter().chain(&lock.file).map(|file| file.try_clone().unwrap());
         let inherited: Vec<_> = inherited.collect();
         assert!(matches!(Lock::of(&path), Err(OpenError::InUse(_))) && !is_free(&path));
         drop(lock);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_it_for_a_moment_keeps_no_server_from_starting() {
+    fn a_briefly_held_lock_keeps_no_server_from_starting() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         let held = Lock::of(&path).unwrap();
@@ -231,7 +232,7 @@ mod tests {
     fn it_is_on_the_file_and_on_the_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        // One that is made later, as databases are.
+        // A file that is created later, as databases are.
         let mut lock = Lock::of(&file("chat.db")).unwrap();
         std::fs::write(file("chat.db"), "").unwrap();
         assert!(matches!(Lock::of(&file("chat.db")), Err(OpenError::InUse(_))), "by its name");
@@ -241,7 +242,7 @@ mod tests {
         assert!(!is_free(&file("other.db")));
         drop(lock);
         assert!(Lock::of(&file("other.db")).is_ok());
-        // A server of the release before locks the name alone.
+        // A server of the previous release locks only the file beside the database.
         let old = File::create(file("chat.db.lock")).unwrap();
         old.lock().unwrap();
         assert!(matches!(Lock::of(&file("chat.db")), Err(OpenError::InUse(_))));

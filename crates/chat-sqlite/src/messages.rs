@@ -1,9 +1,9 @@
-//! Statements that read messages back. Posting is in `posting.rs`, and what makes a message of a row in `load.rs`.
+//! Statements that read messages. Posting is in `posting.rs`, and converting rows to messages in `load.rs`.
 
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::{self, Message, MessageStore, Page, Stretch};
+use chat_core::messages::{self, Message, MessageRange, MessageStore, Page};
 use chat_core::policy::Action;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -21,16 +21,16 @@ impl MessageStore for Sqlite {
             .await
     }
 
-    async fn stretch(
+    async fn read_range(
         &self,
         reader: UserId,
         conversation: ConversationId,
-        part: Stretch,
+        range: MessageRange,
     ) -> Result<Vec<Message>> {
         self.readers
             .snapshot(move |db| {
                 membership::of_member(db, reader, conversation)?;
-                stretch(db, reader, conversation, part)
+                read_range(db, reader, conversation, range)
             })
             .await
     }
@@ -93,7 +93,7 @@ impl MessageStore for Sqlite {
     }
 }
 
-/// The conversation of a pair, if they have one.
+/// The conversation of two users, if they have one.
 pub(crate) fn direct(
     db: &Connection,
     one: UserId,
@@ -111,8 +111,8 @@ fn history(
     conversation: ConversationId,
     page: Page,
 ) -> fault::Result<Vec<Message>> {
-    // Ids and seqs grow together in a conversation, so a page begins at the seq of the largest id below `before`;
-    // a `before` from elsewhere has none here and is looked for.
+    // Ids and seqs grow together in a conversation, so a page begins at the seq of the largest id below `before`. If
+    // `before` is a message of another conversation, only the condition on ids applies.
     let sql = select_messages!(
         "WHERE m.conversation_id = ?2 AND m.id < ?3
            AND m.seq < coalesce((SELECT seq FROM messages WHERE id = ?3 AND conversation_id = ?2), 1 << 62)
@@ -125,24 +125,24 @@ fn history(
     Ok(messages)
 }
 
-/// A part of a conversation or of a thread in it, oldest first.
-fn stretch(
+/// A range of a conversation or of a thread in it, oldest first.
+fn read_range(
     db: &Connection,
     reader: UserId,
     conversation: ConversationId,
-    part: Stretch,
+    range: MessageRange,
 ) -> fault::Result<Vec<Message>> {
-    if let Some(root) = part.thread {
-        part.check_root(conversation, one(db, root)?.map(|root| root.message).as_ref())?;
+    if let Some(root) = range.thread {
+        range.check_root(conversation, one(db, root)?.map(|root| root.message).as_ref())?;
     }
-    let (after, before) = part.bounds();
-    let whole = part.thread.map_or(conversation.0, |root| root.0);
-    let sql = stretch_sql(part.thread.is_some(), part.is_forward());
-    Ok(part.in_order(select(db, sql, params![reader.0, whole, after, before, part.limit], reader)?))
+    let (after, before) = range.bounds();
+    let whole = range.thread.map_or(conversation.0, |root| root.0);
+    let sql = range_sql(range.thread.is_some(), range.is_forward());
+    Ok(range.in_order(select(db, sql, params![reader.0, whole, after, before, range.limit], reader)?))
 }
 
-fn stretch_sql(is_thread: bool, is_forward: bool) -> &'static str {
-    macro_rules! stretch {
+fn range_sql(is_thread: bool, is_forward: bool) -> &'static str {
+    macro_rules! select_range {
         ($whole:literal, $order:literal) => {
             select_messages!(
                 "WHERE ",
@@ -155,10 +155,10 @@ fn stretch_sql(is_thread: bool, is_forward: bool) -> &'static str {
         };
     }
     match (is_thread, is_forward) {
-        (false, false) => stretch!("m.conversation_id", " ORDER BY m.seq DESC"),
-        (false, true) => stretch!("m.conversation_id", " ORDER BY m.seq"),
-        (true, false) => stretch!("m.thread_id", " ORDER BY m.seq DESC"),
-        (true, true) => stretch!("m.thread_id", " ORDER BY m.seq"),
+        (false, false) => select_range!("m.conversation_id", " ORDER BY m.seq DESC"),
+        (false, true) => select_range!("m.conversation_id", " ORDER BY m.seq"),
+        (true, false) => select_range!("m.thread_id", " ORDER BY m.seq DESC"),
+        (true, true) => select_range!("m.thread_id", " ORDER BY m.seq"),
     }
 }
 
@@ -168,8 +168,9 @@ fn backlog(
     (live_from, after): (MessageId, MessageId),
     limit: u16,
 ) -> fault::Result<Vec<Message>> {
-    // The first part looks at conversations that lag, by their own order; the second at the end of the table, which
-    // is short, since it grew while a client was connecting. CROSS JOIN keeps SQLite to that order.
+    // The first part reads conversations with undelivered messages, by their own order. The second part reads the end
+    // of the table, which is short, since it grew while a client was connecting. CROSS JOIN makes SQLite keep that
+    // order.
     let sql = select_messages!(
         "WHERE m.id IN (
              SELECT x.id FROM members me

@@ -1,8 +1,8 @@
-//! What is kept of usernames so that they are found by their words and none is taken for another: keys that are derived
-//! from the names, and whose meaning the core alone knows.
+//! Keys derived from usernames, by which users are found by the words of their names, and names that look alike are
+//! detected. Only the core knows what the keys mean.
 //!
-//! Users whose keys are missing (brought in by other ways than registering) have larger ids than all whose keys are here.
-//! They are looked at name by name, and get their keys with the next one who registers.
+//! Users without keys (created by other means than registering) have larger ids than all users with keys. They are
+//! compared name by name, and get their keys when the next user registers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::accounts::account;
 use crate::error::OpenError;
+use crate::location::check_names;
 use crate::open::followed;
-use crate::place::check_names;
 use crate::{fault, schema};
 
-/// How long a file that is locked for a moment is waited for.
+/// How long to wait for a file that is locked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether somebody has a name that could be taken for this one.
+/// Whether a user has a name that could be mistaken for this one.
 pub(crate) fn is_mistakable(db: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT u.username FROM name_keys k JOIN users u ON u.id = k.user_id
                WHERE k.kind = 'look' AND k.key = ?1";
@@ -45,7 +45,7 @@ pub(crate) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Accounts of which a word of the name begins so, in the order of their ids.
+/// Accounts with a word in their name that begins with `wanted`, in the order of their ids.
 pub(crate) fn found(db: &Connection, wanted: &str, query: &AccountQuery) -> fault::Result<Vec<Account>> {
     let sql = "SELECT id, username, email, created_at FROM users
                WHERE id > ?1 AND id IN (
@@ -80,10 +80,11 @@ fn add(db: &Connection, id: i64, kind: &str, keys: Vec<String>) -> rusqlite::Res
     keys.iter().try_for_each(|key| statement.execute(params![id, kind, key]).map(drop))
 }
 
-/// All usernames in the order of their ids, of a file of any release, which may be served meanwhile. Nothing is written.
+/// All usernames in the order of their ids. The file may be of any release, and may be served at the same time.
+/// Nothing is written.
 ///
 /// # Errors
-/// If it is no database of ours.
+/// If the file is not a database of ours.
 pub fn usernames(path: &Path) -> Result<Vec<(i64, String)>, OpenError> {
     let path = followed(path);
     if !path.exists() {
@@ -98,7 +99,7 @@ pub fn usernames(path: &Path) -> Result<Vec<(i64, String)>, OpenError> {
         return Err(OpenError::Foreign(path));
     }
     let all = || {
-        // In a file of the earlier Go server there may be anything.
+        // A file of the earlier Go server may contain values of any type.
         let sql = "SELECT id, username FROM users
                    WHERE typeof(id) = 'integer' AND typeof(username) = 'text' ORDER BY id";
         let mut statement = db.prepare(sql)?;

@@ -1,6 +1,6 @@
-//! What happens to a database file before it is served: it is locked against a second server, recognised, backed up
-//! and migrated where it is older, and refused with one clear sentence where it can't be used. A file that is there
-//! is never recreated.
+//! The checks of a database file before it is served: it is locked against a second server and identified, backed up
+//! and migrated if it is older, and refused with one clear sentence if it cannot be used. An existing file is never
+//! recreated.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -14,63 +14,63 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::error::OpenError;
+use crate::location::{check_names, check_remains};
 use crate::lock::Lock;
-use crate::place::{check_names, check_remains};
 use crate::reader::Readers;
-use crate::served::Begun;
+use crate::served::ServedFile;
 use crate::shm::Shm;
-use crate::writer::{Writer, forget_what_is_deleted};
+use crate::writer::{Writer, enable_secure_delete};
 use crate::{Sqlite, legacy, schema, search, served};
 use chat_store::Metrics;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Length of the header of an SQLite file.
+/// Length of the header of a SQLite file, in bytes.
 const HEADER: usize = 100;
-/// What SQLite adds to a database's name for the logs that belong to it.
+/// Suffixes of the logs that SQLite keeps beside a database.
 pub(crate) const LOGS: [&str; 2] = ["-wal", "-journal"];
 
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The file; made when it is not there.
+    /// The file. It is created if it does not exist.
     pub path: PathBuf,
-    /// How many threads read.
+    /// Number of reading threads.
     pub readers: usize,
-    /// Whether messages can be searched; takes a file beside the database and up to a quarter of a core.
+    /// Whether messages can be searched. Needs a file beside the database and up to a quarter of a core.
     pub search: bool,
 }
 
 /// A database that is ready to serve.
 pub struct Opened {
-    /// The store.
     pub store: Sqlite,
-    /// Whether the file was made just now.
+    /// Whether the file was created just now.
     pub is_new: bool,
-    /// The copy of the file from before its migration, if it was migrated.
+    /// The backup that was made before the migration, if the file was migrated.
     pub backup: Option<PathBuf>,
 }
 
-/// A database that is locked, migrated and marked as served; nothing reads or writes it yet.
+/// A database that is locked, migrated and marked as served. Nothing reads or writes it yet.
 pub struct Prepared {
     path: PathBuf,
     readers: usize,
     search: bool,
-    begun: Begun,
+    marked: ServedFile,
     epoch: Epoch,
     backup: Option<PathBuf>,
-    /// Whether the file was made just now.
+    /// Whether the file was created just now.
     pub is_new: bool,
-    /// Last, so that it outlives the connection.
+    /// Declared last, so that it outlives the connection.
     lock: Lock,
 }
 
 impl Sqlite {
-    /// Opens the file and starts the writing and reading threads: [`Sqlite::prepare`] and [`Prepared::open`] in one.
+    /// Opens the file and starts the writing and reading threads: [`Sqlite::prepare`] and [`Prepared::open`] in one
+    /// call.
     pub fn open(options: &Options, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
         Self::prepare(options)?.open(sink)
     }
 
-    /// Locks the file, and makes or migrates it where needed.
+    /// Locks the file, and creates or migrates it if needed.
     pub fn prepare(options: &Options) -> Result<Prepared, OpenError> {
         let path = followed(&options.path);
         let mut lock = Lock::wait_for(&path)?;
@@ -85,10 +85,10 @@ impl Sqlite {
             prepare(&path)?
         };
         lock.take_file(&path)?;
-        let begun = served::begin(&path, &lock, has_log)?;
-        let epoch = epoch(&path, begun.first.as_ref()).map_err(|error| OpenError::of(&path, error))?;
+        let marked = served::begin(&path, &lock, has_log)?;
+        let epoch = epoch(&path, marked.first.as_ref()).map_err(|error| OpenError::of(&path, error))?;
         let Options { readers, search, .. } = *options;
-        Ok(Prepared { path, readers, search, lock, begun, epoch, backup, is_new })
+        Ok(Prepared { path, readers, search, lock, marked, epoch, backup, is_new })
     }
 }
 
@@ -98,44 +98,46 @@ fn epoch(path: &Path, first: Option<&Connection>) -> rusqlite::Result<Epoch> {
 }
 
 impl Prepared {
-    /// The epoch of the log in the file, which stays so while the file is served.
+    /// The epoch of the log in the file. It stays the same while the file is served.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Starts the writing and reading threads. `sink` is told of every commit.
+    /// Starts the writing and reading threads. Every commit is published to `sink`.
     pub fn open(self, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
-        let Self { path, readers, search, lock, begun, backup, is_new, .. } = self;
-        let Begun { first, shm, told } = begun;
-        let (sink, ear) = if search { search::listen(sink) } else { (sink, None) };
-        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
-        let writer = Writer::start(&path, (shm, told), sink, metrics.writer.clone())?;
+        let Self { path, readers, search, lock, marked, backup, is_new, .. } = self;
+        let ServedFile { first, shm, announced } = marked;
+        let (sink, listener) = if search { search::listen(sink) } else { (sink, None) };
+        let metrics =
+            Metrics { search: listener.as_ref().map(|listener| listener.lag.clone()), ..Metrics::default() };
+        let writer = Writer::start(&path, (shm, announced), sink, metrics.writer.clone())?;
         drop(first);
         let readers = Readers::start(&path, readers, (metrics.readers.clone(), writer.contents()))?;
-        let search = ear.map(|ear| search::Index::start(&path, ear, writer.contents())).transpose()?;
+        let search =
+            listener.map(|listener| search::Index::start(&path, listener, writer.contents())).transpose()?;
         let store = Sqlite { writer, readers, search, metrics, _lock: lock };
         Ok(Opened { store, is_new, backup })
     }
 }
 
-/// The file behind a symbolic link, so that one database has one lock whatever name it is opened by.
+/// The target of a symbolic link, so that one database has one lock under all names.
 pub fn followed(path: &Path) -> PathBuf {
     if !path.is_symlink() {
         return path.to_owned();
     }
-    // Only a link to a file that is not made yet can't be resolved by the system.
+    // The system resolves every link except one to a file that does not exist yet.
     let target = || Some(path.parent()?.join(path.read_link().ok()?));
     path.canonicalize().ok().or_else(target).unwrap_or_else(|| path.to_owned())
 }
 
-/// The name with something added, as SQLite does it.
+/// Appends a suffix to the whole file name, as SQLite does.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Whether the file is there; refuses one that is no database, before SQLite could take it for an empty one.
+/// Whether the file exists. Refuses a file that is not a database, because SQLite might take it for an empty one.
 pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
     let damaged = |reason: &str| OpenError::Damaged(path.to_owned(), reason.to_owned());
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
@@ -151,7 +153,7 @@ pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
     if !header.starts_with(MAGIC) {
         return Err(damaged("it does not begin like an SQLite file"));
     }
-    // SQLite would fill up the last page with zeros. Where a log is there, though, it can mend the page.
+    // SQLite would fill up the last page with zeros. If there is a log, however, the log can repair the page.
     let has_log = LOGS.iter().any(|suffix| is_filled(&with_suffix(path, suffix)));
     let length = file.metadata().map_err(unwritable)?.len();
     if !has_log && length % page_size(&header) != 0 {
@@ -160,7 +162,7 @@ pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
     Ok(true)
 }
 
-/// The page size as an SQLite header says it: 1 stands for 65,536, which two bytes can't hold.
+/// Page size from a SQLite header. There, 1 means 65,536, which does not fit into two bytes.
 fn page_size(header: &[u8; HEADER]) -> u64 {
     match u16::from_be_bytes([header[16], header[17]]) {
         0 | 1 => 65_536,
@@ -172,9 +174,10 @@ pub(crate) fn is_filled(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
-/// Makes a database under another name and renames it when it is whole: no interruption leaves one without tables.
+/// Creates the database under another name and renames it when it is complete, so that an interruption cannot leave a
+/// file without tables.
 fn create(path: &Path) -> Result<(), OpenError> {
-    // SQLite would play another database's log into the new one, and its key would be taken for the new one's.
+    // SQLite would apply another database's log to the new file, and the server would take its key for the new one's.
     check_remains(path)?;
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     let draft = with_suffix(path, ".creating");
@@ -185,14 +188,15 @@ fn create(path: &Path) -> Result<(), OpenError> {
         }
     }
     let sql_error = |error| OpenError::of(path, error);
-    // Made before SQLite would make it, because it holds password hashes; its logs get the same permissions.
+    // Created before SQLite does it, with restricted permissions, because it holds password hashes. SQLite gives its
+    // logs the same permissions.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(&draft).map_err(unwritable)?;
     let mut connection = Connection::open(&draft).map_err(sql_error)?;
-    forget_what_is_deleted(&connection).map_err(sql_error)?;
+    enable_secure_delete(&connection).map_err(sql_error)?;
     schema::migrate(&mut connection, 0).map_err(sql_error)?;
     connection.close().map_err(|(_, error)| sql_error(error))?;
     std::fs::rename(&draft, path).map_err(unwritable)?;
@@ -200,7 +204,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes a rename last through a power cut, where the system lets a folder be opened for that.
+/// Makes a rename survive a power cut, on systems that can open a folder to sync it.
 pub(crate) fn sync_folder(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(folder) = File::open(folder) {
@@ -208,13 +212,13 @@ pub(crate) fn sync_folder(path: &Path) {
     }
 }
 
-/// Recognises the file and migrates it where needed; answers the backup if so.
+/// Identifies the file, and migrates it if needed. Returns the path of the backup if it was migrated.
 pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     let sql_error = |error| OpenError::of(path, error);
     let mut connection = Connection::open(path).map_err(sql_error)?;
     connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sql_error)?;
-    forget_what_is_deleted(&connection).map_err(sql_error)?;
-    // Else closing a file that is refused would move its write-ahead log into it.
+    enable_secure_delete(&connection).map_err(sql_error)?;
+    // Otherwise, closing a refused file would move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql_error)?;
     let found = schema::recognise(&connection).map_err(sql_error)?;
     let version = match found {
@@ -233,15 +237,15 @@ pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
         None => legacy::migrate(&mut connection),
     };
     if let Err(error) = migrated {
-        // The file is as it was, and a server that is started over and over must not fill the disk with copies.
+        // The file is unchanged, and a server that is restarted again and again must not fill the disk with copies.
         let _ = std::fs::remove_file(backup);
         return Err(sql_error(error));
     }
     Ok(Some(backup))
 }
 
-/// Copies the database beside itself as `<file>.backup-<seconds since 1970>`, readable by its owner alone. The copy
-/// gets that name when it is whole and on disk.
+/// Copies the database to `<file>.backup-<seconds since 1970>`, readable only by its owner. The copy gets that name
+/// once it is complete and on disk.
 fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Migration {
         path: path.to_owned(),
@@ -271,7 +275,7 @@ fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
     Ok(backup)
 }
 
-/// An empty file for the owner alone: there are password hashes in it.
+/// Creates an empty file that only its owner can read, since it will hold password hashes.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -1,12 +1,12 @@
-//! Whether the database's own file still holds what SQLite has left in it. A copy that somebody writes over it (`cp old.db
-//! chatserver.db`) is the same file with another content, while its log and what is in memory go on from the former one: what
-//! is made of both is neither, and it gives out positions a second time.
+//! Detects that the database's own file was overwritten. A copy that somebody writes over it (`cp old.db
+//! chatserver.db`) is the same file with other contents, while its write-ahead log (WAL) and the server's memory
+//! continue from the former contents. A mixture of the two is corrupt, and gives out positions a second time.
 //!
-//! While it is served, only a checkpoint writes to the file, of whatever program. So nothing is looked at while the file's
-//! change time stays; when that has moved, the file is read without its log, and has to hold this log no earlier than it did
-//! before. Between the pages of somebody else's checkpoint it may read as anything, so only a file that nobody writes to for a
-//! while is judged; and after one that was held up by a reader it may lack pages that only the log has, so what cannot be
-//! read is no proof.
+//! While the file is served, only checkpoints write to it, of this or another program. So nothing is read as long as
+//! the file's change time stays the same. When that changes, the file is read without its WAL, and its log position
+//! must not be lower than before. During another program's checkpoint the file may read as anything, so it is judged
+//! only after a while without writes. After a checkpoint that a reader held up, the file may lack pages that only the
+//! WAL has, so a file that cannot be read proves nothing.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -18,27 +18,27 @@ use chat_core::error::Obstacle;
 use chat_core::ids::Position;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::told::Told;
+use crate::announced::Announced;
 
-/// How long nobody has to have written to a file before what it holds is what it is going to hold.
-const REST: Duration = Duration::from_secs(1);
-/// How often it is read until then.
+/// How long the file must stay unchanged before its contents are judged.
+const QUIET_TIME: Duration = Duration::from_secs(1);
+/// Interval of the attempts until then.
 const STEP: Duration = Duration::from_millis(10);
-/// After so long it is refused for the present.
+/// Longest wait, after which the request is refused for now.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the file itself says of the log of changes, whatever its write-ahead log says.
+/// The state of the log of changes in the file itself, without its WAL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Raw {
     pub(crate) epoch: i64,
     pub(crate) position: Position,
     served: Option<String>,
-    /// Moves on whenever tables or their places in the file change.
+    /// Schema version: SQLite raises it when tables change or move within the file.
     schema: i64,
 }
 
 impl Raw {
-    /// Reads a file that somebody may be writing to.
+    /// Reads a file that another program may be writing to.
     pub(crate) fn read(path: &Path) -> rusqlite::Result<Self> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -49,16 +49,16 @@ impl Raw {
         })
     }
 
-    /// Whether a file that held `before` can hold this now. Epoch and mark may have been given to it when it began to be
-    /// served, and have been in its log alone until now.
-    fn follows(&self, before: &Self, told: &Told) -> bool {
-        let keeps_mark = self.served == before.served || self.served.as_deref() == told.mark();
-        let keeps_epoch = self.epoch == before.epoch || self.epoch == told.epoch();
+    /// Whether a file that held `before` can hold this now. Its epoch and mark may be newer: they were set when
+    /// serving began, and may have been only in its WAL until now.
+    fn follows(&self, before: &Self, announced: &Announced) -> bool {
+        let keeps_mark = self.served == before.served || self.served.as_deref() == announced.mark();
+        let keeps_epoch = self.epoch == before.epoch || self.epoch == announced.epoch();
         self.position >= before.position && keeps_mark && keeps_epoch
     }
 }
 
-/// By which SQLite looks at neither the log nor locks.
+/// Address with which SQLite ignores both the WAL and locks.
 fn address(path: &Path) -> String {
     let mut address = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -74,7 +74,7 @@ fn address(path: &Path) -> String {
     address + "?immutable=1"
 }
 
-/// When the file was last written to, and how long it is.
+/// Change time (seconds and nanoseconds) and length of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp(i64, i64, u64);
 
@@ -85,50 +85,50 @@ impl Stamp {
         path.metadata().ok().map(|file| Self(file.ctime(), file.ctime_nsec(), file.len()))
     }
 
-    /// Elsewhere nobody can write to a file that is open.
+    /// On other systems, nobody can overwrite an open file.
     #[cfg(not(unix))]
     fn of(_: &Path) -> Option<Self> {
         None
     }
 }
 
-/// An eye on the file, shared by all who write to it.
-pub(crate) struct Contents {
+/// Watches the file's contents. Shared by everything that writes to the file.
+pub(crate) struct ContentWatch {
     path: PathBuf,
-    told: Arc<Told>,
+    announced: Arc<Announced>,
     seen: Mutex<Option<Seen>>,
-    /// How many checkpoints of this process are under way.
+    /// Number of this process's checkpoints that are running.
     under_way: AtomicUsize,
     is_overwritten: AtomicBool,
-    /// How long the log was when it was looked at last, and what somebody had been told of by then.
+    /// Length of the WAL at the last check, and the last position announced by then.
     log: Mutex<(u64, Position)>,
 }
 
-/// What was there when it was last looked at.
+/// The state of the file at the last check.
 struct Seen {
     stamp: Stamp,
     raw: Raw,
-    /// Since when it has been something else, unchanged.
+    /// Set while the file holds something else: its stamp, and since when the stamp has not changed.
     other: Option<(Stamp, Instant)>,
-    /// When it was read last and proved nothing.
+    /// Stamp of the last attempt that proved nothing.
     unproved: Option<Stamp>,
 }
 
 enum Verdict {
     Sound,
     Overwritten,
-    /// Somebody is writing to it.
+    /// Another program is writing to the file.
     NotYet,
 }
 
-impl Contents {
-    /// Of a database that is open, and was just found to be sound.
-    pub(crate) fn of(path: &Path, told: Arc<Told>) -> Self {
+impl ContentWatch {
+    /// For a database that is open and was just found to be sound.
+    pub(crate) fn of(path: &Path, announced: Arc<Announced>) -> Self {
         let seen = Seen::of(path);
-        told.note_raw(seen.as_ref().map(|seen| &seen.raw));
+        announced.note_raw(seen.as_ref().map(|seen| &seen.raw));
         Self {
             path: path.to_owned(),
-            told,
+            announced,
             seen: Mutex::new(seen),
             under_way: AtomicUsize::new(0),
             is_overwritten: AtomicBool::new(false),
@@ -136,17 +136,17 @@ impl Contents {
         }
     }
 
-    /// Whether the file holds what it did, or what SQLite has made of that. Waits for somebody else who is writing to it.
+    /// Returns an error if the file was overwritten. Waits while another program is writing to it.
     pub(crate) fn check(&self) -> Result<(), Obstacle> {
         if self.under_way.load(Ordering::Acquire) > 0 {
-            // Looked at when that is done.
+            // The check runs after the checkpoint.
             return self.known();
         }
         self.look()
     }
 
-    /// Whether a log of this length still holds what it did. It becomes shorter only when a checkpoint, of whatever program,
-    /// has moved all of it into the file.
+    /// Returns an error if the WAL was emptied into other contents. `length` is its length now: it shrinks only when a
+    /// checkpoint, of this or another program, has moved all of it into the file.
     pub(crate) fn check_log(&self, length: u64) -> Result<(), Obstacle> {
         if self.under_way.load(Ordering::Acquire) > 0 {
             return self.known();
@@ -155,39 +155,39 @@ impl Contents {
         let (before, position) = *log;
         if length < before {
             match Raw::read(&self.path) {
-                Ok(raw) if raw.position < position => self.condemn(),
+                Ok(raw) if raw.position < position => self.mark_overwritten(),
                 Ok(_) => {}
-                // Somebody is writing to the file; the next who looks may be able to tell.
+                // Another program is writing to the file. A later check may be able to tell.
                 Err(_) => return self.known(),
             }
         }
-        *log = (length, self.told.position());
+        *log = (length, self.announced.position());
         self.known()
     }
 
-    /// Makes a checkpoint, unless it would be one into another content; and looks at what has come of it.
-    pub(crate) fn through<T>(&self, checkpoint: impl FnOnce() -> T) -> Option<T> {
+    /// Makes a checkpoint, unless the file was overwritten, and checks its result.
+    pub(crate) fn run_checkpoint<T>(&self, checkpoint: impl FnOnce() -> T) -> Option<T> {
         self.check().ok()?;
         self.under_way.fetch_add(1, Ordering::AcqRel);
         let done = checkpoint();
         self.under_way.fetch_sub(1, Ordering::AcqRel);
         let mut seen = self.seen();
-        // Somebody may have been in the way of the checkpoint at the start.
+        // The first read may have failed because a checkpoint of another program was running.
         *seen = seen.take().or_else(|| Seen::of(&self.path));
         drop(seen);
-        // Whoever asks next is told.
+        // The next call reports the result.
         let _ = self.look();
         Some(done)
     }
 
-    /// It holds something else, as who writes to it has found.
-    pub(crate) fn condemn(&self) {
+    /// Records that the file holds something else, as the writer has found.
+    pub(crate) fn mark_overwritten(&self) {
         self.is_overwritten.store(true, Ordering::Release);
-        // So that no server takes what is there for this database, whatever becomes of its log.
-        self.told.note_overwritten();
+        // Also in the lock file, so that no server accepts the file as this database, whatever happens to its WAL.
+        self.announced.note_overwritten();
     }
 
-    /// The same, of what is known already.
+    /// As [`Self::check`], but reads nothing: reports only what is known already.
     pub(crate) fn known(&self) -> Result<(), Obstacle> {
         if self.is_overwritten.load(Ordering::Acquire) { Err(Obstacle::Overwritten) } else { Ok(()) }
     }
@@ -205,13 +205,13 @@ impl Contents {
             if self.under_way.load(Ordering::Acquire) > 0 {
                 return self.known();
             }
-            match seen.judge(&self.path, &self.told) {
+            match seen.judge(&self.path, &self.announced) {
                 Verdict::Sound => {
-                    self.told.note_raw(Some(&seen.raw));
+                    self.announced.note_raw(Some(&seen.raw));
                     return Ok(());
                 }
                 Verdict::Overwritten => {
-                    self.condemn();
+                    self.mark_overwritten();
                     return self.known();
                 }
                 Verdict::NotYet if begun.elapsed() > PATIENCE => return Err(Obstacle::Overwritten),
@@ -222,24 +222,24 @@ impl Contents {
 }
 
 impl Seen {
-    /// None where the file lacks what only its log has.
+    /// `None` if the file lacks what only its WAL has.
     fn of(path: &Path) -> Option<Self> {
         let stamp = Stamp::of(path)?;
         Some(Self { stamp, raw: Raw::read(path).ok()?, other: None, unproved: None })
     }
 
-    fn judge(&mut self, path: &Path, told: &Told) -> Verdict {
+    fn judge(&mut self, path: &Path, announced: &Announced) -> Verdict {
         let Some(stamp) = Stamp::of(path) else { return Verdict::Sound };
         if stamp == self.stamp || self.unproved == Some(stamp) {
             return Verdict::Sound;
         }
         let is_other = match Raw::read(path) {
-            Ok(raw) if raw.follows(&self.raw, told) => {
+            Ok(raw) if raw.follows(&self.raw, announced) => {
                 *self = Self { stamp, raw, other: None, unproved: None };
                 return Verdict::Sound;
             }
-            // Somebody has made tables or moved them, of which a part may be in the log. A log that ends earlier is none of
-            // it: a copy that was made by `VACUUM INTO` has a later schema than its original, too.
+            // Another program has created or moved tables, and part of that may be in the WAL. A lower log position
+            // has another cause: a copy made by `VACUUM INTO` also has a later schema than its original.
             Ok(raw) if raw.schema > self.raw.schema && raw.position >= self.raw.position => false,
             Ok(_) => true,
             Err(error) => match error.sqlite_error_code() {
@@ -250,7 +250,7 @@ impl Seen {
                     | ErrorCode::SystemIoFailure
                     | ErrorCode::PermissionDenied,
                 ) => return Verdict::Sound,
-                // SQLite makes a file shorter only when everything is in it.
+                // SQLite shortens a file only when all pages are in it.
                 _ => stamp.2 < self.stamp.2,
             },
         };
@@ -261,7 +261,7 @@ impl Seen {
         let (other, since) = *self.other.get_or_insert((stamp, Instant::now()));
         if other != stamp {
             self.other = Some((stamp, Instant::now()));
-        } else if since.elapsed() >= REST {
+        } else if since.elapsed() >= QUIET_TIME {
             return Verdict::Overwritten;
         }
         Verdict::NotYet
@@ -273,8 +273,8 @@ impl Seen {
 mod tests {
     use super::*;
 
-    /// A database in which a writer keeps its log, beside a copy from before.
-    fn scene() -> (tempfile::TempDir, PathBuf, PathBuf, Connection) {
+    /// A database with an open writer whose last change is in the WAL, and a copy from before that change.
+    fn fixture() -> (tempfile::TempDir, PathBuf, PathBuf, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let (path, copy) = (folder.path().join("a %?#.db"), folder.path().join("copy.db"));
         let db = Connection::open(&path).unwrap();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn it_reads_the_file_without_its_log() {
-        let (_folder, path, _, db) = scene();
+        let (_folder, path, _, db) = fixture();
         assert_eq!(Raw::read(&path).unwrap().position, Position(1));
         checkpoint(&db);
         assert_eq!(Raw::read(&path).unwrap().position, Position(2));
@@ -305,8 +305,8 @@ mod tests {
     #[test]
     fn checkpoints_of_others_and_changed_rights_are_allowed() {
         use std::os::unix::fs::PermissionsExt;
-        let (_folder, path, _, db) = scene();
-        let contents = Contents::of(&path, Arc::new(Told::nobody()));
+        let (_folder, path, _, db) = fixture();
+        let contents = ContentWatch::of(&path, Arc::new(Announced::unrecorded()));
         let other = Connection::open(&path).unwrap();
         for round in 0..3 {
             let sql = "INSERT INTO t SELECT randomblob(3000) FROM (VALUES (1), (2), (3)); UPDATE log SET position = position + 1";
@@ -320,11 +320,11 @@ mod tests {
         assert_eq!(contents.check(), Ok(()));
     }
 
-    /// A reader keeps the last page in the log, and the first one, which says how many there are, is in the file.
+    /// A reader keeps the last page in the WAL. The first page, which says how many there are, is in the file.
     #[test]
     fn a_file_that_lacks_what_only_its_log_has_is_sound() {
-        let (_folder, path, copy, db) = scene();
-        let contents = Contents::of(&path, Arc::new(Told::nobody()));
+        let (_folder, path, copy, db) = fixture();
+        let contents = ContentWatch::of(&path, Arc::new(Announced::unrecorded()));
         db.execute_batch(
             "INSERT INTO t SELECT randomblob(3000) FROM (VALUES (1), (2), (3)); UPDATE log SET position = 3",
         )
@@ -335,7 +335,7 @@ mod tests {
             .unwrap();
         checkpoint(&db);
         let code = Raw::read(&path).unwrap_err().sqlite_error_code();
-        assert_eq!(code, Some(ErrorCode::DatabaseCorrupt), "as it is meant to be");
+        assert_eq!(code, Some(ErrorCode::DatabaseCorrupt), "the fixture must cause this error");
         assert_eq!((contents.check(), contents.check()), (Ok(()), Ok(())));
         drop(reader);
         checkpoint(&db);
@@ -345,23 +345,23 @@ mod tests {
     }
 
     #[test]
-    fn an_older_content_is_noticed_and_never_written_into() {
-        let (_folder, path, copy, db) = scene();
+    fn older_contents_are_noticed_and_never_written_into() {
+        let (_folder, path, copy, db) = fixture();
         checkpoint(&db);
-        let contents = Contents::of(&path, Arc::new(Told::nobody()));
+        let contents = ContentWatch::of(&path, Arc::new(Announced::unrecorded()));
         assert_eq!(contents.check(), Ok(()));
         std::fs::write(&path, std::fs::read(&copy).unwrap()).unwrap();
         assert_eq!(contents.check(), Err(Obstacle::Overwritten));
-        let into = contents.through(|| panic!("a checkpoint"));
+        let into = contents.run_checkpoint(|| panic!("a checkpoint"));
         assert!(into.is_none());
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(copy).unwrap());
     }
 
     #[test]
-    fn what_is_no_database_is_noticed() {
+    fn a_file_that_is_not_a_database_is_noticed() {
         for content in [&b""[..], b"not at all"] {
-            let (_folder, path, _, _db) = scene();
-            let contents = Contents::of(&path, Arc::new(Told::nobody()));
+            let (_folder, path, _, _db) = fixture();
+            let contents = ContentWatch::of(&path, Arc::new(Announced::unrecorded()));
             std::fs::write(&path, content).unwrap();
             assert_eq!(contents.check(), Err(Obstacle::Overwritten));
         }

@@ -1,15 +1,15 @@
-//! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
+//! Posting, in one transaction: finds the message's destination, checks its references, numbers it and inserts it.
 
 use async_trait::async_trait;
 use chat_codec::extra;
 use chat_core::Result;
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Conversation, Reached, pair};
+use chat_core::conversations::{Conversation, ConversationAccess, pair};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{
-    Destination, Forward, Found, NewMessage, Place, Posted, PostingStore, References, check_references,
+    Destination, Forward, Found, NewMessage, PostTarget, Posted, PostingStore, References, check_references,
     destination, draft,
 };
 use rusqlite::{Connection, OptionalExtension, params};
@@ -52,14 +52,14 @@ pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     }
     let place = destination(new.to, found(tx, new)?)?;
     let reply_to = check_references(new, &place, references(tx, new, &place)?)?;
-    // From here on nothing is refused.
-    let (at, made) = settle(tx, new, place)?;
+    // No refusal may follow from here on.
+    let (at, made) = ensure_conversation(tx, new, place)?;
     let position = Position(tx.position.0 + i64::from(made.is_some()));
     let (message, root) = write(tx, draft(new, at, reply_to), new.intention.as_ref(), position)?;
     Ok(Posted::new(made, message, root))
 }
 
-/// What a post is answered whose sender has used its key before.
+/// The answer to a post whose sender has used its key before.
 pub(crate) fn posted_before(
     db: &Connection,
     sender: UserId,
@@ -77,7 +77,7 @@ pub(crate) fn posted_before(
     Ok(Some(intention::again(again, First { message, intention, access })?))
 }
 
-/// What there is where the message is to go.
+/// The destination of the message, if it exists.
 fn found(db: &Connection, new: &NewMessage) -> fault::Result<Found> {
     let reached = match new.to {
         Destination::To(Recipient::User(other)) => membership::in_pair(db, new.sender, other)?,
@@ -94,8 +94,8 @@ fn found(db: &Connection, new: &NewMessage) -> fault::Result<Found> {
     }
 }
 
-/// What there is of that which the message refers to. Most refer to nothing, and nothing is looked up for them.
-fn references(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result<References> {
+/// The message that this one refers to. Most messages refer to none, and cost no look-up.
+fn references(db: &Connection, new: &NewMessage, place: &PostTarget) -> fault::Result<References> {
     let message = |id: Option<MessageId>| -> fault::Result<Option<Message>> {
         let Some(id) = id else { return Ok(None) };
         Ok(one(db, id)?.map(|stored| stored.message))
@@ -108,13 +108,17 @@ fn references(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result
     Ok(References { members, root, answered })
 }
 
-/// The conversation, and the same once more if it is made now, as this write's first change.
-fn settle(tx: &Tx<'_>, new: &NewMessage, place: Place) -> fault::Result<(Reached, Option<Conversation>)> {
+/// The conversation, and its creation if this is the pair's first message: that is then this write's first change.
+fn ensure_conversation(
+    tx: &Tx<'_>,
+    new: &NewMessage,
+    place: PostTarget,
+) -> fault::Result<(ConversationAccess, Option<Conversation>)> {
     match place {
-        Place::Conversation(reached) => Ok((reached, None)),
-        Place::NewPair(other) => {
+        PostTarget::Conversation(reached) => Ok((reached, None)),
+        PostTarget::NewPair(other) => {
             let made = make_pair(tx, new, other)?;
-            Ok((Reached::new_pair(made.id, other), Some(made)))
+            Ok((ConversationAccess::new_pair(made.id, other), Some(made)))
         }
     }
 }
@@ -133,7 +137,8 @@ fn make_pair(tx: &Tx<'_>, new: &NewMessage, other: UserId) -> rusqlite::Result<C
     Ok(Conversation::of_new_pair(id, (low, high), new.at))
 }
 
-/// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.
+/// Numbers the message and inserts it, with everything that follows from it. The second part of the result is the
+/// updated root of its thread.
 fn write(
     tx: &Tx<'_>,
     mut message: Message,
@@ -144,14 +149,14 @@ fn write(
     message.id = insert(tx, &message, intention, position)?;
     insert_mentions(tx, &message)?;
     let root = match message.thread {
-        Some(root) => lengthen_thread(tx, root, &message, position)?.map(Box::new),
+        Some(root) => extend_thread(tx, root, &message, position)?.map(Box::new),
         None => None,
     };
     Ok((message, root))
 }
 
-/// The next place and revision of the message's conversation, which are taken with that. Read and then written, as nobody
-/// else writes: for `RETURNING`, SQLite makes a table of its own each time, which took as long as writing the message down.
+/// Takes the next `seq` and `rev` of the message's conversation. Reads and then writes, since no other connection
+/// writes: for `RETURNING`, SQLite creates a temporary table each time, which took as long as inserting the message.
 fn number(tx: &Tx<'_>, message: &Message, position: Position) -> rusqlite::Result<(Seq, Rev)> {
     let conversation = message.conversation.0;
     let sql = "SELECT last_seq + 1, rev + 1 FROM conversations WHERE id = ?1";
@@ -201,7 +206,7 @@ fn insert(
 }
 
 fn insert_mentions(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
-    // The domain gives each user once; a row too many would undo the whole post.
+    // The core lists each user once. Without `OR IGNORE`, a duplicate would undo the whole post.
     let sql = "INSERT OR IGNORE INTO mentions (conversation_id, user_id, seq) VALUES (?1, ?2, ?3)";
     for user in extra::mentioned(&message.mentions) {
         tx.prepare_cached(sql)?.execute([message.conversation.0, user, message.seq.0])?;
@@ -209,8 +214,8 @@ fn insert_mentions(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Brings a thread's root up to date with a reply, whose changes of the conversation follow its own.
-fn lengthen_thread(
+/// Updates a thread's root for a reply. Its change of the conversation follows the reply's own.
+fn extend_thread(
     tx: &Tx<'_>,
     root: MessageId,
     reply: &Message,

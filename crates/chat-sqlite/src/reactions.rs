@@ -46,7 +46,7 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
             } else {
                 let sql = "DELETE FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3";
                 tx.prepare_cached(sql)?.execute(params![message.id.0, emoji, command.actor.0])?;
-                tx.forgets();
+                tx.note_deletion();
             }
             let step = if present { 1 } else { -1 };
             let sql = "UPDATE messages SET n_reactions = n_reactions + ?2, rev = ?3 WHERE id = ?1";
@@ -56,14 +56,14 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
     )
 }
 
-/// What there is under a message, to somebody who reacts to it with this emoji.
+/// Reactions to a message, as far as the decision needs them for this user and emoji.
 fn under(
     db: &Connection,
     stored: &Stored,
     (emoji, command): (&str, MessageCommand),
     present: bool,
 ) -> rusqlite::Result<Under> {
-    // How many there are is counted only where it may be the reason to refuse: for a new emoji.
+    // Counts only for a new emoji, where the number may be the reason to refuse.
     let may_add = present && stored.n_reactions < MAX_REACTIONS;
     let sql = "SELECT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3),
                       CASE WHEN ?4 AND NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2)

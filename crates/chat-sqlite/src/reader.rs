@@ -1,30 +1,30 @@
-//! Reads: a few threads, each with a read-only connection of its own, so that no read waits for the writer and no
-//! disk access happens on an async thread. Nothing may be written here.
+//! Reads: a few threads, each with its own read-only connection, so that no read waits for the writer and no async
+//! thread accesses the disk. Nothing may be written here.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use chat_core::Error;
-use chat_store::{ReadQueue, ReaderMetrics, Reads, caught};
+use chat_store::{ReadQueue, ReaderMetrics, Reads, catch_panic};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::error::OpenError;
 use crate::fault::Result;
-use crate::overwritten::Contents;
+use crate::overwritten::ContentWatch;
 
-/// Reads that may wait before further ones are refused.
+/// Number of reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;
 const CACHE_KIB: i64 = 16 * 1024;
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
-/// The pool of reading threads, which end when the queue is gone and empty.
+/// The pool of reading threads. They end when the queue is closed and empty.
 pub(crate) struct Readers {
     queue: ReadQueue<Read>,
     n_threads: usize,
-    contents: Arc<Contents>,
+    contents: Arc<ContentWatch>,
     metrics: ReaderMetrics,
 }
 
@@ -32,7 +32,7 @@ impl Readers {
     pub(crate) fn start(
         path: &Path,
         count: usize,
-        (metrics, contents): (ReaderMetrics, Arc<Contents>),
+        (metrics, contents): (ReaderMetrics, Arc<ContentWatch>),
     ) -> std::result::Result<Self, OpenError> {
         let (queue, reads) = ReadQueue::new(QUEUE, &metrics);
         for number in 0..count {
@@ -45,7 +45,7 @@ impl Readers {
         Ok(Self { queue, n_threads: count, contents, metrics })
     }
 
-    /// How many threads read.
+    /// Number of reading threads.
     pub(crate) fn n_threads(&self) -> usize {
         self.n_threads
     }
@@ -63,8 +63,8 @@ impl Readers {
         }
         let (reply, result) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
-            let answer = caught("a read panicked", || read(connection));
-            // Nobody listens any more if the caller has gone; that is no fault.
+            let answer = catch_panic("a read panicked", || read(connection));
+            // The caller may have gone, which is not an error.
             let _ = reply.send(answer);
         });
         self.queue.send(read)?;
@@ -76,7 +76,7 @@ impl Readers {
         answer
     }
 
-    /// The same for a `read` of several statements, which see the database as of one moment.
+    /// As [`Self::read`], for several statements that must see the database at one moment.
     pub(crate) async fn snapshot<T, F>(&self, read: F) -> chat_core::Result<T>
     where
         T: Send + 'static,
@@ -85,7 +85,7 @@ impl Readers {
         self.read(move |db| read(&*db.unchecked_transaction()?)).await
     }
 
-    /// Ends the threads after the reads that wait. Blocks.
+    /// Ends the threads after the waiting reads. Blocks.
     pub(crate) fn close(&self) {
         self.queue.close();
     }
@@ -96,7 +96,7 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
+    // Otherwise, SQLite prepares a statement again whenever its parameters differ from those of its first plan.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -120,7 +120,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::told::Told;
+    use crate::announced::Announced;
 
     fn readers(count: usize) -> (Readers, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -130,7 +130,10 @@ mod tests {
             Readers::start(
                 &path,
                 count,
-                (ReaderMetrics::default(), Arc::new(Contents::of(&path, Arc::new(Told::nobody())))),
+                (
+                    ReaderMetrics::default(),
+                    Arc::new(ContentWatch::of(&path, Arc::new(Announced::unrecorded()))),
+                ),
             )
             .unwrap(),
             folder,

@@ -6,7 +6,7 @@ use chat_core::Result;
 use chat_core::conversations::Audience;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::receipts::{
-    self, Advance, Delivered, Moved, Place, Pointers, Progress, Receipt, ReceiptStore, ThreadView,
+    self, Advance, Delivered, Moved, PointerScope, Pointers, Progress, Receipt, ReceiptStore, ThreadView,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -55,8 +55,8 @@ impl ReceiptStore for Sqlite {
     }
 }
 
-/// The place of a conversation, if there is one of that number.
-pub(crate) fn place(db: &Connection, id: ConversationId) -> rusqlite::Result<Option<Place>> {
+/// The conversation's end and size, if it exists.
+pub(crate) fn place(db: &Connection, id: ConversationId) -> rusqlite::Result<Option<PointerScope>> {
     let sql = "SELECT c.last_seq, c.n_members, g.id IS NOT NULL
                FROM conversations c LEFT JOIN groups g ON g.conversation_id = c.id WHERE c.id = ?1";
     let found = db
@@ -70,11 +70,11 @@ pub(crate) fn place(db: &Connection, id: ConversationId) -> rusqlite::Result<Opt
         let (low, high) = view::pair(db, id)?;
         Audience::Pair(low, high)
     };
-    Ok(Some(Place { conversation: id, last, n_members, members }))
+    Ok(Some(PointerScope { conversation: id, last, n_members, members }))
 }
 
-/// How far the user has come there; `None` for somebody who is not a member.
-fn progress(db: &Connection, user: UserId, place: Place) -> rusqlite::Result<Option<Progress>> {
+/// The user's pointers there; `None` if the user is not a member.
+fn progress(db: &Connection, user: UserId, place: PointerScope) -> rusqlite::Result<Option<Progress>> {
     let sql = "SELECT delivered_seq, read_seq, marked_unread FROM members
                WHERE conversation_id = ?1 AND user_id = ?2";
     let progress = |row: &Row<'_>| {
@@ -123,7 +123,7 @@ fn move_pointers(
     Ok(moved)
 }
 
-/// Writes the pointers, each at the place of the change that tells of it.
+/// Stores the pointers, each with the position of the change that announces it.
 fn store(tx: &Tx<'_>, moved: &Moved) -> rusqlite::Result<()> {
     let mut of_member = tx.prepare_cached(
         "UPDATE members SET delivered_seq = ?3, read_seq = ?4, pointers_position = ?5

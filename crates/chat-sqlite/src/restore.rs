@@ -1,8 +1,8 @@
-//! A backup takes the database's place. Everything is copied and checked before anything that is there is touched.
+//! Restores a backup to the database's path. Everything is copied and checked before any existing file is changed.
 //!
-//! The restored database is another log than the one it is a copy of: clients may know what came after the copy, and the
-//! same positions will be given out again. So it gets an epoch of its own, and clients that come back with a cursor of
-//! the former one are told to load anew.
+//! The restored database is another log than the one that it was copied from: clients may know changes from after the
+//! copy, and the same positions will be given out again. So it gets a new epoch, and the server asks clients that
+//! return with a cursor of the former epoch to reload.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -11,20 +11,20 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
-use crate::backup::{BackupError, Contents, contents, draft, keep, unsoundness, without_journal};
+use crate::backup::{BackupError, Contents, contents, draft, integrity_findings, keep, without_journal};
 use crate::error::OpenError;
 use crate::lock::{self, Lock};
 use crate::open::{LOGS, check_file, followed, is_filled, sync_folder, with_suffix};
 use crate::{schema, search, served};
 
-/// What SQLite may leave beside a file.
+/// Suffixes of the files that SQLite may leave beside a database.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Where a backup comes from.
+/// Source of a backup.
 pub enum From<'a> {
-    /// A file that `chatserver backup` has made, or a copy of a database that was made otherwise.
+    /// A file made by `chatserver backup`, or a copy of a database that was made by other means.
     File(&'a Path),
-    /// The same from elsewhere.
+    /// The same contents as a stream.
     Stream(&'a mut dyn Read),
 }
 
@@ -37,22 +37,21 @@ impl From<'_> {
     }
 }
 
-/// A backup that was read and found good, and a place for it that no server uses.
+/// A backup that was read and found sound, and a target that no server uses.
 pub struct Restore {
     draft: Draft,
     target: PathBuf,
     may_replace: bool,
-    /// What is in it.
     pub contents: Contents,
-    /// Held until it is in place, so that no server takes the place.
+    /// Held until the database is in place, so that no server starts on the target.
     lock: Lock,
 }
 
 impl Restore {
-    /// Copies the backup beside its place, checks it and makes another log of it.
+    /// Copies the backup next to its target, checks it and gives it a new epoch.
     ///
     /// # Errors
-    /// If it is no backup, if a server has the place, or a database is there that may not be replaced.
+    /// If the source is not a sound backup, a server uses the target, or the target exists and must not be replaced.
     pub fn prepare(from: From<'_>, target: &Path, may_replace: bool) -> Result<Self, BackupError> {
         let (target, name) = (followed(target), from.name());
         let lock = Lock::of(&target)?;
@@ -60,18 +59,18 @@ impl Restore {
             return Err(BackupError::Exists(target));
         }
         let draft = Draft::copy(from, &target)?;
-        let contents = renewed(draft.path()).map_err(|reason| BackupError::Unusable(name, reason))?;
+        let contents = check_and_renew(draft.path()).map_err(|reason| BackupError::Unusable(name, reason))?;
         draft.file.as_file().sync_all().map_err(|error| BackupError::Unwritable(target.clone(), error))?;
         Ok(Self { draft, target, may_replace, contents, lock })
     }
 
-    /// What is to be added to the name of a database that is there, so that it is kept beside what was kept before, however
-    /// soon after. `is_free` says of more that goes by that name whether its place is free, too.
+    /// Suffix under which an existing database is kept, different from those of earlier restores even within one
+    /// second. `is_free` says whether further files under that name are free too.
     pub fn former_name(&self, seconds: i64, is_free: impl Fn(&str) -> bool) -> String {
         let usual = format!(".replaced-{seconds}");
         let mut former = usual.clone();
         for number in 2.. {
-            if holds_nothing(&with_suffix(&self.target, &former)) && is_free(&former) {
+            if is_free_name(&with_suffix(&self.target, &former)) && is_free(&former) {
                 break;
             }
             former = format!("{usual}-{number}");
@@ -79,10 +78,11 @@ impl Restore {
         former
     }
 
-    /// Puts it in place. A database that was there is kept under the name that this answers, `former` added to its own.
+    /// Moves the restored database to its target. An existing database is renamed by appending `former`. Returns the
+    /// new path of the existing database.
     ///
     /// # Errors
-    /// If a file cannot be moved, or something has that name already.
+    /// If a file cannot be moved, or a file of that name exists.
     pub fn put_in_place(self, former: &str) -> Result<Option<PathBuf>, BackupError> {
         let Self { draft: Draft { file, beside }, target, may_replace, lock, .. } = self;
         drop(beside);
@@ -90,32 +90,33 @@ impl Restore {
         if let Some(former) = &former {
             move_away(&target, former).map_err(|error| BackupError::Unwritable(former.clone(), error))?;
         }
-        // It is derived from the former one, and made anew.
+        // The index is derived from the former database, and will be rebuilt.
         let _ = search::discard(&target);
         keep(file, &target, may_replace)?;
-        // What was said of the former one does not count for this.
+        // The lock file's record of the former database does not apply to this one.
         lock.forget().map_err(|error| BackupError::Unwritable(target.clone(), error))?;
         Ok(former)
     }
 }
 
-/// Whether a database is there, or what is left of one.
+/// Whether a database is there, or one of its logs.
 fn is_taken(path: &Path) -> bool {
     path.exists() || LOGS.iter().any(|log| is_filled(&with_suffix(path, log)))
 }
 
-/// Whether neither a database nor anything of one has this name.
-fn holds_nothing(path: &Path) -> bool {
-    // A link that leads nowhere is something, too.
+/// Whether neither a database nor one of its logs has this name.
+fn is_free_name(path: &Path) -> bool {
+    // A dangling link counts as a file too.
     let is_free =
         |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     is_free(path) && BESIDE.iter().all(|suffix| is_free(&with_suffix(path, suffix)))
 }
 
-/// The file first: without it, a server refuses what is left; without its log, it would miss the newest messages. Never over
-/// something that is there. Nobody else comes by meanwhile, since whoever restores here holds the target's lock.
+/// Moves the database file first: without it, a server refuses the remaining files. Without its WAL, a server would
+/// miss the newest messages. Never overwrites an existing file. No other restore interferes, since this one holds the
+/// target's lock.
 fn move_away(from: &Path, to: &Path) -> std::io::Result<()> {
-    if !holds_nothing(to) {
+    if !is_free_name(to) {
         return Err(ErrorKind::AlreadyExists.into());
     }
     move_if_there(from, to)?;
@@ -133,13 +134,13 @@ fn move_if_there(from: &Path, to: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The copy, which is removed unless it is kept.
+/// The copy. It is removed unless it is kept.
 struct Draft {
     file: NamedTempFile,
     beside: Beside,
 }
 
-/// What is beside a draft, which goes in any case.
+/// The files beside a draft. They are removed in any case.
 struct Beside(PathBuf);
 
 impl Drop for Beside {
@@ -161,11 +162,11 @@ impl Draft {
             From::Stream(stream) => copy.fill(stream, &"standard input"),
             From::File(path) => {
                 let path = followed(path);
-                is_at_rest(&path)?;
+                check_not_in_use(&path)?;
                 let unusable = |error: std::io::Error| BackupError::Unusable(path.clone(), error.to_string());
                 copy.fill(&mut File::open(&path).map_err(unusable)?, &path.display())?;
                 for log in LOGS {
-                    copy.take_along(&with_suffix(&path, log), log).map_err(unusable)?;
+                    copy.copy_log(&with_suffix(&path, log), log).map_err(unusable)?;
                 }
                 Ok(())
             }
@@ -178,8 +179,8 @@ impl Draft {
         copied.map_err(|error| BackupError::Unusable(name.to_string().into(), error.to_string()))
     }
 
-    /// The newest messages of a file that was copied by hand may be in its log.
-    fn take_along(&self, log: &Path, suffix: &str) -> std::io::Result<()> {
+    /// If the file was copied by hand, its newest messages may be in its log.
+    fn copy_log(&self, log: &Path, suffix: &str) -> std::io::Result<()> {
         if !is_filled(log) {
             return Ok(());
         }
@@ -196,13 +197,13 @@ impl Draft {
     }
 }
 
-/// A file that is being written to is no copy of one moment.
-fn is_at_rest(path: &Path) -> Result<(), BackupError> {
+/// A file that is being written is not a copy of one moment.
+fn check_not_in_use(path: &Path) -> Result<(), BackupError> {
     if lock::is_free(path) { Ok(()) } else { Err(OpenError::InUse(path.into()).into()) }
 }
 
-/// Checks the copy and makes another log of it. Why not, if it is not good.
-fn renewed(copy: &Path) -> Result<Contents, String> {
+/// Checks the copy and gives it a new epoch. The error says why it cannot be restored.
+fn check_and_renew(copy: &Path) -> Result<Contents, String> {
     let found = check_file(copy).map_err(|error| match error {
         OpenError::Damaged(_, reason) => format!("it is damaged or not an SQLite database ({reason})"),
         error => error.to_string(),
@@ -210,10 +211,10 @@ fn renewed(copy: &Path) -> Result<Contents, String> {
     found?;
     let sql = |error: rusqlite::Error| format!("it is damaged or not an SQLite database ({error})");
     let connection = Connection::open(copy).map_err(sql)?;
-    // Its log, if it has one, becomes part of it.
+    // Moves the log, if there is one, into the file.
     connection.pragma_update(None, "journal_mode", "DELETE").map_err(sql)?;
     without_journal(&connection).map_err(sql)?;
-    if let Some(reason) = unsoundness(&connection).map_err(sql)? {
+    if let Some(reason) = integrity_findings(&connection).map_err(sql)? {
         return Err(format!("it fails SQLite's integrity check ({reason})"));
     }
     let mut key = None;
@@ -224,7 +225,7 @@ fn renewed(copy: &Path) -> Result<Contents, String> {
         schema::Found::Current | schema::Found::Older(_) => {
             schema::draw_epoch(&connection).map_err(sql)?;
         }
-        // Gets one when it is taken over.
+        // It gets an epoch when a server migrates it.
         schema::Found::Legacy => {}
         schema::Found::Newer(found) => {
             let known = schema::VERSION;
@@ -236,7 +237,7 @@ fn renewed(copy: &Path) -> Result<Contents, String> {
             return Err("it is a database of another program".into());
         }
     }
-    served::forget(&connection).map_err(sql)?;
+    served::unmark_copy(&connection).map_err(sql)?;
     let contents = contents(&connection, key).map_err(sql)?;
     connection.close().map_err(|(_, error)| sql(error))?;
     Ok(contents)
@@ -247,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_never_written_over() {
+    fn kept_files_are_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("chat.db"), folder.path().join("chat.db.old"));
         std::fs::write(&from, "new").unwrap();

@@ -1,4 +1,4 @@
-//! The schema's versions and the way from each to the next. A released migration is never edited.
+//! The versions of the schema, and the migration from each to the next. Never edit a released migration.
 
 use chat_core::failpoints;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
@@ -9,29 +9,29 @@ use crate::{legacy, names};
 const APPLICATION: i64 = 0x4368_6174;
 /// `application_id` of a backup: "ChaB".
 const BACKUP: i64 = 0x4368_6142;
-/// The migrations in order; the schema's version is how many of them a file has.
+/// The migrations in order. A file's schema version is the number of migrations applied to it.
 const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_stream.sql"),
     include_str!("../migrations/0003_open_ground.sql"),
 ];
-/// The newest version that this release knows.
+/// Newest schema version that this release knows.
 pub(crate) const VERSION: i64 = 3;
 
-/// What a file turned out to be.
+/// Kinds of files.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Ours and up to date.
+    /// Our database, up to date.
     Current,
-    /// Ours, with so many migrations.
+    /// Our database, with this number of migrations.
     Older(i64),
-    /// Of a later release.
+    /// Written by a later release.
     Newer(i64),
-    /// A backup, which nobody serves as it is.
+    /// A backup, which no server serves unchanged.
     Backup,
-    /// Of the earlier Go server.
+    /// Written by the earlier Go server.
     Legacy,
-    /// Of another program.
+    /// Written by another program.
     Foreign,
 }
 
@@ -48,20 +48,20 @@ pub(crate) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-/// Applies what is missing after `version`, all or nothing. An empty file has version 0.
+/// Applies the migrations after `version`, all or nothing. An empty file has version 0.
 pub(crate) fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     apply(&transaction, usize::try_from(version).unwrap_or(0))?;
     transaction.commit()
 }
 
-/// Makes the tables as they were at first, for an earlier server's data to be copied into; [`finish`] brings them up
-/// to date. So that copying need not change with the schema.
+/// Creates the tables of the first version, into which an earlier server's data is copied; [`finish`] migrates them.
+/// This way, the copying code does not depend on later versions.
 pub(crate) fn create_first(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(MIGRATIONS[0])
 }
 
-/// Applies what is missing after [`create_first`].
+/// Applies the migrations after [`create_first`].
 pub(crate) fn finish(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     apply(transaction, 1)
 }
@@ -76,7 +76,7 @@ fn apply(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "user_version", VERSION)
 }
 
-/// Makes a backup of a copy, with the key that signs tokens in it.
+/// Turns a copy into a backup that contains the key that signs tokens.
 pub(crate) fn make_backup(connection: &Connection, key: Option<&str>) -> rusqlite::Result<()> {
     connection.execute_batch(
         "DROP TABLE IF EXISTS backup; CREATE TABLE backup (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -88,19 +88,19 @@ pub(crate) fn make_backup(connection: &Connection, key: Option<&str>) -> rusqlit
     connection.pragma_update(None, "application_id", BACKUP)
 }
 
-/// Makes a database of a backup again, and gives the key that was in it.
+/// Turns a backup into a database again. Returns the key that was in it.
 pub(crate) fn make_database(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT value FROM backup WHERE name = 'key'";
     let key = connection.query_row(sql, (), |row| row.get(0)).optional()?;
-    // Else the key would stay readable in a free page.
+    // Otherwise, the key would stay readable in a free page.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.execute_batch("DROP TABLE backup")?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
     Ok(key)
 }
 
-/// Makes another log of it, whatever it was: the same epoch is not drawn again. The first release had none yet, and gets
-/// one when it is brought up to date.
+/// Draws a new epoch, which never equals the former one. The first version has no epoch, and gets one by its
+/// migration.
 pub(crate) fn draw_epoch(connection: &Connection) -> rusqlite::Result<()> {
     let has_one =
         connection.prepare("SELECT 1 FROM pragma_table_info('log') WHERE name = 'epoch'")?.exists(())?;

@@ -1,8 +1,8 @@
-//! Searching messages: a full-text index in a file of its own beside the database, kept by a thread of its own.
+//! Message search: a full-text index in its own file beside the database, kept up to date by its own thread.
 //!
-//! The index is derived data. It may lag behind the log, be deleted at any time and be made anew; nothing may ever be
-//! refused or fail to start because of it, and what it finds is shown only after the database itself has said that the
-//! reader may see it.
+//! The index is derived data. It may lag behind the log, and it may be deleted and rebuilt at any time. No request may
+//! be refused and no start may fail because of it, and a match is returned only after the database has confirmed that
+//! the reader may see it.
 
 mod expression;
 mod file;
@@ -25,50 +25,52 @@ use chat_core::search::{self, Search, SearchStore};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::OpenError;
-use crate::overwritten::Contents;
+use crate::overwritten::ContentWatch;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
 use chat_store::{Outage, ReaderMetrics, SearchLag};
 
-/// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
+/// Number of threads that search. They are separate from the other reading threads, whose reads must not wait for a
+/// slow search.
 const READERS: usize = 2;
 
 #[async_trait]
 impl SearchStore for Sqlite {
     async fn search(&self, reader: UserId, wanted: Search) -> Result<Vec<Message>> {
         let index = search::index(self.search.as_ref())?;
-        let shelf = index.shelf.clone();
+        let index_file = index.index_file.clone();
         let read = move |db: &rusqlite::Connection| {
-            let ids = shelf.lend(|index| finder::find(db, index, reader, &wanted))?;
+            let ids = index_file.read_with(|index| finder::find(db, index, reader, &wanted))?;
             load::load(db, &ids, Some(reader))
         };
         index.readers.snapshot(read).await
     }
 }
 
-/// What the indexing thread hears of the writer: that there is something, and how much is going on.
-pub(crate) struct Ear {
-    ring: Sender<()>,
-    rung: Receiver<()>,
+/// The indexing thread's end of the channel from the writer: a wake-up after commits, and the number of committed
+/// events.
+pub(crate) struct CommitListener {
+    wake: Sender<()>,
+    woken: Receiver<()>,
     pub(crate) lag: SearchLag,
 }
 
-/// Passes events on, and rings for the indexing thread after each commit.
-struct Ringing {
+/// Passes events on, and wakes the indexing thread after each commit.
+struct WakingSink {
     sink: Arc<dyn EventSink>,
-    ring: Sender<()>,
+    wake: Sender<()>,
     events: Arc<AtomicU64>,
 }
 
-impl EventSink for Ringing {
+impl EventSink for WakingSink {
     fn publish(&self, events: &[Arc<Event>]) {
         self.sink.publish(events);
         if events.is_empty() {
             return;
         }
         self.events.fetch_add(events.len() as u64, Ordering::Relaxed);
-        // It is ringing already if there is no room for another ring.
-        let _ = self.ring.try_send(());
+        // A full channel means that the thread is about to wake anyway.
+        let _ = self.wake.try_send(());
     }
 
     fn signal(&self, signal: Signal) {
@@ -76,12 +78,12 @@ impl EventSink for Ringing {
     }
 }
 
-/// Puts an ear between the writer and its sink.
-pub(crate) fn listen(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, Option<Ear>) {
-    let (ring, rung) = bounded(1);
+/// Wraps the writer's sink, so that the indexing thread is woken after each commit.
+pub(crate) fn listen(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, Option<CommitListener>) {
+    let (wake, woken) = bounded(1);
     let lag = SearchLag::default();
-    let ringing = Ringing { sink, ring: ring.clone(), events: lag.committed.clone() };
-    (Arc::new(ringing), Some(Ear { ring, rung, lag }))
+    let waking = WakingSink { sink, wake: wake.clone(), events: lag.committed.clone() };
+    (Arc::new(waking), Some(CommitListener { wake, woken, lag }))
 }
 
 /// Removes the index of a database that is not served.
@@ -89,9 +91,9 @@ pub(crate) fn discard(database: &Path) -> rusqlite::Result<()> {
     file::discard(&file::beside(database))
 }
 
-/// The handle to the index: its readers and the thread that keeps it.
+/// Handle to the index: its readers and the thread that updates it.
 pub(crate) struct Index {
-    shelf: Arc<file::Shelf>,
+    index_file: Arc<file::IndexFile>,
     readers: Readers,
     /// Dropped to end the thread.
     alive: Mutex<Option<Sender<()>>>,
@@ -99,34 +101,34 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Starts to keep the index of the database at `path`, which is being served.
+    /// Starts to index the database at `path`, which is being served.
     pub(crate) fn start(
         path: &Path,
-        ear: Ear,
-        contents: Arc<Contents>,
+        listener: CommitListener,
+        contents: Arc<ContentWatch>,
     ) -> std::result::Result<Self, OpenError> {
-        let shelf = Arc::new(file::Shelf::new(path, ear.ring.clone()));
+        let index_file = Arc::new(file::IndexFile::new(path, listener.wake.clone()));
         let (alive, ended) = bounded(0);
-        let mut indexer = indexer::Indexer::new(path, shelf.clone(), ear, ended);
-        // Before anybody can search, so that there is something to search in.
+        let mut indexer = indexer::Indexer::new(path, index_file.clone(), listener, ended);
+        // Before any search can start, so that there is an index to read.
         indexer.prepare();
         let thread = std::thread::Builder::new().name("sqlite-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
         let metrics = ReaderMetrics { outage: Outage::of("searches"), ..ReaderMetrics::default() };
         let readers = Readers::start(path, READERS, (metrics, contents))?;
-        Ok(Self { shelf, readers, alive: Mutex::new(Some(alive)), thread })
+        Ok(Self { index_file, readers, alive: Mutex::new(Some(alive)), thread })
     }
 
-    /// Ends the searches that wait and the indexing, which goes on from there at the next start. Blocks.
+    /// Ends waiting searches and the indexing, which continues from the same point at the next start. Blocks.
     pub(crate) fn close(&self) {
         self.readers.close();
-        self.shelf.clear();
+        self.index_file.clear();
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
-        self.shelf.close();
+        self.index_file.close();
     }
 }
 

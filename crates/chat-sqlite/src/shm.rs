@@ -1,10 +1,10 @@
-//! The room that the index of a write-ahead log (`-shm`) takes on its disk. SQLite maps that file into memory, so a piece
-//! of it for which there is no room is not refused when it is written to: the process is ended (SIGBUS). SQLite itself
-//! writes a byte into every 4 KiB when the file grows, which is enough where the file system's blocks are as large; where
-//! they are smaller, all of it has to be asked for before SQLite needs it.
+//! Disk space for the index of a write-ahead log (WAL), the `-shm` file. SQLite maps that file into memory. If the
+//! disk is full, a write to a part of the map without disk space does not fail: the system kills the process (SIGBUS).
+//! When SQLite grows the file, it writes one byte per 4 KiB, which is enough if the file system's blocks are that
+//! large. If they are smaller, all the space has to be allocated before SQLite needs it.
 //!
-//! Nobody may open and close that file while this process has it open through SQLite: whoever closes it takes away all
-//! locks that the process has on it.
+//! Nothing may open and close that file while this process has it open through SQLite: closing it releases all locks
+//! that the process has on it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,69 +13,71 @@ use rusqlite::Connection;
 
 use crate::open::with_suffix;
 
-/// The index grows by so many bytes at a time ...
+/// The index grows by this number of bytes at a time ...
 const PIECE: u64 = 32 * 1024;
-/// ... whenever the log has become longer by so many: 4,096 pages of 4 KiB, each with what SQLite writes before it.
-const LOG_FOR_A_PIECE: u64 = 4096 * (4096 + 24);
-/// How many pieces more than the log has use for, so that one transaction may be as long as these.
-const AHEAD: u64 = 4;
+/// ... each time the WAL has grown by this number: 4,096 pages of 4 KiB, each with the header that SQLite writes
+/// before it.
+const WAL_PER_PIECE: u64 = 4096 * (4096 + 24);
+/// Number of pieces allocated beyond the WAL's present need, so that one transaction may fill them.
+const PIECES_AHEAD: u64 = 4;
 
-/// Sees to it that there is room for a log's index. Has nothing to do where blocks are large.
+/// Allocates disk space for a WAL's index. Does nothing if blocks are large.
 pub(crate) struct Shm {
     /// Closed before the file is.
     _keeper: Option<Connection>,
     file: Option<disk::File>,
     log: PathBuf,
-    /// How much of the index is there, in bytes.
-    taken: AtomicU64,
+    /// Allocated size of the index, in bytes.
+    allocated: AtomicU64,
 }
 
 impl Shm {
-    /// To be asked before anybody in this process opens the database, since the index is made then: fails where there is no
-    /// room for it, and answers whether that has to be seen to from then on.
+    /// Must be called before anything in this process opens the database, since that creates the index. Fails if there
+    /// is no space for it. Returns whether space has to be allocated from then on.
     pub(crate) fn is_needed(database: &Path) -> rusqlite::Result<bool> {
-        match disk::to_ask(database, &with_suffix(database, "-shm")) {
-            Ok(Some(file)) => disk::take(&file, needed(&with_suffix(database, "-wal"))).map(|()| true),
-            // Whoever opens the database says what is the matter.
+        match disk::allocation_file(database, &with_suffix(database, "-shm")) {
+            Ok(Some(file)) => disk::allocate(&file, needed(&with_suffix(database, "-wal"))).map(|()| true),
+            // The next one to open the database reports the error.
             Ok(None) | Err(_) => Ok(false),
         }
     }
 
-    /// For one of which it is known that it needs nothing.
+    /// For an index that is known to need nothing.
     pub(crate) fn none(database: &Path) -> Self {
-        Self::over(database, None, None)
+        Self::new(database, None, None)
     }
 
-    /// Of a database that was read from through a connection that stays open as long as this, as one of the caller's does.
+    /// For a database that was read through a connection of the caller that stays open longer than this.
     pub(crate) fn of(database: &Path) -> Self {
-        Self::over(database, None, disk::open_if_small(&with_suffix(database, "-shm")))
+        Self::new(database, None, disk::open_if_small(&with_suffix(database, "-shm")))
     }
 
-    /// The same, where all the caller's connections may be closed and opened again: so that the index is not made anew then.
+    /// As [`Self::of`], for a caller that may close and reopen all its connections: `keeper` keeps SQLite from
+    /// rebuilding the index then.
     pub(crate) fn with_keeper(database: &Path, keeper: Connection) -> Self {
-        Self::over(database, Some(keeper), disk::open_if_small(&with_suffix(database, "-shm")))
+        Self::new(database, Some(keeper), disk::open_if_small(&with_suffix(database, "-shm")))
     }
 
-    fn over(database: &Path, keeper: Option<Connection>, file: Option<disk::File>) -> Self {
-        Self { _keeper: keeper, file, log: with_suffix(database, "-wal"), taken: AtomicU64::new(0) }
+    fn new(database: &Path, keeper: Option<Connection>, file: Option<disk::File>) -> Self {
+        Self { _keeper: keeper, file, log: with_suffix(database, "-wal"), allocated: AtomicU64::new(0) }
     }
 
-    /// To be called before each transaction that writes; where there is no room, it must not begin.
+    /// Must be called before each transaction that writes. If it fails, the transaction must not begin.
     pub(crate) fn grow(&self) -> rusqlite::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let needed = needed(&self.log);
-        if needed > self.taken.load(Ordering::Relaxed) {
-            disk::take(file, needed)?;
-            self.taken.store(needed, Ordering::Relaxed);
+        if needed > self.allocated.load(Ordering::Relaxed) {
+            disk::allocate(file, needed)?;
+            self.allocated.store(needed, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// How much of the index has to be there, with the log as long as it is.
+/// Size that the index needs for the present length of the WAL.
 fn needed(log: &Path) -> u64 {
     let length = log.metadata().map_or(0, |log| log.len());
-    (length / LOG_FOR_A_PIECE + 1 + AHEAD) * PIECE
+    (length / WAL_PER_PIECE + 1 + PIECES_AHEAD) * PIECE
 }
 
 #[cfg(target_os = "linux")]
@@ -89,11 +91,11 @@ mod disk {
 
     pub(super) use std::fs::File;
 
-    /// What SQLite takes a block to be at least.
-    const LARGE: u64 = 4096;
+    /// The block size that SQLite assumes.
+    const SQLITE_BLOCK: u64 = 4096;
 
     fn is_small(file: &File) -> bool {
-        fstatfs(file).is_ok_and(|system| u64::try_from(system.f_bsize).is_ok_and(|size| size < LARGE))
+        fstatfs(file).is_ok_and(|system| u64::try_from(system.f_bsize).is_ok_and(|size| size < SQLITE_BLOCK))
     }
 
     fn open(path: &Path) -> std::io::Result<File> {
@@ -105,9 +107,9 @@ mod disk {
         if is_small(&folder) { open(index).ok() } else { None }
     }
 
-    /// What room is asked for with, if it has to be: the index where there is one, of which SQLite keeps the beginning and
-    /// gives back the rest, or a file without a name.
-    pub(super) fn to_ask(database: &Path, index: &Path) -> std::io::Result<Option<File>> {
+    /// The file to allocate with, if that is needed: the index if there is one, of which SQLite keeps the beginning
+    /// and frees the rest, or otherwise a file without a name.
+    pub(super) fn allocation_file(database: &Path, index: &Path) -> std::io::Result<Option<File>> {
         let folder = folder_of(database);
         if !is_small(&File::open(folder)?) {
             return Ok(None);
@@ -122,22 +124,22 @@ mod disk {
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Has blocks given to the file up to this length. What is in it stays.
-    pub(super) fn take(file: &File, length: u64) -> rusqlite::Result<()> {
+    /// Allocates blocks for the file up to this length, and keeps its contents.
+    pub(super) fn allocate(file: &File, length: u64) -> rusqlite::Result<()> {
         match fallocate(file, FallocateFlags::empty(), 0, length) {
-            // Where the file system knows no such thing, SQLite is left to itself.
+            // If the file system cannot allocate, SQLite is left to itself.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             Err(error) => {
                 let is_full = matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::FBIG);
                 let code = if is_full { ffi::SQLITE_FULL } else { ffi::SQLITE_IOERR };
-                let said = format!("there is no room for the log's index (-shm): {error}");
-                Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(said)))
+                let text = format!("there is no room for the log's index (-shm): {error}");
+                Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(text)))
             }
         }
     }
 }
 
-/// Elsewhere there is no telling.
+/// On other systems the block size is not known.
 #[cfg(not(target_os = "linux"))]
 mod disk {
     use std::path::Path;
@@ -148,11 +150,11 @@ mod disk {
         None
     }
 
-    pub(super) fn to_ask(_: &Path, _: &Path) -> std::io::Result<Option<File>> {
+    pub(super) fn allocation_file(_: &Path, _: &Path) -> std::io::Result<Option<File>> {
         Ok(None)
     }
 
-    pub(super) fn take(_: &File, _: u64) -> rusqlite::Result<()> {
+    pub(super) fn allocate(_: &File, _: u64) -> rusqlite::Result<()> {
         Ok(())
     }
 }
@@ -164,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_blocks_for_all_that_the_log_will_have_use_for() {
+    fn blocks_are_allocated_for_the_whole_index() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         let db = Connection::open(&path).unwrap();
@@ -173,7 +175,7 @@ mod tests {
         let index = with_suffix(&path, "-shm");
         // As if blocks were small here.
         let file = disk::File::options().read(true).write(true).open(&index).unwrap();
-        let shm = Shm::over(&path, None, Some(file));
+        let shm = Shm::new(&path, None, Some(file));
         let blocks = || index.metadata().unwrap().blocks() * 512;
         shm.grow().unwrap();
         assert!(blocks() >= 5 * PIECE, "{}", blocks());
@@ -183,10 +185,10 @@ mod tests {
              INSERT INTO t SELECT zeroblob(4000) FROM n",
         )
         .unwrap();
-        assert!(with_suffix(&path, "-wal").metadata().unwrap().len() > LOG_FOR_A_PIECE);
+        assert!(with_suffix(&path, "-wal").metadata().unwrap().len() > WAL_PER_PIECE);
         shm.grow().unwrap();
         assert!(blocks() >= 6 * PIECE, "{}", blocks());
-        // Others find what is in it.
+        // Other connections see the rows.
         let count = |db: &Connection| db.query_row("SELECT count(*) FROM t", (), |row| row.get::<_, i64>(0));
         assert_eq!((count(&db).unwrap(), count(&Connection::open(&path).unwrap()).unwrap()), (5000, 5000));
     }

@@ -1,12 +1,12 @@
-//! Finding what changed for a user since a place in the log: first where something changed and what, by positions alone
-//! (`sync/gather.rs`), then what of it fits in the page, as it is now. What a page holds is the core's to say.
+//! Finds what changed for a user since a log position: first what changed and where, by positions alone
+//! (`sync/gather.rs`), then the present state of what fits into the page. The core decides what a page contains.
 
 mod gather;
 
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ids::{Position, UserId};
-use chat_core::sync::page::{Filling, Present};
+use chat_core::sync::page::{PageBuilder, Present};
 use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
 use rusqlite::Connection;
 
@@ -37,21 +37,21 @@ fn changes(db: &Connection, user: UserId, after: Position, limit: u16) -> fault:
         return Ok(Changes { events: Vec::new(), up_to: end, complete: true });
     }
     let snapshot = db.unchecked_transaction()?;
-    let page = gather::gather(&snapshot, user, Filling::new(after, self::end(&snapshot)?, limit))?;
+    let page = gather::gather(&snapshot, user, PageBuilder::new(after, self::end(&snapshot)?, limit))?;
     let present = Present {
         messages: load::load(&snapshot, &page.messages(), Some(user))?,
-        views: some(page.seen(), |id| view::view(&snapshot, user, id))?,
-        places: some(page.moved(), |id| receipts::place(&snapshot, id))?,
-        counts: some(page.readings(user), |(user, id, read)| {
+        views: load_each(page.seen(), |id| view::view(&snapshot, user, id))?,
+        places: load_each(page.moved(), |id| receipts::place(&snapshot, id))?,
+        counts: load_each(page.readings(user), |(user, id, read)| {
             view::counts(&snapshot, user, id, read).map(Some)
         })?,
-        left: some(page.left(), |id| view::load(&snapshot, id).map(Some))?,
+        left: load_each(page.left(), |id| view::load(&snapshot, id).map(Some))?,
     };
     Ok(page.changes(user, present))
 }
 
-/// What is there of these.
-fn some<I, T>(
+/// The present state of these objects.
+fn load_each<I, T>(
     wanted: Vec<I>,
     read: impl FnMut(I) -> rusqlite::Result<Option<T>>,
 ) -> rusqlite::Result<Vec<T>> {

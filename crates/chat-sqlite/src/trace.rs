@@ -1,4 +1,4 @@
-//! Statements about the way of one message.
+//! Statements about the delivery trace of one message.
 
 use async_trait::async_trait;
 use chat_codec::row;

@@ -1,5 +1,5 @@
-//! Giving everything to another store: all is read in one snapshot, while a server may go on writing. Nothing is written
-//! here, but that a file of an earlier release is brought up to date first.
+//! Exports everything to another store. All rows are read in one snapshot, while a server may go on writing. Nothing
+//! is written here, except that a file of an earlier release is migrated first.
 
 use std::path::{Path, PathBuf};
 
@@ -12,29 +12,29 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 
 use crate::error::OpenError;
 use crate::load::Columns;
+use crate::location::check_names;
 use crate::lock::Lock;
 use crate::open::{check_file, followed, prepare};
-use crate::place::check_names;
 use crate::{reader, schema};
 
-/// Bytes of texts after which a range ends before its time: long messages in hundreds must not fill the memory.
+/// Size of texts, in bytes, after which a range ends early: hundreds of long messages must not fill the memory.
 const RANGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// A file that is read from end to end.
+/// A file that is exported.
 pub struct Export {
     connection: Connection,
-    /// Held where no server has the file, so that none takes it before the end.
+    /// Held if no server has the file, so that none starts on it before the export ends.
     lock: Option<Lock>,
     end: End,
-    /// The copy of the file from before its migration, if it was migrated.
+    /// The backup that was made before the migration, if the file was migrated.
     pub backup: Option<PathBuf>,
 }
 
 impl Export {
-    /// Opens the file, which may be served meanwhile; what is written from now on is not seen.
+    /// Opens the file, which may be served meanwhile. What is written from now on is not exported.
     ///
     /// # Errors
-    /// If it is no database of ours, or one of another release that is in use.
+    /// If the file is not a database of ours, or is of another release and in use.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let path = followed(path);
         if !check_file(&path)? {
@@ -56,14 +56,14 @@ impl Export {
         Ok(Self { connection, lock, end, backup })
     }
 
-    /// Which log it is.
+    /// End of the exported log.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.end.epoch
     }
 }
 
-/// One that is in use may be of any release.
+/// Refuses a file of another release: a file in use was not migrated, and may be of any.
 pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let path = path.to_owned();
     match schema::recognise(connection).map_err(|error| OpenError::of(&path, error))? {
@@ -95,7 +95,7 @@ fn end_of(connection: &Connection) -> rusqlite::Result<End> {
 }
 
 impl Source for Export {
-    fn is_at_rest(&self) -> bool {
+    fn is_final(&self) -> bool {
         self.lock.is_some()
     }
 
@@ -112,7 +112,7 @@ impl Source for Export {
         limit: usize,
     ) -> Result<Batch, Failure> {
         let mut statement = self.connection.prepare_cached(&select(table, after.is_some()))?;
-        let key = after.unwrap_or_default().iter().map(Given);
+        let key = after.unwrap_or_default().iter().map(KeyValue);
         let mut rows = statement.query(params_from_iter(key))?;
         let mut batch = Batch::default();
         let mut n_bytes = 0;
@@ -139,7 +139,7 @@ impl Source for Export {
     }
 }
 
-/// The rows of a table in the order of keys, from the beginning or after a key.
+/// Statement for the rows of a table in the order of keys, from the beginning or after a key.
 fn select(table: &Table, has_beginning: bool) -> String {
     let names = |columns: &[Column]| columns.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
     let (all, key) = (names(table.columns), names(table.key()));
@@ -148,7 +148,7 @@ fn select(table: &Table, has_beginning: bool) -> String {
     format!("SELECT {all} FROM {} {after} ORDER BY {key}", table.name)
 }
 
-/// What a column holds, and whether it is a text that had to be mended.
+/// Converts a column's value. The flag says whether a text had to be repaired.
 fn value(column: &Column, found: ValueRef<'_>) -> Result<(Value, bool), Failure> {
     let value = match (column.kind, found) {
         (_, ValueRef::Null) => Value::Null,
@@ -165,9 +165,9 @@ fn value(column: &Column, found: ValueRef<'_>) -> Result<(Value, bool), Failure>
 }
 
 /// A value of a key, for SQLite.
-struct Given<'a>(&'a Value);
+struct KeyValue<'a>(&'a Value);
 
-impl ToSql for Given<'_> {
+impl ToSql for KeyValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self.0 {
             Value::Null => ValueRef::Null,

@@ -1,8 +1,8 @@
-//! The message log's engine: one thread owns the writing connection and commits whatever has queued up since the last
-//! commit in one transaction, so that the batch grows with load while a lone write does not wait.
+//! The engine of the message log: one thread owns the writing connection, and commits everything queued since the last
+//! commit in one transaction. So batches grow with load, and a single write does not wait.
 //!
-//! A write is answered, and its events are published, only after the commit that holds it is on disk (README, promise 1).
-//! No statement of a feature may stand here.
+//! A write is answered, and its events are published, only after its commit is on disk (README, promise 1). The
+//! statements of features are not here.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -20,47 +20,47 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
+use crate::announced::Announced;
 use crate::checkpoint::{self, Checkpointer};
 use crate::error::OpenError;
 use crate::fault::Result;
 use crate::feed;
-use crate::overwritten::Contents;
-use crate::place::Place;
+use crate::location::Location;
+use crate::overwritten::ContentWatch;
 use crate::probe;
 use crate::served;
 use crate::shm::Shm;
-use crate::told::Told;
 
 mod connection;
 mod job;
 
 use connection::LOCK_WAIT;
-pub(crate) use connection::{connect, forget_what_is_deleted};
+pub(crate) use connection::{connect, enable_secure_delete};
 use job::{Failure, Job, Write};
 
-/// Writes that may wait before further ones are refused.
+/// Number of writes that may wait before further ones are refused.
 const QUEUE: usize = 8192;
-/// Most writes in one transaction.
+/// Largest number of writes in one transaction.
 const BATCH: usize = 512;
-/// Once a batch has waited for somebody else's lock in vain, how long those after it do.
+/// How long a batch waits for somebody else's lock if the batch before it waited in vain.
 const LOCK_WAIT_AGAIN: Duration = Duration::from_millis(100);
-/// A way in which tests break the server.
+/// Fault that tests inject: the server answers before it commits.
 const ACK_BEFORE_COMMIT: &str = "ack_before_commit";
 
-/// What a write works with: the open transaction, and the place in the log that its first change will have; further
-/// ones of the same write have the next places.
+/// The open transaction that a write works with, and the log position of the write's first change. Further changes of
+/// the same write have the next positions.
 pub(crate) struct Tx<'a> {
     connection: &'a Connection,
-    /// The position of this write's first change.
+    /// The log position of this write's first change.
     pub(crate) position: Position,
-    forgets: &'a Cell<bool>,
+    has_deleted: &'a Cell<bool>,
 }
 
 impl Tx<'_> {
-    /// To be called by a write that takes away something that somebody wrote: what the write-ahead log still has of it
-    /// then goes soon. The database file itself keeps nothing that was deleted, see `secure_delete`.
-    pub(crate) fn forgets(&self) {
-        self.forgets.set(true);
+    /// Must be called by a write that deletes something that a user wrote: the WAL is then emptied soon. The database
+    /// file itself keeps nothing that was deleted, see `secure_delete`.
+    pub(crate) fn note_deletion(&self) {
+        self.has_deleted.set(true);
     }
 }
 
@@ -72,31 +72,31 @@ impl std::ops::Deref for Tx<'_> {
     }
 }
 
-/// The handle to the writing thread, which ends when the queue is gone and empty.
+/// Handle to the writing thread, which ends when the queue is closed and empty.
 pub(crate) struct Writer {
     queue: WriteQueue<Box<dyn Job>>,
-    contents: Arc<Contents>,
+    contents: Arc<ContentWatch>,
     room: Room,
 }
 
 impl Writer {
     pub(crate) fn start(
         path: &Path,
-        (shm, told): (Shm, Arc<Told>),
+        (shm, announced): (Shm, Arc<Announced>),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
         let (queue, mut jobs) = WriteQueue::new(QUEUE, &metrics);
-        let mut log = Log::open(path, (shm, told), sink, metrics)?;
-        let contents = log.place.contents();
-        let checkpointer =
-            Checkpointer::start(log.place.clone(), log.metrics.outage.clone()).map_err(OpenError::Thread)?;
+        let mut log = Log::open(path, (shm, announced), sink, metrics)?;
+        let contents = log.location.contents();
+        let checkpointer = Checkpointer::start(log.location.clone(), log.metrics.outage.clone())
+            .map_err(OpenError::Thread)?;
         let serve = move || {
             let mut batch = Vec::new();
             while jobs.next(&mut batch, BATCH) {
                 let writes = batch.len();
                 log.commit(std::mem::take(&mut batch));
-                checkpointer.committed(&log.connection, writes, log.forgets.take());
+                checkpointer.committed(&log.connection, writes, log.has_deleted.take());
             }
             drop(checkpointer);
             log.close();
@@ -105,20 +105,20 @@ impl Writer {
         Ok(Self { queue, contents, room: Room::default() })
     }
 
-    /// What the file holds, for those who read from it.
-    pub(crate) fn contents(&self) -> Arc<Contents> {
+    /// The watch over the file's contents, for the readers.
+    pub(crate) fn contents(&self) -> Arc<ContentWatch> {
         self.contents.clone()
     }
 
-    /// Queues a write at once, and waits until it is on disk. `work` must make its refusals before its first change, and may
-    /// be run again if another write of the same batch fails.
+    /// Queues a write at once, and waits until it is on disk. `work` must refuse before its first change, and may run
+    /// again if another write of the same batch fails.
     pub(crate) fn write<T, F>(&self, work: F) -> impl Future<Output = chat_core::Result<T>>
     where
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        // At once, so that what is waited for has no copy of the work in it.
+        // Queues at once, so that the returned future does not contain a copy of the work.
         let queued = self.queue.send(Box::new(Write::new(work, reply)));
         async move {
             let written = answered(queued, result).await;
@@ -141,7 +141,7 @@ impl Writer {
     }
 }
 
-/// What became of a job that was to be queued.
+/// Waits for the answer to a queued job.
 async fn answered<T>(
     queued: chat_core::Result<()>,
     result: oneshot::Receiver<chat_core::Result<T>>,
@@ -150,41 +150,52 @@ async fn answered<T>(
     result.await.map_err(|_| Error::internal("a write was dropped"))?
 }
 
-/// The writing thread's side: its connection and the end of the log of changes.
+/// State of the writing thread: its connection and the end of the log of changes.
 struct Log {
     connection: Connection,
     shm: Shm,
-    told: Arc<Told>,
-    place: Place,
-    /// Whether the file was not in its place when it was last looked for.
-    is_astray: bool,
+    announced: Arc<Announced>,
+    location: Location,
+    /// Whether the file was not at its path at the last check.
+    is_displaced: bool,
     position: Position,
     sink: Arc<dyn EventSink>,
-    waits_shortly: bool,
-    /// Whether a write since the last look has taken something away.
-    forgets: Cell<bool>,
+    waits_briefly: bool,
+    /// Whether a write since the last report to the checkpointer deleted something.
+    has_deleted: Cell<bool>,
     metrics: WriterMetrics,
 }
 
 impl Log {
     fn open(
         path: &Path,
-        (shm, told): (Shm, Arc<Told>),
+        (shm, announced): (Shm, Arc<Announced>),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
         let sql_error = |error| OpenError::of(path, error);
         let connection = connect(path).map_err(sql_error)?;
         let position = stored_position(&connection).map_err(sql_error)?;
-        // Not before: its log is made by the first who reads.
+        // Not before the first read, which creates the WAL.
         let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
-        let place = Place::of(path, told.clone()).map_err(unwritable)?;
-        let (is_astray, waits_shortly, forgets) = (false, false, Cell::new(false));
-        Ok(Self { connection, shm, told, place, is_astray, position, sink, waits_shortly, forgets, metrics })
+        let location = Location::of(path, announced.clone()).map_err(unwritable)?;
+        let (is_displaced, waits_briefly, has_deleted) = (false, false, Cell::new(false));
+        Ok(Self {
+            connection,
+            shm,
+            announced,
+            location,
+            is_displaced,
+            position,
+            sink,
+            waits_briefly,
+            has_deleted,
+            metrics,
+        })
     }
 
     fn commit(&mut self, jobs: Vec<Box<dyn Job>>) {
-        let mut jobs = self.without_those_who_find_no_room(jobs);
+        let mut jobs = self.without_jobs_that_lack_space(jobs);
         if jobs.is_empty() {
             return;
         }
@@ -193,17 +204,17 @@ impl Log {
             Ok(events) => {
                 self.metrics.commit.observe(begun.elapsed().as_secs_f64());
                 self.metrics.batch.observe(jobs.len() as f64);
-                if self.waits_shortly {
-                    self.waits_shortly(false);
+                if self.waits_briefly {
+                    self.waits_briefly(false);
                 }
                 failpoints::pass("after_commit");
                 if !events.is_empty() {
-                    self.told.note(self.position);
+                    self.announced.note(self.position);
                 }
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
-                // What was stored this moment may lie in a file that has lost its name meanwhile.
-                match self.look() {
+                // The file may have lost its name since the check before the commit.
+                match self.check_path() {
                     Ok(()) => {
                         self.metrics.outage.served();
                         jobs.into_iter().for_each(|job| job.answer(Ok(())));
@@ -213,7 +224,7 @@ impl Log {
                 self.commit_late();
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
-                // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
+                // One write failed half-way: each gets its own transaction, so that only that one is lost.
                 jobs.into_iter().for_each(|job| self.commit(vec![job]));
             }
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
@@ -221,8 +232,8 @@ impl Log {
         }
     }
 
-    /// In a transaction of its own, so that nobody who asks for no room is refused for want of it.
-    fn without_those_who_find_no_room(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    /// Tests for space in a transaction of its own, so that a lack of it fails only the jobs that ask for space.
+    fn without_jobs_that_lack_space(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
         if !jobs.iter().any(|job| job.asks_for_room()) {
             return jobs;
         }
@@ -237,7 +248,7 @@ impl Log {
     fn fail(&mut self, jobs: Vec<Box<dyn Job>>, failure: &Failure) {
         self.refuse(jobs, failure);
         self.reopen();
-        self.waits_shortly(failure.is_busy);
+        self.waits_briefly(failure.is_busy);
     }
 
     fn refuse(&self, jobs: Vec<Box<dyn Job>>, failure: &Failure) {
@@ -248,22 +259,22 @@ impl Log {
         }
     }
 
-    /// Whether the file is still where it was.
-    fn look(&mut self) -> std::result::Result<(), Failure> {
-        let Err(obstacle) = self.place.check() else {
-            self.is_astray = false;
+    /// Checks that the file is still at its path.
+    fn check_path(&mut self) -> std::result::Result<(), Failure> {
+        let Err(obstacle) = self.location.check() else {
+            self.is_displaced = false;
             return Ok(());
         };
-        if !std::mem::replace(&mut self.is_astray, true) && obstacle != Obstacle::Overwritten {
-            // What was acknowledged goes with the file, wherever it is, rather than with its log.
+        if !std::mem::replace(&mut self.is_displaced, true) && obstacle != Obstacle::Overwritten {
+            // The file keeps what was acknowledged, wherever it is now, rather than its WAL.
             checkpoint::empty(&self.connection);
         }
-        Err(Failure { reason: self.place.describe(obstacle), obstacle: Some(obstacle), is_busy: false })
+        Err(Failure { reason: self.location.describe(obstacle), obstacle: Some(obstacle), is_busy: false })
     }
 
-    /// Whether a transaction may begin.
+    /// Checks that a transaction may begin.
     fn prepare(&mut self) -> std::result::Result<(), Failure> {
-        self.look()?;
+        self.check_path()?;
         self.shm.grow().map_err(|error| Failure::of(&error))
     }
 
@@ -276,15 +287,19 @@ impl Log {
         for job in jobs {
             let changes_before = self.connection.total_changes();
             let first = Position(position + 1);
-            let ran = job.run(&Tx { connection: &self.connection, position: first, forgets: &self.forgets });
-            if ran.failed
+            let result = job.run(&Tx {
+                connection: &self.connection,
+                position: first,
+                has_deleted: &self.has_deleted,
+            });
+            if result.failed
                 && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
             {
                 let _ = execute(&self.connection, "ROLLBACK");
-                let by_storage = ran.storage.filter(|_| is_alone);
+                let by_storage = result.storage.filter(|_| is_alone);
                 return Err(by_storage.map_or(Aborted::ByOne, Aborted::ByStorage));
             }
-            for change in ran.changes {
+            for change in result.changes {
                 position += 1;
                 events.push(Arc::new(Event { position: Position(position), change }));
                 failpoints::pass("after_insert");
@@ -306,8 +321,9 @@ impl Log {
             let mut statement = self.connection.prepare_cached(sql)?;
             let moved = statement.query_row([position.0, self.position.0], |row| row.get::<_, i64>(0));
             let Some(n_readers) = moved.optional()? else {
-                // Nobody else moves it, so this is another content, such as `.restore` of SQLite's shell leaves.
-                self.place.contents().condemn();
+                // No other connection changes it, so the file was overwritten, for example by `.restore` in SQLite's
+                // shell.
+                self.location.contents().mark_overwritten();
                 return Err(rusqlite::Error::StatementChangedRows(0));
             };
             if n_readers > 0 {
@@ -321,7 +337,7 @@ impl Log {
         execute(&self.connection, "COMMIT")
     }
 
-    /// The commit of a server that a test has broken so that it answers first.
+    /// The late commit of the injected fault.
     fn commit_late(&self) {
         if failpoints::is_broken(ACK_BEFORE_COMMIT) {
             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -329,20 +345,20 @@ impl Log {
         }
     }
 
-    /// Whoever waited behind a batch that waited in vain must not wait as long once more.
-    fn waits_shortly(&mut self, shortly: bool) {
-        let wait = if shortly { LOCK_WAIT_AGAIN } else { LOCK_WAIT };
-        self.waits_shortly = self.connection.busy_timeout(wait).is_ok() && shortly;
+    /// A batch that waited behind one that waited in vain must not wait as long again.
+    fn waits_briefly(&mut self, briefly: bool) {
+        let wait = if briefly { LOCK_WAIT_AGAIN } else { LOCK_WAIT };
+        self.waits_briefly = self.connection.busy_timeout(wait).is_ok() && briefly;
     }
 
-    /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
-    /// written what the first one failed on.
+    /// After a failed commit the connection cannot be trusted: a second fsync may succeed without having written what
+    /// the first one failed on.
     fn reopen(&mut self) {
-        // Another file may be there in its place.
-        if self.is_astray {
+        // Another file may be at the path now.
+        if self.is_displaced {
             return;
         }
-        match connect(self.place.path())
+        match connect(self.location.path())
             .and_then(|connection| Ok((stored_position(&connection)?, connection)))
         {
             Ok((position, connection)) => {
@@ -356,19 +372,19 @@ impl Log {
     }
 
     fn close(self) {
-        if self.place.check() == Err(Obstacle::Overwritten) {
-            // Nothing of it goes into what is in the file now.
+        if self.location.check() == Err(Obstacle::Overwritten) {
+            // Nothing of the WAL may go into the present file.
             let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
             return;
         }
-        let put_away = || {
+        let empty_wal = || {
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| Ok(row.get::<_, i64>(0)? == 0))
         };
-        let closed = put_away().and_then(|is_all| {
+        let closed = empty_wal().and_then(|is_all| {
             if is_all {
-                served::end(&self.connection)?;
-                put_away()?;
+                served::unmark(&self.connection)?;
+                empty_wal()?;
             }
             Ok(())
         });
@@ -378,7 +394,7 @@ impl Log {
     }
 }
 
-/// Why a transaction came to nothing.
+/// Why a transaction was rolled back.
 enum Aborted {
     ByOne,
     ByStorage(Failure),

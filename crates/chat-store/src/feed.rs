@@ -1,4 +1,5 @@
-//! How far each reader of the feed is behind: one value for each reader, which goes when the reader does.
+//! Gauges of how far each reader of the feed is behind. Each reader has its own values, and they are removed with the
+//! reader.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 type Labels = Vec<(String, String)>;
 
-/// What is known of the readers. Cheap to clone.
+/// Gauges of all readers of the feed, one set per reader name. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct FeedMetrics {
     lag: Family<Labels, Gauge>,
@@ -20,7 +21,7 @@ pub struct FeedMetrics {
 }
 
 impl FeedMetrics {
-    /// These are all readers.
+    /// Sets the values of all `readers`, and removes those of every reader that is not among them.
     pub fn set(&self, readers: impl IntoIterator<Item = Counted>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = std::mem::take(&mut *known);
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_that_has_gone_is_shown_no_longer() {
+    fn a_reader_that_was_removed_has_no_values() {
         let (mut registry, metrics) = (Registry::default(), FeedMetrics::default());
         metrics.register(&mut registry);
         let shown = || {
@@ -85,10 +86,10 @@ mod tests {
             has_to_reload,
         };
         metrics.set([counted("hooks", 5, 60, false), counted("mirror", 0, 0, true)]);
-        let of_hooks = "feed_reader_lag_changes{reader=\"hooks\"} 5";
-        assert!(shown().contains(of_hooks) && shown().len() == 6, "{:?}", shown());
-        let is_lost = "feed_reader_has_to_reload{reader=\"mirror\"} 1";
-        assert!(shown().contains(is_lost), "{:?}", shown());
+        let lag_of_hooks = "feed_reader_lag_changes{reader=\"hooks\"} 5";
+        assert!(shown().contains(lag_of_hooks) && shown().len() == 6, "{:?}", shown());
+        let mirror_has_to_reload = "feed_reader_has_to_reload{reader=\"mirror\"} 1";
+        assert!(shown().contains(mirror_has_to_reload), "{:?}", shown());
         metrics.set([counted("mirror", 7, 9, false)]);
         let left = [
             "feed_reader_has_to_reload{reader=\"mirror\"} 0",

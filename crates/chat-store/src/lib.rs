@@ -1,5 +1,5 @@
-//! What stores share, whatever their engine: the bounded queues in front of their threads, what they count, and the lines
-//! that they log when storage fails and when it is back. No statement and no driver belongs here.
+//! The parts that all stores share: the bounded queues in front of their threads, their metrics, and the
+//! lines that they log when storage fails and when it recovers. No SQL statement and no database driver belongs here.
 
 mod feed;
 mod metrics;
@@ -15,9 +15,9 @@ pub use metrics::{Metrics, ReaderMetrics, SearchLag, WriterMetrics};
 pub use outage::Outage;
 pub use queue::{Batches, CLOSED, Queue, ReadQueue, Reads, Sender, WriteQueue};
 
-/// Runs a caller's work on a store's thread. A panic becomes an internal error, whose cause is `panicked`, so that the
-/// thread goes on.
-pub fn caught<T, E: From<Error>>(
+/// Runs a caller's work on a store's thread. A panic becomes an internal error with the cause `panicked`, so that the
+/// thread survives.
+pub fn catch_panic<T, E: From<Error>>(
     panicked: &'static str,
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
@@ -30,8 +30,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_internal_error() {
-        let answer: Result<(), Error> = caught("a read panicked", || panic!("on purpose"));
+        let answer: Result<(), Error> = catch_panic("a read panicked", || panic!("on purpose"));
         assert!(matches!(answer, Err(Error::Internal(cause)) if cause.to_string() == "a read panicked"));
-        assert!(matches!(caught::<_, Error>("", || Ok(7)), Ok(7)));
+        assert!(matches!(catch_panic::<_, Error>("", || Ok(7)), Ok(7)));
     }
 }

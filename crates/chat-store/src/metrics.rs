@@ -1,5 +1,5 @@
-//! What a store counts for whoever watches the server: the same things under the same names, whatever the engine. Values
-//! are only added to, and nothing may be decided by them.
+//! The metrics of a store, with the same names for every engine. Metrics only record what happens: no code may decide
+//! anything by them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,27 +13,28 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::{FeedMetrics, Outage};
 
-/// Upper ends of the classes of commit times, in seconds: a disk with a cache takes less than a millisecond for an
-/// fsync, a spinning one tens of them.
+/// Upper bounds of the histogram buckets of commit times, in seconds. An fsync takes less than a millisecond on a disk
+/// with a cache, and tens of milliseconds on a spinning disk.
 const COMMIT_SECONDS: [f64; 13] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-/// Upper ends of the classes of batches, in writes; the last is the most that there can be.
+/// Upper bounds of the histogram buckets of batch sizes, in writes. The last one is the largest batch that a store
+/// makes.
 const BATCH_WRITES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// What the writing thread counts.
+/// Metrics of the writing thread.
 #[derive(Debug, Clone)]
 pub struct WriterMetrics {
-    /// From the beginning of a transaction until it is on disk, in seconds.
+    /// Time from the start of a transaction until it is on disk, in seconds.
     pub commit: Histogram,
-    /// Writes in one transaction.
+    /// Number of writes in one transaction.
     pub batch: Histogram,
-    /// Transactions that came to nothing because of the storage.
+    /// Transactions that failed because of the storage.
     pub failures: Counter,
-    /// Writes that wait for their transaction.
+    /// Writes that are waiting for a transaction.
     pub waiting: Gauge,
-    /// Writes that were refused because too many waited.
+    /// Writes that were refused because the queue was full.
     pub refused: Counter,
-    /// Whether the storage takes none at present; for the log.
+    /// Whether storage refuses writes at present. Only log lines depend on it.
     pub outage: Outage,
 }
 
@@ -73,18 +74,18 @@ impl WriterMetrics {
     }
 }
 
-/// What the reading threads count.
+/// Metrics of the reading threads.
 #[derive(Debug, Clone)]
 pub struct ReaderMetrics {
-    /// Reads that wait for a thread.
+    /// Reads that are waiting for a thread.
     pub waiting: Gauge,
-    /// Reads that are being made.
+    /// Reads in progress.
     pub under_way: Gauge,
-    /// Reads that were refused because too many waited.
+    /// Reads that were refused because the queue was full.
     pub refused: Counter,
     /// Reads that the database could not answer.
     pub failures: Counter,
-    /// Whether the storage answers none at present; for the log.
+    /// Whether storage refuses reads at present. Only log lines depend on it.
     pub outage: Outage,
 }
 
@@ -101,7 +102,8 @@ impl Default for ReaderMetrics {
 }
 
 impl ReaderMetrics {
-    /// Those of other readers of the same storage, which are counted apart but fail with these.
+    /// Metrics for further readers of the same storage: they count separately and share the outage, since they fail
+    /// together.
     pub fn beside(&self) -> Self {
         Self { outage: self.outage.clone(), ..Self::default() }
     }
@@ -118,12 +120,12 @@ impl ReaderMetrics {
     }
 }
 
-/// How far the search index is behind the log.
+/// How many committed events the search index does not contain yet.
 #[derive(Debug, Clone, Default)]
 pub struct SearchLag {
-    /// Events that were committed since the start.
+    /// Number of events committed since the start.
     pub committed: Arc<AtomicU64>,
-    /// Those of them that the index had taken in when it last was up to date.
+    /// Value of `committed` when the index was last up to date.
     pub indexed: Arc<AtomicU64>,
 }
 
@@ -138,7 +140,7 @@ impl EncodeMetric for SearchLag {
     }
 }
 
-/// All that a store counts.
+/// All metrics of one store.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     pub writer: WriterMetrics,
@@ -148,7 +150,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Offers it all under the names of the documentation.
+    /// Registers all metrics under their documented names. `threads` is the number of reading threads.
     pub fn register(&self, registry: &mut Registry, threads: usize) {
         self.writer.register(registry);
         self.readers.register(registry, threads);

@@ -1,5 +1,6 @@
-//! Says once that storage refuses what is asked of it, and once that it is over, however many requests were refused
-//! meanwhile: a line for each of them would fill the log just when it is needed. Nothing may be decided by this.
+//! Logs once that storage refuses requests and once that it works again, however many requests were refused in
+//! between: one line for each would flood the log when it is needed most. It only logs: no code may decide anything by
+//! it.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use chat_core::{Error, Result};
 
-/// For how long nothing may have been refused before it is over: connections come back one by one.
+/// How long no request may have been refused before the outage counts as over: connections recover one by one.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Whether one kind of request is refused at present. Cheap to clone; the clones know of each other.
+/// Whether one kind of request is refused at present. Cheap to clone; clones share their state.
 #[derive(Debug, Clone)]
 pub struct Outage(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// What is refused, for the log.
+    /// Kind of request, for the log.
     what: &'static str,
     is_on: AtomicBool,
     episode: Mutex<Option<Episode>>,
@@ -30,7 +31,7 @@ struct Episode {
     refused: u64,
 }
 
-/// What came of an episode.
+/// Summary of an episode that has ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Over {
     lasted: Duration,
@@ -38,12 +39,12 @@ struct Over {
 }
 
 impl Outage {
-    /// For requests of this kind, `reads` for instance.
+    /// Creates the state for one kind of request, for example `reads`. The name goes into log lines.
     pub fn of(what: &'static str) -> Self {
         Self(Arc::new(Inner { what, is_on: AtomicBool::new(false), episode: Mutex::new(None) }))
     }
 
-    /// A request was answered, or refused: whether storage was the reason decides.
+    /// Records an answer. It counts as a refusal if storage caused the error, and as served otherwise.
     pub fn note<T>(&self, answer: &Result<T>) {
         match answer {
             Err(Error::Unavailable(reason)) => self.refused(reason),
@@ -52,7 +53,7 @@ impl Outage {
         }
     }
 
-    /// A request was refused because of the storage.
+    /// Records a request that was refused because of the storage.
     pub fn refused(&self, reason: &dyn Display) {
         let what = self.0.what;
         if self.begins(Instant::now()) {
@@ -62,7 +63,7 @@ impl Outage {
         }
     }
 
-    /// A request was served.
+    /// Records a request that was served.
     pub fn served(&self) {
         let what = self.0.what;
         if let Some(Over { lasted, refused }) = self.ends(Instant::now()) {
@@ -85,7 +86,7 @@ impl Outage {
     }
 
     fn ends(&self, now: Instant) -> Option<Over> {
-        // Nearly always, so no lock is taken for it.
+        // The usual case, so it takes no lock.
         if !self.0.is_on.load(Ordering::Relaxed) {
             return None;
         }
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(outage.ends(at(0)), None);
         assert!(outage.begins(at(0)));
         assert!(!outage.begins(at(5000)));
-        // One connection is back already, another is not.
+        // One connection works again, another does not yet.
         assert_eq!(outage.ends(at(5500)), None);
         assert!(!outage.clone().begins(at(5600)));
         assert_eq!(outage.ends(at(6500)), None);

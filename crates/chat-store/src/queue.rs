@@ -1,5 +1,5 @@
-//! A bounded queue in front of a store's threads. It refuses rather than waits, its gauge never falls below zero, and
-//! closing it lets the threads take what is queued and joins them. What is queued is the store's own.
+//! A bounded queue in front of a store's threads. It refuses instead of waiting, its gauge never falls below zero, and
+//! closing it lets the threads work off what is queued and joins them. The store defines what an item is.
 
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -11,19 +11,19 @@ use tokio::sync::mpsc;
 
 use crate::{ReaderMetrics, WriterMetrics};
 
-/// Why a closed store is unavailable.
+/// Reason of the `Unavailable` error of a closed store.
 pub const CLOSED: &str = "the store is closed";
 
-/// Writes, which one thread takes in batches.
+/// Queue of writes. One thread takes them in batches.
 pub type WriteQueue<T> = Queue<mpsc::Sender<T>>;
-/// Reads, each of which one of several threads takes.
+/// Queue of reads. Several threads take one read each.
 pub type ReadQueue<T> = Queue<crossbeam_channel::Sender<T>>;
 
 /// The sending side of a bounded channel.
 pub trait Sender {
-    /// What is sent.
+    /// Type of the queued items.
     type Item;
-    /// Sends without waiting. Refuses with `Overloaded` if the channel is full, with `Unavailable` if nobody receives.
+    /// Sends without waiting. Returns `Overloaded` if the channel is full and `Unavailable` if the receivers are gone.
     fn try_send(&self, item: Self::Item) -> Result<()>;
 }
 
@@ -49,7 +49,8 @@ impl<T> Sender for crossbeam_channel::Sender<T> {
     }
 }
 
-/// A bounded queue, and the threads that take from it. They end when it is closed and empty; dropping it closes it.
+/// A bounded queue and the threads that take from it. The threads end when it is closed and empty. Dropping it closes
+/// it.
 pub struct Queue<S> {
     /// `None` once it is closed.
     sender: RwLock<Option<S>>,
@@ -58,19 +59,19 @@ pub struct Queue<S> {
     refused: Counter,
 }
 
-/// What the writing thread takes from its queue.
+/// Receiving side of a [`WriteQueue`], for the writing thread.
 pub struct Batches<T> {
     receiver: mpsc::Receiver<T>,
     waiting: Gauge,
 }
 
-/// What a reading thread takes from its queue. The clones share it.
+/// Receiving side of a [`ReadQueue`], for a reading thread. Clones share the queue.
 pub struct Reads<T> {
     receiver: crossbeam_channel::Receiver<T>,
     waiting: Gauge,
 }
 
-// A derived `Clone` would ask for one of what is sent.
+// A derived `Clone` would require `T: Clone`.
 impl<T> Clone for Reads<T> {
     fn clone(&self) -> Self {
         Self { receiver: self.receiver.clone(), waiting: self.waiting.clone() }
@@ -78,7 +79,7 @@ impl<T> Clone for Reads<T> {
 }
 
 impl<T> WriteQueue<T> {
-    /// A queue of at most `bound` writes.
+    /// Creates a queue of at most `bound` writes, and its receiving side.
     pub fn new(bound: usize, metrics: &WriterMetrics) -> (Self, Batches<T>) {
         let (sender, receiver) = mpsc::channel(bound);
         let queue = Self::over(sender, &metrics.waiting, &metrics.refused);
@@ -87,7 +88,7 @@ impl<T> WriteQueue<T> {
 }
 
 impl<T> ReadQueue<T> {
-    /// A queue of at most `bound` reads.
+    /// Creates a queue of at most `bound` reads, and its receiving side.
     pub fn new(bound: usize, metrics: &ReaderMetrics) -> (Self, Reads<T>) {
         let (sender, receiver) = crossbeam_channel::bounded(bound);
         let queue = Self::over(sender, &metrics.waiting, &metrics.refused);
@@ -105,22 +106,22 @@ impl<S> Queue<S> {
         }
     }
 
-    /// Starts a thread that takes from the queue until that is closed and empty.
+    /// Starts a thread that takes from the queue until the queue is closed and empty.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// If the system cannot start a thread.
     pub fn start(&self, name: String, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
         let thread = std::thread::Builder::new().name(name).spawn(work)?;
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
 
-    /// Whether nothing is taken any more.
+    /// Whether the queue is closed: it takes nothing more.
     pub fn is_closed(&self) -> bool {
         self.sender.read().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// Refuses what comes from now on, and waits until the threads have taken what is queued and have ended. Blocks.
+    /// Refuses new items, and blocks until the threads have worked off what is queued and have ended.
     pub fn close(&self) {
         *self.sender.write().unwrap_or_else(PoisonError::into_inner) = None;
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -131,12 +132,12 @@ impl<S> Queue<S> {
 }
 
 impl<S: Sender> Queue<S> {
-    /// Queues something without waiting.
+    /// Queues an item without waiting.
     ///
     /// # Errors
     /// `Overloaded` if the queue is full, `Unavailable` if it is closed.
     pub fn send(&self, item: S::Item) -> Result<()> {
-        // Counted before it can be taken, so that the count never falls below zero.
+        // Counts the item before a thread can take it, so that the gauge never falls below zero.
         self.waiting.inc();
         let sent = self.try_send(item);
         if let Err(error) = &sent {
@@ -163,7 +164,8 @@ impl<S> Drop for Queue<S> {
 }
 
 impl<T> Batches<T> {
-    /// Waits until something is queued, and takes at most `most` of it. `false`: the queue is closed and empty. Blocks.
+    /// Blocks until something is queued, and takes at most `most` items. `false` means that the queue is closed and
+    /// empty.
     pub fn next(&mut self, batch: &mut Vec<T>, most: usize) -> bool {
         let taken = self.receiver.blocking_recv_many(batch, most);
         self.waiting.dec_by(i64::try_from(taken).unwrap_or(0));
@@ -172,7 +174,7 @@ impl<T> Batches<T> {
 }
 
 impl<T> Reads<T> {
-    /// Waits until something is queued, and takes it. `None`: the queue is closed and empty. Blocks.
+    /// Blocks until something is queued, and takes one item. `None` means that the queue is closed and empty.
     pub fn next(&self) -> Option<T> {
         let read = self.receiver.recv().ok()?;
         self.waiting.dec();
@@ -186,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    /// Fails unless what is sent is counted already.
+    /// A sender that fails unless the item is counted before it is sent.
     struct Strict(Gauge);
 
     impl Sender for Strict {
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_counted_before_it_can_be_taken() {
+    fn an_item_is_counted_before_it_can_be_taken() {
         let waiting = Gauge::default();
         let queue = Queue::over(Strict(waiting.clone()), &waiting, &Counter::default());
         queue.send(1).unwrap();
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_thread_is_left_nothing_is_taken() {
+    fn a_queue_whose_threads_are_gone_takes_nothing() {
         let (queue, batches) = WriteQueue::new(1, &WriterMetrics::default());
         drop(batches);
         assert!(matches!(queue.send(1), Err(Error::Unavailable(_))));

@@ -1,5 +1,5 @@
-//! Who chats: a token from the command line, a remembered login, or name and password. Passwords are asked for without
-//! being shown, and are not kept.
+//! Authentication: a token from the command line, a saved login, or name and password. Passwords are not shown while
+//! they are typed and are not saved.
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
@@ -14,31 +14,31 @@ use crate::clean::clean;
 use crate::credentials::{Credentials, Login};
 use crate::{Failed, Usage, within};
 
-/// Who chats, and where.
+/// The server, and how to log in there.
 pub struct Who {
-    /// The server.
+    /// URL of the server.
     pub url: ServerUrl,
-    /// The user's name.
+    /// The user's name. `None`: the user of the saved login, or ask for it.
     pub username: Option<String>,
-    /// The user's password.
+    /// The user's password. `None`: use a saved login, or ask for it.
     pub password: Option<String>,
-    /// A token, in place of both.
+    /// A JWT, used instead of name and password. If a name is given too, it must be the token's user.
     pub token: Option<String>,
-    /// The passwords that everybody knows: those of the demo users.
+    /// Returns the password of a demo user; `None` for any other name.
     pub known_password: fn(&str) -> Option<&'static str>,
 }
 
-/// A client that the server accepts, and whose it is.
-pub(crate) async fn enter(who: &Who) -> Result<(Client, User)> {
+/// Logs in if there is no valid token. Returns a client that the server accepts, and its user.
+pub(crate) async fn authenticate(who: &Who) -> Result<(Client, User)> {
     let client = Client::at(who.url.clone());
     let cannot = || format!("cannot log in at {}", who.url);
-    let (client, me) = match (&who.token, remembered(who)) {
-        (Some(token), _) => whose(client.with_token(token.clone())).await.with_context(cannot)?,
-        (None, Some(token)) => match whose(client.with_token(token)).await {
-            Err(error) if is_refused(&error) => whose(log_in(&client, who).await?).await?,
+    let (client, me) = match (&who.token, saved_token(who)) {
+        (Some(token), _) => with_caller(client.with_token(token.clone())).await.with_context(cannot)?,
+        (None, Some(token)) => match with_caller(client.with_token(token)).await {
+            Err(error) if is_refused(&error) => with_caller(log_in(&client, who).await?).await?,
             known => known.with_context(cannot)?,
         },
-        (None, None) => whose(log_in(&client, who).await?).await.with_context(cannot)?,
+        (None, None) => with_caller(log_in(&client, who).await?).await.with_context(cannot)?,
     };
     match &who.username {
         Some(username) if !is_same_name(username, &me.username) => {
@@ -48,31 +48,31 @@ pub(crate) async fn enter(who: &Who) -> Result<(Client, User)> {
     }
 }
 
-async fn whose(client: Client) -> Result<(Client, User)> {
+async fn with_caller(client: Client) -> Result<(Client, User)> {
     let me = within(client.caller()).await?;
     Ok((client, me))
 }
 
-/// The server knows no such login, or no longer.
+/// Whether the server rejects the login: unknown, revoked or expired.
 fn is_refused(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(Failed(Error::Refused { status: 401, .. })))
 }
 
-/// Asks for name and password where they are not given, and remembers the login.
+/// Logs in, asks for a missing name or password, and saves the login. Returns the user's name.
 pub(crate) async fn log_in_and_remember(who: &Who) -> Result<String> {
     let username = username(who)?;
     let password = password(who, &username)?;
     let (client, login) = exchange(&Client::at(who.url.clone()), who, (&username, &password)).await?;
     let name = login.username.clone();
     if let Err(error) = Credentials::read().and_then(|mut credentials| credentials.remember(login)) {
-        // A token that nobody keeps is not to live on.
+        // Revoke the token, because it could not be saved and nobody can use it.
         let _ = within(client.logout()).await;
         return Err(error);
     }
     Ok(name)
 }
 
-/// Ends a remembered login, at the server and in the file; `None`: there is none.
+/// Revokes a saved login at the server and removes it from the file. Returns the user's name; `None` if there is none.
 pub(crate) async fn log_out(who: &Who) -> Result<Option<String>> {
     let mut credentials = Credentials::read()?;
     let server = who.url.to_string();
@@ -81,7 +81,7 @@ pub(crate) async fn log_out(who: &Who) -> Result<Option<String>> {
     let client = Client::at(who.url.clone()).with_token(login.token.clone());
     match within(client.logout()).await {
         Ok(_) => {}
-        // It has ended already.
+        // Revoked or expired already.
         Err(error) if is_refused(&error) => {}
         Err(error) => return Err(error.context("the server could not be reached, so the login is kept")),
     }
@@ -89,8 +89,8 @@ pub(crate) async fn log_out(who: &Who) -> Result<Option<String>> {
     Ok(Some(login.username))
 }
 
-/// The token of an earlier login. A file that cannot be used is no reason to keep somebody out who can say who they are.
-fn remembered(who: &Who) -> Option<String> {
+/// The token of a saved login. An unreadable file is reported and ignored, because the user can still log in.
+fn saved_token(who: &Who) -> Option<String> {
     if who.token.is_some() || who.password.is_some() || known_password(who).is_some() {
         return None;
     }
@@ -111,11 +111,12 @@ async fn log_in(client: &Client, who: &Who) -> Result<Client> {
 }
 
 async fn exchange(client: &Client, who: &Who, (username, password): (&str, &str)) -> Result<(Client, Login)> {
-    // Nothing is lost but the advantage where the file cannot be read; whoever needs the file says so.
+    // Without the file only the device cookie is missing. Callers that need the file report its errors.
     let known = Credentials::read().ok();
     let device = known.as_ref().and_then(|known| known.device(&who.url.to_string(), username));
-    let asked = within(client.login_from(device, username, password)).await;
-    let (logged_in, device) = asked.with_context(|| format!("cannot log in as {username} at {}", who.url))?;
+    let response = within(client.login_from(device, username, password)).await;
+    let (logged_in, device) =
+        response.with_context(|| format!("cannot log in as {username} at {}", who.url))?;
     let login = Login {
         server: who.url.to_string(),
         username: logged_in.username,
@@ -159,8 +160,8 @@ fn password(who: &Who, username: &str) -> Result<String> {
         return rpassword::prompt_password(format!("Password of {username}: "))
             .context("the password cannot be read");
     }
-    let what_to_do = "set CHATSERVER_PASSWORD, or log in first: chatserver login";
-    Err(Usage(format!("the password of {username} is missing: {what_to_do}")).into())
+    let hint = "set CHATSERVER_PASSWORD, or log in first: chatserver login";
+    Err(Usage(format!("the password of {username} is missing: {hint}")).into())
 }
 
 fn now() -> Time {

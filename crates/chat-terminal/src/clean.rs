@@ -1,39 +1,39 @@
-//! What others wrote, made harmless: a message must not be able to move the cursor, recolour the terminal or look like
-//! the line of somebody else. Nothing in here prints.
+//! Cleans text of other users for the terminal: a message must not move the cursor, change colours or look like another
+//! user's line. Nothing in here prints.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// What stands for a line break inside a text that has to be one line.
+/// Replaces a line break in a text that must be one line.
 const LINE_BREAK: &str = " ⏎ ";
-/// Most characters in what looks like one: more marks upon a letter would reach into other lines.
+/// Most code points in a grapheme cluster: a taller stack of combining marks would reach into other lines.
 const MAX_CLUSTER: usize = 12;
 
-/// The text without escape sequences, control characters and marks that reorder text; line breaks become a sign.
+/// Removes escape sequences, control characters and marks that reorder text. Line breaks become ` ⏎ `.
 pub(crate) fn clean(text: &str) -> String {
     cleaned(text, LINE_BREAK)
 }
 
-/// The same text in lines, for a place that has room for several of them.
+/// Like [`clean`], but keeps line breaks and shortens grapheme clusters of more than [`MAX_CLUSTER`] code points.
 pub(crate) fn clean_lines(text: &str) -> String {
-    without_towers(&cleaned(text, "\n"))
+    limit_clusters(&cleaned(text, "\n"))
 }
 
-/// The same as a name, which is one line and not a tower.
+/// Like [`clean`], but shortens grapheme clusters of more than [`MAX_CLUSTER`] code points.
 pub(crate) fn clean_name(text: &str) -> String {
-    without_towers(&clean(text))
+    limit_clusters(&clean(text))
 }
 
-fn without_towers(text: &str) -> String {
+fn limit_clusters(text: &str) -> String {
     text.graphemes(true).flat_map(|cluster| cluster.chars().take(MAX_CLUSTER)).collect()
 }
 
 fn cleaned(text: &str, line_break: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
-    let mut strings = Strings::default();
+    let mut strings = ControlStrings::default();
     while let Some(c) = chars.next() {
         match c {
             '\u{1b}' => skip_escape(&mut chars, &mut strings),
@@ -49,7 +49,7 @@ fn cleaned(text: &str, line_break: &str) -> String {
     cleaned
 }
 
-/// JSON of the same meaning whose strings hold no control characters, nor marks that reorder text.
+/// Escapes control characters and marks that reorder text in JSON. The value stays the same.
 pub(crate) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
@@ -65,8 +65,8 @@ fn is_reordering(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What follows an escape character (ECMA-48, 5.3 and 8.3).
-fn skip_escape(chars: &mut Peekable<Chars<'_>>, strings: &mut Strings) {
+/// Skips the rest of an escape sequence after the escape character (ECMA-48, 5.3 and 8.3).
+fn skip_escape(chars: &mut Peekable<Chars<'_>>, strings: &mut ControlStrings) {
     match chars.peek() {
         Some('[') => {
             chars.next();
@@ -83,25 +83,26 @@ fn skip_escape(chars: &mut Peekable<Chars<'_>>, strings: &mut Strings) {
     }
 }
 
-/// Parameters, intermediates and the final character.
+/// Skips the parameters, the intermediates and the final character of a control sequence.
 fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
     while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
     chars.next_if(|c| ('@'..='~').contains(c));
 }
 
-/// Strings that have an end are skipped; one that has none is left, so that a lone introducer cannot hide what follows.
+/// Skips control strings that have a terminator. Keeps the text of one without, so that a lone introducer cannot hide
+/// what follows.
 #[derive(Default)]
-struct Strings {
-    /// Nothing from here on ends one, so it is not looked for again: a text may be full of introducers.
-    is_endless: bool,
-    /// How many characters were looked at.
+struct ControlStrings {
+    /// No terminator follows, so none is searched for again: a text may be full of introducers.
+    is_unterminated: bool,
+    /// Number of characters searched.
     #[cfg(test)]
     looked_at: usize,
 }
 
-impl Strings {
+impl ControlStrings {
     fn skip(&mut self, chars: &mut Peekable<Chars<'_>>) {
-        if self.is_endless {
+        if self.is_unterminated {
             return;
         }
         let mut ahead = chars.clone();
@@ -120,7 +121,7 @@ impl Strings {
                 return;
             }
         }
-        self.is_endless = true;
+        self.is_unterminated = true;
     }
 }
 
@@ -155,11 +156,11 @@ mod tests {
         }
     }
 
-    /// Looking for its end from each of them would take as long as the text is long, squared.
+    /// Searching for a terminator from each introducer would take quadratic time.
     #[test]
-    fn many_strings_without_an_end_are_looked_at_once() {
+    fn many_strings_without_a_terminator_are_searched_once() {
         let text = "\u{90}a".repeat(8 * 1024);
-        let (mut chars, mut strings) = (text.chars().peekable(), Strings::default());
+        let (mut chars, mut strings) = (text.chars().peekable(), ControlStrings::default());
         while chars.next().is_some() {
             strings.skip(&mut chars);
         }

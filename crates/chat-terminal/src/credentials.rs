@@ -1,4 +1,4 @@
-//! Tokens of earlier logins, in a file that its owner alone can read. Passwords are never kept.
+//! Saved logins, in a file that only its owner can read. Passwords are never saved.
 
 use std::fs;
 use std::io::Write;
@@ -9,24 +9,24 @@ use chat_names::is_same_name;
 use chat_protocol::time::Time;
 use serde::{Deserialize, Serialize};
 
-/// A login that is remembered.
+/// A saved login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Login {
-    /// The server's address.
+    /// URL of the server.
     pub(crate) server: String,
-    /// Who logged in.
+    /// Name of the user.
     pub(crate) username: String,
-    /// What the server gave for it.
+    /// JWT that the server issued.
     pub(crate) token: String,
-    /// When that ends.
+    /// When the token expires.
     pub(crate) expires_at: Time,
-    /// The cookie by which the server knows this device: strangers who guess at the password do not keep its owner out. It
-    /// is of use after the token's end, too.
+    /// Cookie by which the server recognizes this device, so that strangers who guess the password do not lock its
+    /// owner out. It stays valid after the token has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<String>,
 }
 
-/// The remembered logins, the last one first.
+/// The saved logins, latest first.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     file: PathBuf,
@@ -54,26 +54,26 @@ impl Credentials {
         Ok(Self { file, logins })
     }
 
-    /// The login of that name at a server, or the last one there.
+    /// The latest login at a server that has not expired, of this user if a name is given.
     pub(crate) fn find(&self, server: &str, username: Option<&str>, now: Time) -> Option<&Login> {
         let is_named = |login: &Login| username.is_none_or(|name| is_same_name(name, &login.username));
         self.logins.iter().find(|login| login.server == server && is_named(login) && login.expires_at > now)
     }
 
-    /// The device's cookie of that name's last login at a server, however long ago.
+    /// The device cookie of the user's latest login at a server, also if that has expired.
     pub(crate) fn device(&self, server: &str, username: &str) -> Option<&str> {
         let of_user = |login: &&Login| login.server == server && is_same_name(&login.username, username);
         self.logins.iter().find(of_user)?.device.as_deref()
     }
 
-    /// Remembers a login in place of an earlier one of the same user.
+    /// Saves a login. Replaces an earlier one of the same user at the same server.
     pub(crate) fn remember(&mut self, login: Login) -> Result<()> {
         self.forget_in_memory(&login.server, &login.username);
         self.logins.insert(0, login);
         self.write()
     }
 
-    /// Forgets a login.
+    /// Removes a login. Removes the file with the last one.
     pub(crate) fn forget(&mut self, server: &str, username: &str) -> Result<()> {
         self.forget_in_memory(server, username);
         if self.logins.is_empty() {
@@ -87,7 +87,7 @@ impl Credentials {
         self.logins.retain(|login| login.server != server || !is_same_name(&login.username, username));
     }
 
-    /// A new file takes the place of the old one whole, so that a full disk costs no login.
+    /// Writes a new file and renames it over the old one, so that a full disk destroys no saved login.
     fn write(&self) -> Result<()> {
         let cannot = || format!("the login cannot be kept in {}", self.file.display());
         let folder = self.file.parent().with_context(cannot)?;
@@ -101,7 +101,7 @@ impl Credentials {
 
 fn folder() -> Option<PathBuf> {
     let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // An empty or relative one is to be ignored (XDG Base Directory Specification).
+    // An empty or relative path must be ignored (XDG Base Directory Specification).
     let configured = named("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
     let default =
         if cfg!(windows) { named("APPDATA") } else { named("HOME").map(|home| home.join(".config")) };
@@ -124,7 +124,7 @@ fn refuse_readable_by_others(file: &Path) -> Result<()> {
 
 #[cfg(not(unix))]
 fn refuse_readable_by_others(_file: &Path) -> Result<()> {
-    // A profile's folder is its owner's alone.
+    // The folder of a user profile is readable by its owner only.
     Ok(())
 }
 
@@ -147,7 +147,7 @@ fn write_private(file: &Path, text: &[u8]) -> std::io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    // One that an interrupted run left behind is nobody's.
+    // An interrupted run may have left its file behind.
     let _ = fs::remove_file(file);
     let mut open = options.open(file)?;
     open.write_all(text)?;

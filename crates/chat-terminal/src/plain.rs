@@ -1,4 +1,4 @@
-//! One user's conversation in lines of text, for pipes and for terminals without a screen. It speaks the v1 stream.
+//! Line mode, for pipes and for terminals without full-screen support. Uses the v1 stream.
 
 mod command;
 mod display;
@@ -15,10 +15,10 @@ use chat_protocol::rest::User;
 use crate::ChatOptions;
 use crate::clean::clean;
 use names::Names;
-use session::{Manner, Session};
+use session::{Mode, Session};
 
-/// Chats until the input ends, `/quit`, or the server no longer accepts the login; `true`: all that was asked for was
-/// done.
+/// Chats until the input ends, `/quit`, or the server no longer accepts the login. Returns whether every line could be
+/// carried out.
 pub(crate) async fn run(client: Client, me: User, options: &ChatOptions) -> Result<bool> {
     display::notice(&format!(
         "logged in to {} as {}; /help lists the commands",
@@ -31,6 +31,6 @@ pub(crate) async fn run(client: Client, me: User, options: &ChatOptions) -> Resu
         (None, Some(group)) => Some(names.group_named(group).await?),
         (None, None) => None,
     };
-    let manner = Manner { follow: options.follow, json: options.json };
-    Session::new(names, recipient, manner, input::lines()).run().await
+    let mode = Mode { follow: options.follow, json: options.json };
+    Session::new(names, recipient, mode, input::lines()).run().await
 }

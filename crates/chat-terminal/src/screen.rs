@@ -1,15 +1,15 @@
-//! The full screen. One loop owns the terminal, the stream and the errands; everything that happens goes through
-//! [`Model::update`], and what is seen is [`view::view`] of the model and nothing else.
+//! Full-screen mode. One loop owns the terminal, the stream session and the REST requests. Every input goes through
+//! [`Model::update`], and the screen shows [`view::view`] of the model and nothing else.
 
 mod editor;
-mod errand;
 mod layout;
 mod model;
+mod request;
 mod rows;
 mod style;
 mod tty;
 mod view;
-mod walk;
+mod viewport;
 mod wrap;
 
 use std::process::ExitCode;
@@ -32,26 +32,27 @@ use crate::ChatOptions;
 use crate::clean::clean_name;
 use crate::send::random_key;
 use crate::target::{self, Target};
-use errand::Answer;
-use model::{Circumstances, Effect, Input, Model};
+use model::{Config, Effect, Input, Model};
+use request::Completed;
 use tty::Tty;
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(20);
-/// Requests that may wait for a server that is not there.
+/// Operations that may wait in the session's outbox.
 const OUTBOX: usize = 1024;
+/// Operations that may be in flight at a time.
 const WINDOW: usize = 32;
-/// Answers that may wait to be taken in.
-const ANSWERS: usize = 64;
-/// A screen that changes all the time is drawn no more often than this.
+/// Completed REST requests that may wait for the main loop.
+const COMPLETED: usize = 64;
+/// Shortest time between two drawings of the screen.
 const FRAME: Duration = Duration::from_millis(16);
 const TICK: Duration = Duration::from_secs(1);
-/// How long leaving waits for what was just sent.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// Upper bound for delivering unsent messages and drafts on exit.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Chats until the person leaves.
+/// Runs the screen until the person quits.
 pub(crate) async fn run(client: Client, me: User, options: &ChatOptions) -> Result<ExitCode> {
-    let wish = match (&options.to, &options.group) {
+    let pending = match (&options.to, &options.group) {
         (Some(name), _) => Some(target::find(&client, name).await?),
         (None, Some(group)) => {
             Some(target::find(&client, &format!("#{}", group.trim_start_matches('#'))).await?)
@@ -59,9 +60,9 @@ pub(crate) async fn run(client: Client, me: User, options: &ChatOptions) -> Resu
         (None, None) => None,
     };
     let title = format!("{} · chatserver", clean_name(&me.username));
-    let mut screen = Screen::new(client, me, wish, title)?;
+    let mut screen = Screen::new(client, me, pending, title)?;
     let ended = screen.chat().await;
-    // The terminal is the shell's again before anything is said.
+    // Restores the terminal before the caller prints an error.
     drop(screen);
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -73,34 +74,34 @@ struct Screen {
     session: Session,
     client: Arc<Client>,
     model: Model,
-    answers: (Sender<Answer>, Receiver<Answer>),
+    completed: (Sender<Completed>, Receiver<Completed>),
     has_ended: bool,
 }
 
 impl Screen {
-    fn new(client: Client, me: User, wish: Option<Target>, title: String) -> Result<Self> {
-        let name = random_key()?;
+    fn new(client: Client, me: User, pending: Option<Target>, title: String) -> Result<Self> {
+        let run_id = random_key()?;
         let session = Session::new(Options {
             url: client.url().clone(),
             token: client.token().unwrap_or_default().to_owned(),
             way: Way::Header,
             cursor: None,
-            name: name.clone(),
+            name: run_id.clone(),
             outbox: OUTBOX,
             window: WINDOW,
             backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, getrandom::u64().unwrap_or_default()),
         });
         let server = client.url().authority().to_owned();
-        let fixed = Circumstances { me, server, zone: TimeZone::system(), name, wish };
+        let config = Config { me, server, zone: TimeZone::system(), run_id, pending };
         let size = crossterm::terminal::size().context("the terminal does not report its size")?;
         Ok(Self {
-            tty: Tty::take(&title)?,
+            tty: Tty::enter(&title)?,
             title,
             events: EventStream::new(),
             session,
             client: Arc::new(client),
-            model: Model::new(fixed, size),
-            answers: channel(ANSWERS),
+            model: Model::new(config, size),
+            completed: channel(COMPLETED),
             has_ended: false,
         })
     }
@@ -108,14 +109,14 @@ impl Screen {
     async fn chat(&mut self) -> Result<()> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut ended = std::pin::pin!(ended());
+        let mut terminated = std::pin::pin!(terminated());
         let mut draw_at = Instant::now();
         let mut is_stale = true;
         while !self.has_ended {
             let input = tokio::select! {
-                // Keys first, so that a flood of messages keeps nobody from leaving.
+                // Keys are polled first, so that the person can quit during a flood of messages.
                 biased;
-                () = &mut ended => break,
+                () = &mut terminated => break,
                 event = self.events.next() => {
                     let event = event.context("the terminal is gone")?;
                     input_of(event.context("the terminal is gone")?)
@@ -126,51 +127,51 @@ impl Screen {
                     is_stale = false;
                     None
                 }
-                Some(answer) = self.answers.1.recv() => Some(Input::Answer(answer)),
+                Some(completed) = self.completed.1.recv() => Some(Input::Completed(completed)),
                 event = self.session.next() => {
-                    let event = event.map_err(|error| anyhow!("{}", given_up(&error)))?;
+                    let event = event.map_err(|error| anyhow!("{}", reason_of(&error)))?;
                     Some(Input::Stream(Box::new(event)))
                 }
                 _ = ticks.tick() => Some(Input::Tick),
             };
             if let Some(input) = input {
-                self.take(input)?;
+                self.update(input)?;
                 is_stale = true;
             }
         }
-        self.say_goodbye().await;
+        self.flush_before_exit().await;
         Ok(())
     }
 
-    fn take(&mut self, input: Input) -> Result<()> {
+    fn update(&mut self, input: Input) -> Result<()> {
         let mut effects = self.model.update(Timestamp::now(), input);
         while !effects.is_empty() {
-            let mut refused = Vec::new();
+            let mut not_submitted = Vec::new();
             for effect in effects {
-                refused.extend(self.carry_out(effect)?);
+                not_submitted.extend(self.carry_out(effect)?);
             }
-            effects = refused
+            effects = not_submitted
                 .into_iter()
-                .flat_map(|op| self.model.update(Timestamp::now(), Input::NotTaken(op)))
+                .flat_map(|op| self.model.update(Timestamp::now(), Input::OutboxFull(op)))
                 .collect();
         }
         Ok(())
     }
 
-    /// Does what the model wants; gives back a request for which there was no room.
+    /// Carries out an effect. Returns its operation if the session's outbox is full.
     fn carry_out(&mut self, effect: Effect) -> Result<Option<chat_client::v2::Op>> {
         match effect {
-            Effect::Ask(op) => {
+            Effect::Submit(op) => {
                 if self.session.submit(op.clone()).is_none() {
                     return Ok(Some(op));
                 }
             }
-            Effect::Run(errand, generation) => {
-                let (client, answers) = (self.client.clone(), self.answers.0.clone());
+            Effect::Request(request, generation) => {
+                let (client, completed) = (self.client.clone(), self.completed.0.clone());
                 tokio::spawn(async move {
-                    let answer = errand::run(&client, errand, generation).await;
-                    // Nobody waits for it any more once the screen is gone.
-                    let _ = answers.send(answer).await;
+                    let outcome = request::run(&client, request, generation).await;
+                    // Fails only after the screen has ended, when the outcome is no longer needed.
+                    let _ = completed.send(outcome).await;
                 });
             }
             Effect::Ring => self.tty.ring()?,
@@ -181,21 +182,21 @@ impl Screen {
         Ok(None)
     }
 
-    /// What was typed just before leaving is on its way, sent or as a draft, and is waited for a little.
-    async fn say_goodbye(&mut self) {
-        let settled = async {
-            self.take(Input::Leave)?;
+    /// Delivers what was typed just before quitting, as a message or as a draft. Waits at most [`EXIT_TIMEOUT`].
+    async fn flush_before_exit(&mut self) {
+        let flushed = async {
+            self.update(Input::Leave)?;
             while self.model.is_online() && (self.session.n_waiting() > 0 || self.model.is_saving()) {
                 let input = tokio::select! {
-                    Some(answer) = self.answers.1.recv() => Input::Answer(answer),
+                    Some(completed) = self.completed.1.recv() => Input::Completed(completed),
                     event = self.session.next() => Input::Stream(Box::new(event?)),
                 };
-                self.take(input)?;
+                self.update(input)?;
             }
             anyhow::Ok(())
         };
-        // Whatever kept it from reaching the server, nobody waits for it any longer.
-        let _ = timeout(GOODBYE, settled).await;
+        // The process exits in any case, so an error or a timeout changes nothing.
+        let _ = timeout(EXIT_TIMEOUT, flushed).await;
     }
 }
 
@@ -210,21 +211,21 @@ fn input_of(event: TtyEvent) -> Option<Input> {
     }
 }
 
-fn given_up(error: &chat_client::Error) -> String {
+fn reason_of(error: &chat_client::Error) -> String {
     match chat_client::link::after_error(error) {
         chat_client::link::Verdict::GiveUp(why) => why,
         chat_client::link::Verdict::Again { why, .. } => why,
     }
 }
 
-/// Waits until this process is asked to end. That its terminal is gone (SIGHUP) ends it by itself: there is nothing to
-/// give back, and crossterm would read the end of its input for ever and never come back here.
+/// Waits for SIGTERM or SIGINT. SIGHUP keeps its default action and ends the process: the terminal is gone, so there is
+/// nothing to restore, and crossterm would read the end of its input forever and never return to this loop.
 #[cfg(unix)]
-async fn ended() {
+async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
     let wait = async |kind: SignalKind| match signal(kind) {
         Ok(mut signals) => drop(signals.recv().await),
-        // Without a handler the system ends the process, as it does any other.
+        // Without a handler the signal ends the process, which is its default action.
         Err(_) => std::future::pending().await,
     };
     futures_util::future::select_all([
@@ -235,6 +236,6 @@ async fn ended() {
 }
 
 #[cfg(not(unix))]
-async fn ended() {
+async fn terminated() {
     let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,4 +1,4 @@
-//! `chatserver send`: one message, for scripts. It is sent under a key, so that trying again makes no second one.
+//! `chatserver send`: sends one message, for scripts. A `client_msg_id` keeps a retry from storing it twice.
 
 use std::io::{IsTerminal, Read, stdin};
 use std::process::ExitCode;
@@ -13,32 +13,33 @@ use tokio::time::sleep;
 use crate::target::Target;
 use crate::{Failed, Usage, Who, access, print_line, target, within};
 
-/// The server refused, or there is nobody of that name.
+/// Exit status if the server refused the message, or there is no such recipient.
 const REFUSED: u8 = 1;
-/// The server cannot be reached; the number is that of `EX_UNAVAILABLE`.
+/// Exit status if the server cannot be reached: `EX_UNAVAILABLE`.
 const UNREACHABLE: u8 = 69;
-/// The server did not accept the login; the number is that of `EX_NOPERM`.
+/// Exit status if the server did not accept the login: `EX_NOPERM`.
 const NO_LOGIN: u8 = 77;
-/// How often a server that cannot be reached is tried.
+/// Most attempts to send.
 const ATTEMPTS: u32 = 3;
+/// Delay before the second attempt if the server names none. It is multiplied by the number of failed attempts.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Longer than this nobody waits for a limit.
+/// Longest delay to wait for after a rate limit. A longer one counts as a refusal.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// Longer texts are refused by the server, so there is no use in reading them to their end.
+/// Most bytes to read from standard input. The server refuses longer texts.
 const LONGEST: u64 = 64 * 1024;
 
-/// What to send.
+/// Options of [`send`](crate::send()).
 #[derive(Debug, Clone)]
 pub struct SendOptions {
-    /// To whom: a user's name, or a group's name or number.
+    /// The recipient: a user's name, or a group's name or id. `#` before it means a group.
     pub to: String,
-    /// The text; `-` is standard input.
+    /// The text; `-` reads it from standard input.
     pub text: String,
-    /// A key of the caller's own, for scripts that try again by themselves.
+    /// The `client_msg_id`, for scripts that retry by themselves. `None`: a random one.
     pub key: Option<String>,
 }
 
-/// Sends, and gives the exit status; what went wrong is said on standard error.
+/// Sends the message, prints its id and returns the exit status. Prints errors other than [`Usage`] to standard error.
 pub(crate) async fn run(who: &Who, options: &SendOptions) -> Result<ExitCode> {
     match send(who, options).await {
         Ok(sent) => {
@@ -67,28 +68,28 @@ async fn send(who: &Who, options: &SendOptions) -> Result<Sent> {
         bail!("there is nothing to send: the message is empty");
     }
     let key = options.key.clone().map_or_else(random_key, Ok)?;
-    let (client, _) = access::enter(who).await?;
+    let (client, _) = access::authenticate(who).await?;
     let to = target::find(&client, &options.to).await?;
     let request = SendRequest { content: Some(content), client_msg_id: Some(key), ..SendRequest::default() };
     let mut attempt = 1;
     loop {
         match within(post(&client, to, &request)).await {
             Err(error) if attempt < ATTEMPTS && may_be_repeated(&error) => {
-                sleep(wished(&error).unwrap_or(PAUSE * attempt)).await;
+                sleep(retry_after(&error).unwrap_or(PAUSE * attempt)).await;
                 attempt += 1;
             }
-            answered => return answered,
+            response => return response,
         }
     }
 }
 
-/// Whether the same may well be taken soon.
+/// Whether the same request may succeed soon.
 fn may_be_repeated(error: &anyhow::Error) -> bool {
-    status(error) == UNREACHABLE || wished(error).is_some()
+    status(error) == UNREACHABLE || retry_after(error).is_some()
 }
 
-/// How long the server wants to be left alone, where it asks for no more than one waits for.
-fn wished(error: &anyhow::Error) -> Option<Duration> {
+/// The delay that a rate limit asks for; `None` if it is not a rate limit, or longer than [`LONGEST_WAIT`].
+fn retry_after(error: &anyhow::Error) -> Option<Duration> {
     let Some(Failed(Error::Refused { status: 429, retry_after, .. })) = error.downcast_ref() else {
         return None;
     };
@@ -115,7 +116,7 @@ fn text(given: &str) -> Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// A key unlike any other.
+/// A random `client_msg_id` of 128 bits, in hexadecimal.
 pub(crate) fn random_key() -> Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).context("the system provides no randomness")?;

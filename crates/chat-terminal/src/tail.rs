@@ -1,5 +1,4 @@
-//! `chatserver tail`: what happens, event by event, for scripts and logs. It only listens: nothing counts as delivered
-//! or read by it.
+//! `chatserver tail`: prints events, for scripts and logs. It only listens: it confirms neither delivery nor reading.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,16 +20,16 @@ use crate::{Who, access, print_line, within};
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether anybody still reads.
+/// How often to check whether the output still has a reader.
 #[cfg(unix)]
-const GLANCE: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What to print.
+/// Options of [`tail`](crate::tail()).
 #[derive(Debug, Clone, Default)]
 pub struct TailOptions {
-    /// Each event as a JSON object on a line of its own.
+    /// Print each event as a JSON object on its own line.
     pub json: bool,
-    /// Where to resume: a cursor that an earlier event had.
+    /// Cursor of an earlier event to resume from. `None`: start with the next event.
     pub from: Option<String>,
 }
 
@@ -41,9 +40,9 @@ struct Tail {
     users: HashMap<i64, String>,
 }
 
-/// Prints until it is interrupted or nobody reads any more, both of which are ends as good as any.
+/// Prints until it is interrupted or the output has no reader. Both count as success.
 pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
-    let (client, me) = access::enter(who).await?;
+    let (client, me) = access::authenticate(who).await?;
     let mut session = Session::new(Options {
         url: client.url().clone(),
         token: client.token().unwrap_or_default().to_owned(),
@@ -63,7 +62,7 @@ pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
                 interrupted.context("cannot wait for signals")?;
                 return Ok(ExitCode::SUCCESS);
             }
-            () = nobody_reads() => return Ok(ExitCode::SUCCESS),
+            () = reader_gone() => return Ok(ExitCode::SUCCESS),
         };
         match tail.show(&event).await {
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
@@ -87,24 +86,24 @@ async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// Waits until the pipe that is printed to has lost its reader, which the next line would find out only when it comes.
+/// Waits until the output pipe has lost its reader. Without this check, only the next event would reveal that.
 #[cfg(unix)]
-async fn nobody_reads() {
+async fn reader_gone() {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let output = io::stdout();
     loop {
         let mut polled = [PollFd::new(&output, PollFlags::empty())];
         let at_once = Timespec::default();
-        let asked = poll(&mut polled, Some(&at_once));
-        if asked.is_ok() && polled.iter().any(|output| output.revents().contains(PollFlags::ERR)) {
+        let result = poll(&mut polled, Some(&at_once));
+        if result.is_ok() && polled.iter().any(|output| output.revents().contains(PollFlags::ERR)) {
             return;
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
 #[cfg(not(unix))]
-async fn nobody_reads() {
+async fn reader_gone() {
     std::future::pending().await
 }
 
@@ -130,18 +129,18 @@ impl Tail {
         }
     }
 
-    /// An event in a person's words; `None`: nothing that a person wants to know.
+    /// Describes an event for a person; `None` if it is of no interest to one.
     async fn line(&mut self, frame: &ServerFrame) -> Option<String> {
         let clock = Timestamp::now().to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
         match frame {
-            ServerFrame::Message(told) => {
-                let message = &told.message;
-                let place = self.place(message).await;
-                let text = words(&told.event, message);
-                Some(format!("{clock} {place}: {text}"))
+            ServerFrame::Message(change) => {
+                let message = &change.message;
+                let participants = self.participants(message).await;
+                let text = describe(&change.event, message);
+                Some(format!("{clock} {participants}: {text}"))
             }
-            ServerFrame::Append(piece) => {
-                Some(format!("{clock} message {} grows: {}", piece.message_id, clean(&piece.content)))
+            ServerFrame::Append(append) => {
+                Some(format!("{clock} message {} grows: {}", append.message_id, clean(&append.content)))
             }
             ServerFrame::Receipt(receipt) => {
                 let name = self.name(receipt.user_id).await;
@@ -158,8 +157,8 @@ impl Tail {
             ServerFrame::Resync(_) => {
                 Some(format!("{clock} the cursor can't be served; continuing from now"))
             }
-            ServerFrame::Conversation(told) => {
-                let conversation = &told.conversation;
+            ServerFrame::Conversation(change) => {
+                let conversation = &change.conversation;
                 let name = conversation.name.as_deref().map(clean).unwrap_or_default();
                 Some(
                     format!("{clock} conversation {} has changed {name}", conversation.id)
@@ -179,7 +178,7 @@ impl Tail {
     }
 
     /// `tom → jerry` or `tom @ group 1`.
-    async fn place(&mut self, message: &Message) -> String {
+    async fn participants(&mut self, message: &Message) -> String {
         let sender = self.name(message.sender_id).await;
         match message.group_id {
             0 => {
@@ -201,7 +200,7 @@ impl Tail {
     }
 }
 
-fn words(event: &str, message: &Message) -> String {
+fn describe(event: &str, message: &Message) -> String {
     let content = clean(&message.content);
     match event {
         "created" => content,

@@ -1,4 +1,4 @@
-//! To whom something goes, as it is said on a command line.
+//! Resolves the recipient that a command line names.
 
 use anyhow::{Result, bail};
 use chat_client::Client;
@@ -6,16 +6,17 @@ use chat_names::is_same_name;
 
 use crate::within;
 
-/// To whom a message goes.
+/// The recipient of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A user, by number.
+    /// A user, by id.
     User(i64),
-    /// A group, by number.
+    /// A group, by id.
     Group(i64),
 }
 
-/// `jerry` is a user or else a group, `#cheese` and `#7` are groups.
+/// Finds a recipient: `jerry` is a user or else a group, `#cheese` and `#7` are groups. Fails if there is none, or if
+/// several groups have the name.
 pub(crate) async fn find(client: &Client, name: &str) -> Result<Target> {
     let group = name.strip_prefix('#');
     if group.is_none()
@@ -25,11 +26,11 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Target> {
     }
     let wanted = group.unwrap_or(name);
     let groups = within(client.groups()).await?;
-    let mut fitting = groups
+    let mut matching = groups
         .iter()
         .filter(|group| wanted.parse() == Ok(group.id))
         .chain(groups.iter().filter(|group| is_same_name(&group.name, wanted)));
-    match (fitting.next(), fitting.next()) {
+    match (matching.next(), matching.next()) {
         (None, _) if group.is_some() => bail!("you are in no group {wanted}"),
         (None, _) => bail!("there is no user {name}, and you are in no group of that name"),
         (Some(first), Some(second)) if first.id != second.id && wanted.parse() != Ok(first.id) => {

@@ -1,4 +1,4 @@
-//! What the benchmark needs of the binary, which alone knows the adapters.
+//! Functions that the benchmark needs from the binary, which is the only crate that knows the adapters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use chat_client::ServerUrl;
 use chat_core::ids::UserId;
 use chat_core::ports::{Clock, Store};
 
-/// Functions over the adapters that the binary is made of.
+/// Functions over the binary's adapters.
 #[derive(Clone, Copy)]
 pub struct Adapters {
     /// Parses a server's address. With a PEM file, only the authorities in it are trusted.
     pub server: fn(url: &str, ca: Option<&Path>) -> Result<ServerUrl>,
     /// Opens the SQLite database of a server that is stopped.
     pub open: fn(database: &Path) -> Result<OfflineDatabase>,
-    /// Makes a node's tables in the PostgreSQL database at this address. Blocks.
+    /// Creates a node's tables in the PostgreSQL database at this address. Blocks.
     pub make_tables: fn(url: String) -> Result<()>,
-    /// The schema that these tables are in.
+    /// Name of the schema with these tables.
     pub schema: &'static str,
 }
 
-/// A SQLite database that no server runs on. Its events reach nobody.
+/// A SQLite database that no server uses at present. Its events reach no client.
 pub struct OfflineDatabase {
-    /// Writes into it.
+    /// Writes to the database.
     pub store: Arc<dyn Store>,
-    /// The clock that the server goes by.
+    /// The clock that the server uses.
     pub clock: Arc<dyn Clock>,
     /// Issues a token for a user, signed with the key that is kept beside the database.
     pub issue_token: Box<dyn Fn(UserId) -> Result<String> + Send + Sync>,
@@ -34,10 +34,10 @@ pub struct OfflineDatabase {
 }
 
 impl OfflineDatabase {
-    /// Closes it, so that a server can open it. Blocks.
+    /// Closes the database, so that a server can open it. Blocks.
     pub(crate) fn close(self) {
         let Self { store, close, .. } = self;
-        // The lock on the file goes with the last handle to the store, which `close` drops.
+        // `close` drops the last handle to the store, which releases the lock on the file.
         drop(store);
         close();
     }

@@ -1,23 +1,21 @@
-//! `chatserver bench`: drives a server over REST and WebSocket and says how much it does and how fast.
+//! `chatserver bench`: drives a server over REST and WebSocket and measures throughput and latency.
 //!
-//! Each scenario is a file below `bench/`. It sets itself up, is timed in a part of its own, and gives one main figure
+//! Each scenario is a file below `bench/`. It prepares its data, is timed in a separate part, and gives one main figure
 //! by which its runs are compared. A fault is counted and shown, never a reason to drop a run.
 
-mod audience;
 mod batches;
 mod cluster;
-mod crowd;
 mod disk;
 mod fanout;
 mod history;
+mod http;
 mod idle;
 mod latency;
-mod line;
 mod load;
 mod logins;
+mod offline_users;
 mod other_node;
 mod pgbench;
-mod posts;
 mod process;
 mod receipts;
 mod report;
@@ -27,10 +25,12 @@ mod search;
 mod sends;
 mod server;
 mod slow;
-mod stage;
 mod start;
+mod streams;
 mod table;
 mod tally;
+mod testbed;
+mod timed_sends;
 mod v2_sends;
 mod v2_stream;
 mod yardstick;
@@ -40,17 +40,17 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use self::audience::Protocol;
 use self::report::{Measured, Report, Run};
 use self::server::Server;
-use self::stage::{LISTENERS, Stage};
+use self::streams::Protocol;
+use self::testbed::{LISTENERS, Testbed};
 use crate::child::interrupted;
 use crate::{Adapters, Outcome};
 
-/// Descriptors that the benchmark needs beside its connections.
+/// File descriptors that the benchmark needs beside its connections.
 const OTHER_FILES: u64 = 400;
 
-/// What to measure, and where.
+/// Options of `chatserver bench`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Running server to measure, which keeps the users and messages created for it; without this, bench starts
@@ -74,7 +74,7 @@ pub struct Args {
     settings: Settings,
 }
 
-/// How much to measure.
+/// Extent of the measurements.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
     /// Scenarios to measure [default: all except slow, and start and search, which need time to fill a database;
@@ -152,13 +152,15 @@ impl Settings {
     }
 }
 
-/// Measures. What cannot be measured is noted in the report and leaves `passed` false; an error is what keeps everything
-/// from being measured, such as a server that cannot be started or an interruption from the terminal.
+/// Measures. A scenario that cannot be measured is noted in the report and leaves `passed` false.
+///
+/// # Errors
+/// Fails if nothing can be measured, for example because a server cannot be started or the terminal interrupts.
 pub fn run(args: Args, adapters: Adapters) -> Result<Outcome> {
-    // One thread for all senders: more would take cores from the server and give nothing in return.
+    // One thread for all senders: more would take cores from the server without sending more.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let as_json = args.json;
-    // Ending early drops the stage, and with it a server of its own and its folder.
+    // Ending early drops the testbed, and with it a server that was started for it and its folder.
     let report = runtime.block_on(async {
         tokio::select! {
             report = measure(args, adapters) => report,
@@ -182,17 +184,17 @@ async fn measure(args: Args, adapters: Adapters) -> Result<(Report, bool)> {
         (None, Some(n_nodes)) => Server::start_cluster(n_nodes, per_user).await?,
         (None, None) => Server::start(per_user).await?,
     };
-    let place = server.describe();
+    let description = server.describe();
     eprintln!("registering users ...");
-    let mut stage = Stage::set(server, settings, adapters).await?;
-    stage.notes.append(&mut notes);
-    let (measured, all_measured) = measure_all(&mut stage).await;
-    let Stage { settings, notes, .. } = stage;
+    let mut testbed = Testbed::prepare(server, settings, adapters).await?;
+    testbed.notes.append(&mut notes);
+    let (measured, all_measured) = measure_all(&mut testbed).await;
+    let Testbed { settings, notes, .. } = testbed;
     let runs = usize::try_from(settings.runs)?;
-    Ok((Report { server: place, runs, seconds: settings.seconds, measured, notes }, all_measured))
+    Ok((Report { server: description, runs, seconds: settings.seconds, measured, notes }, all_measured))
 }
 
-/// Raises the limit of open files as far as it goes, and keeps the connections below it.
+/// Raises the limit of open files as far as possible, and reduces the connections to it. Returns notes for the report.
 fn limit_connections(settings: &mut Settings) -> Vec<String> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
     let room = u32::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX);
@@ -207,50 +209,50 @@ fn limit_connections(settings: &mut Settings) -> Vec<String> {
     vec![note]
 }
 
-/// Measures what is wanted. A scenario that cannot be measured does not keep the others from it; it is noted.
-async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
+/// Measures the wanted scenarios. One that cannot be measured is noted, and the others continue.
+async fn measure_all(testbed: &mut Testbed) -> (Vec<Measured>, bool) {
     let mut measured = Vec::new();
     let mut all = true;
     for scenario in Scenario::value_variants() {
-        if !stage.settings.wants(*scenario, stage.server.cluster().is_some()) {
+        if !testbed.settings.wants(*scenario, testbed.server.cluster().is_some()) {
             continue;
         }
         let result = match scenario {
-            Scenario::Sends => sends::measure(stage, &mut measured).await,
-            Scenario::V2Sends => v2_sends::measure(stage, &mut measured).await,
-            Scenario::Fanout => fanout::measure(stage, &mut measured).await,
-            Scenario::Latency => latency::measure(stage, &mut measured).await,
-            Scenario::OtherNode => other_node::measure(stage, &mut measured).await,
-            Scenario::Pgbench => pgbench::measure(stage, &mut measured).await,
-            Scenario::Idle => idle::measure(stage, &mut measured, Protocol::V1).await,
-            Scenario::IdleV2 => idle::measure(stage, &mut measured, Protocol::V2).await,
-            Scenario::Resume => resume::measure(stage, &mut measured).await,
-            Scenario::Slow => slow::measure(stage, &mut measured).await,
-            Scenario::Receipts => receipts::measure(stage, &mut measured).await,
-            Scenario::History => history::measure(stage, &mut measured).await,
-            Scenario::Logins => logins::measure(stage, &mut measured).await,
-            Scenario::Start => start::measure(stage, &mut measured).await,
-            Scenario::Search => search::measure(stage, &mut measured).await,
+            Scenario::Sends => sends::measure(testbed, &mut measured).await,
+            Scenario::V2Sends => v2_sends::measure(testbed, &mut measured).await,
+            Scenario::Fanout => fanout::measure(testbed, &mut measured).await,
+            Scenario::Latency => latency::measure(testbed, &mut measured).await,
+            Scenario::OtherNode => other_node::measure(testbed, &mut measured).await,
+            Scenario::Pgbench => pgbench::measure(testbed, &mut measured).await,
+            Scenario::Idle => idle::measure(testbed, &mut measured, Protocol::V1).await,
+            Scenario::IdleV2 => idle::measure(testbed, &mut measured, Protocol::V2).await,
+            Scenario::Resume => resume::measure(testbed, &mut measured).await,
+            Scenario::Slow => slow::measure(testbed, &mut measured).await,
+            Scenario::Receipts => receipts::measure(testbed, &mut measured).await,
+            Scenario::History => history::measure(testbed, &mut measured).await,
+            Scenario::Logins => logins::measure(testbed, &mut measured).await,
+            Scenario::Start => start::measure(testbed, &mut measured).await,
+            Scenario::Search => search::measure(testbed, &mut measured).await,
         };
         if let Err(error) = result {
             all = false;
-            stage.note(format!("{scenario:?} could not be measured: {error:#}"));
+            testbed.note(format!("{scenario:?} could not be measured: {error:#}"));
         }
     }
     (measured, all)
 }
 
-/// Repeats a run as often as wanted.
+/// Repeats a run as often as the settings say.
 async fn repeat(
-    stage: &mut Stage,
+    testbed: &mut Testbed,
     scenario: &str,
     unit: &'static str,
-    mut run: impl AsyncFnMut(&mut Stage) -> Result<Run>,
+    mut run: impl AsyncFnMut(&mut Testbed) -> Result<Run>,
 ) -> Result<Measured> {
-    let wanted = stage.settings.runs;
+    let wanted = testbed.settings.runs;
     let mut measured = Measured { scenario: scenario.into(), unit, runs: Vec::new() };
     for number in 1..=wanted {
-        let run = run(stage).await?;
+        let run = run(testbed).await?;
         eprintln!("{scenario}: run {number} of {wanted}: {} {unit}", table::number(run.main));
         measured.runs.push(run);
     }

@@ -1,11 +1,11 @@
-//! `chatserver capacity`: what so many users need, on paper. The arithmetic is in `capacity/model.rs`, the figures it
-//! rests on in `capacity/measured.rs`; docs/scaling.md explains both. Talks to no server.
+//! `chatserver capacity`: calculates what a number of users needs. The arithmetic is in `capacity/model.rs`, its input
+//! figures are in `capacity/measured.rs`; docs/scaling.md explains both. Connects to no server.
 
 mod measured;
 mod model;
 mod report;
 
-/// Who there is and what they do.
+/// The users and their behaviour.
 #[derive(clap::Args)]
 pub struct Args {
     /// Users with an account
@@ -31,7 +31,7 @@ pub struct Args {
     json: bool,
 }
 
-/// What the model says: text for people, or one JSON object.
+/// Calculates the forecast. Returns text, or one JSON object.
 pub fn run(args: &Args) -> String {
     let load = args.load();
     let forecast = model::forecast(&load);
@@ -54,7 +54,7 @@ impl Args {
 
 fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
-    // What is no number at all is in no range.
+    // NaN is in no range.
     if (least..=most).contains(&value) { Ok(value) } else { Err(format!("must be from {least} to {most}")) }
 }
 

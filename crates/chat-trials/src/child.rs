@@ -1,5 +1,5 @@
-//! What the commands share that start a server of their own: its folder, its process, and when it is ready. What is done
-//! with the server stands with each of them.
+//! Servers as child processes: their folder, their process, and when they are ready. Shared by the commands that start
+//! servers. What a command does with its server does not belong in here.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 use tokio::sync::oneshot;
 
-/// How long a server may take to start or to stop.
+/// Upper bound for a server's start or stop.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A server that ends in order is looked at this often.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often to check whether a stopping server has ended.
+const POLL: Duration = Duration::from_millis(10);
 
-/// A folder that is removed with all that is in it when this is dropped.
+/// A folder that is removed with its contents when this is dropped.
 pub(super) struct Folder {
     path: PathBuf,
     is_kept: bool,
 }
 
 impl Folder {
-    /// A new one below the working folder, so that a server writes to the disk that is meant.
+    /// Creates a folder below the working folder, so that the caller chooses the disk.
     pub(super) fn create(purpose: &str) -> Result<Self> {
         let here = std::env::current_dir().context("there is no working folder")?;
         let path = here.join(format!("chatserver-{purpose}-{}", std::process::id()));
@@ -34,7 +34,7 @@ impl Folder {
         &self.path
     }
 
-    /// Leaves it where it is.
+    /// Keeps the folder after the drop.
     pub(super) fn keep(&mut self) {
         self.is_kept = true;
     }
@@ -51,7 +51,7 @@ impl Drop for Folder {
     }
 }
 
-/// A child that does not outlive this.
+/// A child process that is killed when this is dropped.
 pub(super) struct Process(Child);
 
 impl Process {
@@ -59,13 +59,13 @@ impl Process {
         self.0.id()
     }
 
-    /// Ends it as a crash does: it is not told.
+    /// Kills the process without notice, as a crash does.
     pub(super) fn kill(&mut self) -> Result<()> {
         self.0.kill().and_then(|()| self.0.wait()).context("the server cannot be killed")?;
         Ok(())
     }
 
-    /// Sends it a signal by the name that the shell's `kill` knows it by. The standard library can only kill.
+    /// Sends a signal by its name for the `kill` program. The standard library can only kill.
     pub(super) fn signal(&self, name: &str) -> Result<()> {
         let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
         if !status.context("kill cannot be run")?.success() {
@@ -74,7 +74,7 @@ impl Process {
         Ok(())
     }
 
-    /// Keeps its files from growing, as a full disk does, or lets them grow again.
+    /// Prevents the process's files from growing, as a full disk does, or lets them grow again.
     #[cfg(target_os = "linux")]
     pub(super) fn fill_disk(&self, is_full: bool) -> Result<()> {
         use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -89,15 +89,15 @@ impl Process {
         bail!("on this system the server's files cannot be limited")
     }
 
-    /// Ends it in order.
+    /// Stops the process cleanly and waits until it has ended.
     pub(super) async fn stop(&mut self) -> Result<()> {
-        // A server that was killed has more to do at its next start.
+        // A clean stop first: a server that was killed has more to do at its next start.
         if self.signal("TERM").is_err() {
             self.0.kill().context("the server cannot be stopped")?;
         }
         let ended = async {
             while self.0.try_wait()?.is_none() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(POLL).await;
             }
             std::io::Result::Ok(())
         };
@@ -108,13 +108,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // Both fail only if the process has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// The database of the servers that run in a folder.
+/// Path of the database of a server that runs in this folder.
 pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join("chat.db")
 }
@@ -124,24 +124,24 @@ pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result
     launch_with(&own_program()?, folder, connections_per_user, &[]).await
 }
 
-/// This program.
+/// Path of this program.
 pub(super) fn own_program() -> Result<PathBuf> {
     std::env::current_exe().context("this program's own file is not known")
 }
 
-/// Starts a server, of this release or another, in a folder with these settings in its environment, and waits until it is
-/// ready.
+/// Starts a program, of this release or another, in a folder with these settings in its environment, and waits until it
+/// is ready.
 pub(super) async fn launch_with(
     program: &Path,
     folder: &Path,
     connections_per_user: usize,
     settings: &[(&str, String)],
 ) -> Result<(Process, ServerUrl)> {
-    let (child, place) = start(program, folder, connections_per_user, settings).await?;
-    Ok((child, ServerUrl::parse(&place.url)?))
+    let (child, addresses) = start(program, folder, connections_per_user, settings).await?;
+    Ok((child, ServerUrl::parse(&addresses.url)?))
 }
 
-/// The same for a server that serves metrics; the second URL is where.
+/// Starts a server that also serves metrics, and waits until it is ready. The second URL is that of the metrics.
 pub(super) async fn launch_watched(
     folder: &Path,
     connections_per_user: usize,
@@ -149,14 +149,14 @@ pub(super) async fn launch_watched(
 ) -> Result<(Process, ServerUrl, ServerUrl)> {
     let mut settings = settings.to_vec();
     settings.push(("METRICS_ADDRESS", "127.0.0.1:0".into()));
-    let (child, place) = start(&own_program()?, folder, connections_per_user, &settings).await?;
-    let metrics = place.metrics.as_deref().and_then(|url| url.strip_suffix("/metrics"));
+    let (child, addresses) = start(&own_program()?, folder, connections_per_user, &settings).await?;
+    let metrics = addresses.metrics.as_deref().and_then(|url| url.strip_suffix("/metrics"));
     let metrics = metrics.context("the server does not say where its metrics are")?;
-    Ok((child, ServerUrl::parse(&place.url)?, ServerUrl::parse(metrics)?))
+    Ok((child, ServerUrl::parse(&addresses.url)?, ServerUrl::parse(metrics)?))
 }
 
-/// Where a server says that it listens.
-struct Place {
+/// The addresses that a server announced.
+struct Addresses {
     url: String,
     metrics: Option<String>,
 }
@@ -166,25 +166,25 @@ async fn start(
     folder: &Path,
     connections_per_user: usize,
     settings: &[(&str, String)],
-) -> Result<(Process, Place)> {
+) -> Result<(Process, Addresses)> {
     let mut command = Command::new(program);
     command
         .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
         .args(["--max-connections-per-user", &connections_per_user.to_string()])
-        // What is measured is the server and not its limit for one client.
+        // The server is to be measured and not its limit for one client.
         .args(["--max-frames-per-second", &u32::MAX.to_string()])
         .arg("--database")
         .arg(database(folder))
         .arg("--log-file")
         .arg(folder.join("app.log"));
-    // Settings of the person's own server, for instance in a `.env` file, would have this one join that one's cluster, or
-    // want the same port.
+    // With settings of the user's own server, for instance from a `.env` file, this one would join that server's
+    // cluster or use the same port.
     command
         .env("DATABASE_URL", "")
         .env("NATS_URL", "")
         .env("METRICS_ADDRESS", "")
         .env("JWT_EXPIRY_MINUTES", "1440")
-        // The limits are asked as anywhere; they are not to bind.
+        // Limits are checked as usual, but must never be reached.
         .env("LIMIT_FACTOR", "1000000")
         .envs(settings.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -193,21 +193,22 @@ async fn start(
     let stdout = child.0.stdout.take().context("the server has no output")?;
     let (ready, is_ready) = oneshot::channel();
     std::thread::spawn(move || follow(stdout, ready));
-    let place = tokio::time::timeout(PATIENCE, is_ready).await.context("the server does not become ready")?;
-    Ok((child, place.context("the server ended before it was ready")?))
+    let addresses =
+        tokio::time::timeout(PATIENCE, is_ready).await.context("the server does not become ready")?;
+    Ok((child, addresses.context("the server ended before it was ready")?))
 }
 
 /// Reads a server's log to its end, so that the server never waits for a reader, and reports where it listens.
-fn follow(stdout: ChildStdout, ready: oneshot::Sender<Place>) {
+fn follow(stdout: ChildStdout, ready: oneshot::Sender<Addresses>) {
     let mut ready = Some(ready);
     let mut metrics = None;
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        // Where its metrics are is said before it is ready.
+        // The server announces its metrics before it is ready.
         metrics = metrics.or_else(|| announced(&line, "serving metrics"));
         match announced(&line, "ready") {
             Some(url) => {
                 if let Some(ready) = ready.take() {
-                    let _ = ready.send(Place { url, metrics: metrics.clone() });
+                    let _ = ready.send(Addresses { url, metrics: metrics.clone() });
                 }
             }
             None if ready.is_some() && is_error(&line) => eprintln!("{line}"),
@@ -220,7 +221,7 @@ fn field(line: &str, of: impl Fn(&serde_json::Value) -> Option<String>) -> Optio
     of(&serde_json::from_str(line).ok()?)
 }
 
-/// The address in the log line that says this.
+/// The `url` of a log line with this message.
 fn announced(line: &str, message: &str) -> Option<String> {
     field(line, |line| {
         let fields = line.get("fields")?;
@@ -232,7 +233,7 @@ fn is_error(line: &str) -> bool {
     field(line, |line| line.get("level")?.as_str().map(str::to_owned)).is_some_and(|level| level == "ERROR")
 }
 
-/// Resolves when the person at the terminal, or the system, wants this program to end.
+/// Resolves when this program is asked to end by Ctrl-C or SIGTERM.
 pub(super) async fn interrupted() -> Result<()> {
     #[cfg(unix)]
     {
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_a_server_that_cannot_start_are_recognised() {
+    fn errors_of_a_server_that_cannot_start_are_recognized() {
         assert!(is_error(r#"{"level":"ERROR","fields":{"message":"cannot start"}}"#));
         assert!(!is_error(r#"{"level":"INFO","fields":{"message":"ERROR"}}"#));
     }

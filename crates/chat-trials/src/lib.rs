@@ -1,6 +1,6 @@
-//! `chatserver bench`, `torture` and `capacity`: load generator, fault injector and capacity model. They start servers as
-//! child processes and speak to them as clients do. No adapter is named here: what only the binary can provide comes in
-//! as [`Adapters`].
+//! `chatserver bench`, `torture` and `capacity`: load generator, fault injector and capacity model. The first two start
+//! servers as child processes and use them as clients do. No adapter is named here: the binary passes in what only it
+//! can provide, as [`Adapters`].
 
 mod adapters;
 pub mod bench;
@@ -10,10 +10,10 @@ pub mod torture;
 
 pub use adapters::{Adapters, OfflineDatabase};
 
-/// How a trial ended.
+/// The result of a benchmark or a torture.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What to print: text for people, or one JSON object.
+    /// The output: text, or one JSON object.
     pub report: String,
     /// Whether the trial was complete and found nothing wrong.
     pub passed: bool,

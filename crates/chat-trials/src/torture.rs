@@ -1,25 +1,25 @@
-//! `chatserver torture`: loads a server of its own and kills it with `kill -9` at random moments, or injects faults into a
-//! cluster of its own. It cuts and delays the clients' connections, and compares what clients received with what the log
-//! holds. Below `torture/`: clients, faults, what was received, and the verdict.
+//! `chatserver torture`: starts a server under load and kills it with `kill -9` at random moments, or starts a cluster
+//! and injects faults into it. Cuts and delays the clients' connections, and compares what clients received with the
+//! log. Below `torture/` are the clients, the faults, the records of the clients, and the verdict.
 
-mod arena;
+mod bad_clients;
 mod clock;
-mod dice;
 mod engines;
 mod failover;
 mod fault;
 mod inject;
-mod ledger;
 mod link;
-mod mob;
 mod node;
-mod poster;
 mod proxy;
+mod record;
 mod report;
+mod rest_client;
+mod rng;
 mod run;
-mod talker;
+mod stored_log;
+mod stream_client;
 mod target;
-mod truth;
+mod users;
 mod verdict;
 mod watch;
 
@@ -36,10 +36,10 @@ use self::target::Setup;
 use crate::Outcome;
 use crate::child::interrupted;
 
-/// How often a lone server is killed, unless the person says otherwise.
+/// Default for how often a single server is killed.
 const CYCLES: u32 = 10;
 
-/// How to torture.
+/// Options of `chatserver torture`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Number of times to kill the server, or of faults to inject into it or the cluster [default: 10, or each fault once]
@@ -93,7 +93,7 @@ impl Args {
     fn faults(&self) -> Result<Vec<Fault>> {
         let faults = match (self.cluster, self.faults.as_slice()) {
             (None, []) => vec![Fault::KillNode],
-            // A release before this one does not notice that its database has gone back.
+            // Earlier releases do not notice that their database was restored to an earlier state.
             (Some(_), []) if self.other_release.is_some() => {
                 Fault::OF_CLUSTER.into_iter().filter(|fault| !fault.loses_the_end()).collect()
             }
@@ -115,8 +115,10 @@ impl Args {
     }
 }
 
-/// Tortures and judges. An error says why that could not be done, such as a server that cannot be started or an interruption
-/// from the terminal.
+/// Runs the cycles and reports the violations that were found.
+///
+/// # Errors
+/// Fails if the run is impossible, for example because a server cannot be started or the terminal interrupts.
 pub fn run(args: &Args) -> Result<Outcome> {
     // One thread for all clients: more would take cores from the server.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
@@ -142,20 +144,20 @@ async fn torture(args: &Args) -> Result<Report> {
         n_nodes: args.cluster,
         other_release: args.other_release.clone(),
         program: args.program.clone(),
-        is_beset: faults.iter().any(|fault| fault.is_by_clients()),
+        has_bad_clients: faults.iter().any(|fault| fault.is_by_clients()),
         has_clocks: faults.contains(&Fault::StepClock),
     };
     let plan = Plan::new(seed, faults, args.long);
     let cycles = args.cycles.unwrap_or(if is_chosen { plan.round() } else { CYCLES });
     let mut run = Run::open(seed, args.clients.into(), &setup).await?.untimed(args.untimed);
     let began = Instant::now();
-    let goes_on = |cycle| match args.seconds {
+    let continues = |cycle| match args.seconds {
         Some(seconds) => cycle == 0 || began.elapsed() < Duration::from_secs(seconds),
         None => cycle < cycles,
     };
     let mut cycle = 0;
-    // The first violation ends it, so that the data is as it was found.
-    while goes_on(cycle) && run.is_good() {
+    // The first violation ends the run, so that the data stays as it was found.
+    while continues(cycle) && run.is_good() {
         cycle += 1;
         run.cycle(cycle, args.kill_after_ms, plan.injection(cycle)).await?;
     }
@@ -167,7 +169,7 @@ mod tests {
     use super::range;
 
     #[test]
-    fn ranges_are_understood_or_refused() {
+    fn ranges_are_parsed_or_refused() {
         assert_eq!(range("200..800"), Ok((200, 800)));
         assert_eq!(range("5..5"), Ok((5, 5)));
         for wrong in ["", "5", "9..5", "a..b", "1..", "-1..4"] {

@@ -1,4 +1,4 @@
-//! A file as an answer: its type, how long it may be kept, whether the browser has it already, and what its page may do.
+//! The response for a file: its type, caching, revalidation, and the policies of its page.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -10,26 +10,26 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use crate::files::find;
 
-/// Scripts and styles are files of ours alone, and text becomes markup nowhere. Messages show pictures and videos of anywhere
-/// that comes encrypted.
+/// Allows only our own files as scripts and styles, and never turns text into markup. Messages may show pictures and
+/// videos from any https origin.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' https: data: blob:; media-src 'self' https: data: blob:; connect-src 'self'; \
      worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types svelte-trusted-html chatserver-worker";
-/// The rule of it by which pages stand in no other.
+/// The directive that keeps pages out of frames.
 const NO_FRAMES: &str = "frame-ancestors 'none'";
-/// The one page that may: the widget's window.
+/// The only page that may be framed: the widget's window.
 const FRAMED: &str = "embed.html";
-/// The one script that other pages load.
+/// The only script that other pages load.
 const WIDGET: &str = "widget.js";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
-/// Files in here are named by what is in them, so what has such a name never changes.
+/// Files in this folder have a hash of their content in the name, so they never change.
 const HASHED: &str = "assets/";
-/// What a compressed file's name ends in; it is not there by itself.
+/// Suffix of compressed files, which cannot be requested by their own name.
 const COMPRESSED: &str = ".gz";
 
-/// What each page may do.
+/// The `Content-Security-Policy` headers.
 #[derive(Clone)]
 pub(crate) struct Policies {
     usual: HeaderValue,
@@ -37,7 +37,7 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// `embedders`: the origins whose pages may show the widget, with spaces between.
+    /// `embedders` are the origins whose pages may show the widget, separated by spaces.
     pub(crate) fn new(embedders: &str) -> Self {
         let usual = HeaderValue::from_static(POLICY);
         let framed = POLICY.replace(NO_FRAMES, format!("frame-ancestors 'self' {embedders}").trim_end());
@@ -50,7 +50,7 @@ impl Policies {
     }
 }
 
-/// The file of that path, or a bare 404.
+/// The response for the file at `path`, or a 404 without a body.
 pub(crate) fn answer(path: &str, asked: &HeaderMap, policies: &Policies) -> Response {
     let plain = if path.ends_with(COMPRESSED) { None } else { find(path) };
     let Some(plain) = plain else { return StatusCode::NOT_FOUND.into_response() };
@@ -73,12 +73,12 @@ pub(crate) fn answer(path: &str, asked: &HeaderMap, policies: &Policies) -> Resp
     (always, etag, encoding.map(AppendHeaders), [(CONTENT_TYPE, type_of(path))], body).into_response()
 }
 
-/// Whose pages may take the file in.
+/// The `Cross-Origin-Resource-Policy` of a file: whose pages may load it.
 fn takers_of(path: &str) -> &'static str {
     if [WIDGET, FRAMED].contains(&path) { "cross-origin" } else { "same-origin" }
 }
 
-/// Whether the browser has this very file.
+/// Whether the browser already has this version of the file.
 fn knows(asked: &HeaderMap, etag: &str) -> bool {
     let lists = asked.get_all(IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
     let mut known = lists.flat_map(|list| list.split(',')).map(str::trim);
@@ -91,10 +91,10 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
     for entry in lists.flat_map(|list| list.split(',')) {
         let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
         let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
-        let is_welcome = weight.is_ok_and(|weight| weight > 0.0);
+        let is_accepted = weight.is_ok_and(|weight| weight > 0.0);
         match name.trim() {
-            name if name.eq_ignore_ascii_case("gzip") => return is_welcome,
-            "*" => takes_any = is_welcome,
+            name if name.eq_ignore_ascii_case("gzip") => return is_accepted,
+            "*" => takes_any = is_accepted,
             _ => {}
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_widget_alone_may_stand_in_other_pages() {
+    fn only_the_widget_may_be_framed_by_other_pages() {
         let policies = Policies::new("https://a.example https://b.example");
         assert_eq!(policies.of("index.html"), POLICY);
         let framed = policies.of(FRAMED);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_whoever_takes_it() {
+    fn gzip_is_sent_to_browsers_that_accept_it() {
         for yes in
             ["gzip", "deflate, gzip;q=1.0, *;q=0.5", "br, GZIP", "*", "gzip;q=0.1,*;q=0", "*;q=0, gzip"]
         {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_names_what_it_has() {
+    fn a_known_etag_is_recognized() {
         for yes in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
             assert!(knows(&headers(IF_NONE_MATCH, yes), "\"a\""), "{yes}");
         }

@@ -1,5 +1,6 @@
-//! The files themselves: those of the built client, or where it was not built or was left out, those of the built-in page.
-//! Release builds hold them; debug builds read them from disk each time, so that a new build of the client needs no other.
+//! The files: those of the built client, or those of the built-in page if the client was not built or not embedded.
+//! Release builds contain them; debug builds read them from disk on every request, so that a new build of the client is
+//! served without a new build of the server.
 
 use std::borrow::Cow;
 
@@ -16,14 +17,14 @@ struct Client;
 #[folder = "builtin"]
 struct BuiltIn;
 
-/// A file as it is sent.
+/// A file's content and tag.
 pub(crate) struct File {
     pub(crate) bytes: Cow<'static, [u8]>,
-    /// Strong: another one whenever the bytes are others.
+    /// A strong ETag: different bytes have a different tag.
     pub(crate) etag: String,
 }
 
-/// The file of that path below the root.
+/// Finds the file at a path below the root.
 pub(crate) fn find(path: &str) -> Option<File> {
     if !is_plain(path) {
         return None;
@@ -42,7 +43,7 @@ fn client(path: &str) -> Option<EmbeddedFile> {
     Client::get(path)
 }
 
-/// By our own hand: a folder that is made only after this was compiled is none to the library.
+/// Reads the file without [`Embed`], which does not see a folder that was created after this was compiled.
 #[cfg(all(feature = "embed", debug_assertions))]
 fn client(path: &str) -> Option<EmbeddedFile> {
     let dist = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist"));
@@ -54,7 +55,8 @@ fn client(_: &str) -> Option<EmbeddedFile> {
     None
 }
 
-/// Whether it can be the path of one of our files: nothing that a file system would understand otherwise than as names.
+/// Whether this can be the path of one of our files: plain names only, and nothing with another meaning to a file
+/// system.
 fn is_plain(path: &str) -> bool {
     let is_name = |part: &str| {
         !part.is_empty()

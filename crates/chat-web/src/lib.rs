@@ -1,6 +1,6 @@
-//! What a browser gets: the web client out of the binary, or a built-in page that says how it is made.
+//! Serves the web client from the binary, or a built-in page that explains how to build it.
 //!
-//! Files and their headers, and nothing that knows what a chat is: the client comes to that by the API, as any other does.
+//! Files and their headers only, and no chat logic: the web client uses the API as any other client does.
 
 mod answer;
 mod files;
@@ -14,20 +14,24 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-/// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
-/// can be tried without an account by whoever sends these headers. What is none of these gets a bare 404. `embedders` are
-/// the origins whose pages may show the widget, with spaces between.
+/// Routes of the page at `/`, the client's files, and `/client.json`, which gives the web client the server's version
+/// and the demo users for a request with these headers and URI. Other paths get a 404 without a body. `embedders` are
+/// the origins whose pages may show the widget, separated by spaces.
 pub fn router<Ask, Users>(version: &'static str, embedders: &str, demo_users: Ask) -> Router
 where
     Ask: Fn(HeaderMap, Uri) -> Users + Clone + Send + Sync + 'static,
     Users: Future<Output = Vec<String>> + Send,
 {
-    let told = move |headers: HeaderMap, uri: Uri| async move {
-        let told = json!({"version": version, "demo_users": demo_users(headers, uri).await});
-        ([(CONTENT_TYPE, "application/json")], told.to_string()).into_response()
+    let client_json = move |headers: HeaderMap, uri: Uri| async move {
+        let body = json!({"version": version, "demo_users": demo_users(headers, uri).await});
+        ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     };
     let policies = Policies::new(embedders);
-    Router::new().route("/", get(page)).route("/client.json", get(told)).fallback(file).with_state(policies)
+    Router::new()
+        .route("/", get(page))
+        .route("/client.json", get(client_json))
+        .fallback(file)
+        .with_state(policies)
 }
 
 async fn page(State(policies): State<Policies>, headers: HeaderMap) -> Response {
@@ -63,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_is_a_page_whether_the_client_was_built_or_not() {
+    async fn the_root_is_a_page_whether_the_client_was_built_or_not() {
         let (status, headers, page) = asked("GET", "/").await;
         assert_eq!(
             (status, &headers[CONTENT_TYPE]),
@@ -77,14 +81,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_is_told_who_can_be_tried() {
-        let (status, _, told) = asked("GET", "/client.json").await;
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        assert_eq!((status, told), (StatusCode::OK, json!({"version": "1.2.3", "demo_users": ["tom"]})));
+    async fn client_json_lists_the_demo_users() {
+        let (status, _, body) = asked("GET", "/client.json").await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, body), (StatusCode::OK, json!({"version": "1.2.3", "demo_users": ["tom"]})));
     }
 
     #[tokio::test]
-    async fn what_is_no_file_is_not_found() {
+    async fn other_paths_are_not_found() {
         for (method, path) in [
             ("GET", "/nothing"),
             ("GET", "/assets/"),

@@ -1,20 +1,21 @@
-//! The payload of close frames: which codes may travel, and how the payload is read and cut.
-//! When to close, and with what, is decided by the callers.
+//! The payload of close frames: which codes may be sent, and how the payload is parsed and shortened. The
+//! callers decide when to close and with which code.
 
 use crate::{error::ProtocolError, frame::MAX_CONTROL_PAYLOAD, utf8};
 
-/// The longest reason that fits into a close frame beside its code (RFC 6455, section 5.5.1).
+/// Upper bound for a close frame's reason, in bytes (RFC 6455, section 5.5.1). The code takes the other two
+/// bytes.
 pub const MAX_REASON_BYTES: usize = MAX_CONTROL_PAYLOAD - 2;
 
-/// The registered close codes this product sends or reacts to (RFC 6455, section 7.4.1).
+/// The registered close codes that this product sends or reacts to (RFC 6455, section 7.4.1).
 pub mod close_code {
-    /// The purpose of the connection has been fulfilled.
+    /// The connection has served its purpose.
     pub const NORMAL: u16 = 1000;
     /// The endpoint is shutting down or navigating away.
     pub const GOING_AWAY: u16 = 1001;
     /// The peer broke the framing rules.
     pub const PROTOCOL_ERROR: u16 = 1002;
-    /// The peer sent a kind of data that is not accepted.
+    /// The peer sent a kind of data that this end does not accept.
     pub const UNSUPPORTED: u16 = 1003;
     /// The peer sent text that is not UTF-8.
     pub const INVALID_PAYLOAD: u16 = 1007;
@@ -30,10 +31,10 @@ pub mod close_code {
     pub const TRY_AGAIN_LATER: u16 = 1013;
 }
 
-/// Whether a close frame may carry `code` (RFC 6455, section 7.4, and the IANA registry).
+/// Returns whether a close frame may carry `code` (RFC 6455, section 7.4, and the IANA registry).
 #[must_use]
 pub const fn is_valid_close_code(code: u16) -> bool {
-    // 1004 is reserved; 1005, 1006 and 1015 describe closures that had no such frame.
+    // 1004 is reserved; 1005, 1006 and 1015 describe closures without a close frame.
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
@@ -50,7 +51,7 @@ pub(crate) fn parse(payload: &[u8]) -> Result<(Option<u16>, &str), ProtocolError
     Ok((Some(code), utf8::text(reason)?))
 }
 
-/// The longest beginning of `reason` that fits into a close frame and ends between characters.
+/// Returns the longest prefix of `reason` that fits into a close frame and ends between two characters.
 pub(crate) fn fitting_reason(reason: &str) -> &str {
     let end = reason.floor_char_boundary(MAX_REASON_BYTES);
     reason.get(..end).unwrap_or_default()
@@ -62,7 +63,7 @@ mod tests {
     use crate::error::ProtocolError;
 
     #[test]
-    fn only_codes_that_may_travel_are_valid() {
+    fn only_codes_that_may_be_sent_are_valid() {
         for code in
             [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
         {

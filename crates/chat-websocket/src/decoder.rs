@@ -1,5 +1,5 @@
-//! The decoder: turns bytes split anywhere into messages, in the order they were sent.
-//! The control flow lives here; what a header, a mask or a text must look like does not.
+//! The decoder turns bytes, split at any point, into messages in the order in which they were sent. The
+//! control flow lives here. The rules for headers, masks and text do not.
 
 use std::ops::ControlFlow;
 
@@ -11,11 +11,10 @@ use crate::{
     pending::{Frame, Pending},
 };
 
-/// Reads one direction of one connection (RFC 6455, sections 5 and 6.2).
+/// Decodes one direction of one connection (RFC 6455, sections 5 and 6.2).
 ///
-/// A decoder between messages owns no memory beyond itself. While a frame or a fragmented message
-/// is incomplete it holds a small record and the payload that has arrived, never more than the
-/// limit.
+/// Between messages a decoder allocates no memory. While a frame or a fragmented message is incomplete, it
+/// holds a small record and the payload that has arrived, which never exceeds the limit.
 #[derive(Debug)]
 pub struct Decoder {
     role: Role,
@@ -24,29 +23,29 @@ pub struct Decoder {
     pending: Option<Box<Pending>>,
 }
 
-// Tens of thousands of idle connections each keep one.
+// A server keeps one for each of tens of thousands of idle connections.
 const _: () = assert!(size_of::<Decoder>() <= 64);
 
 impl Decoder {
-    /// Creates a decoder for the end `role`, refusing messages longer than `max_message_bytes`
-    /// (RFC 6455, section 10.4).
+    /// Creates a decoder for the end `role` that refuses messages longer than `max_message_bytes` (RFC 6455,
+    /// section 10.4).
     #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
         Self { role, finished: false, max_message_bytes, pending: None }
     }
 
-    /// Takes all of `input` and calls `visit` for each message and control frame it completes.
+    /// Reads all of `input` and calls `visit` for each message and control frame that it completes.
     ///
-    /// Payloads are unmasked in place, so `input` is scratch afterwards. A message that lies whole
-    /// and unfragmented in `input` is visited without being copied.
+    /// Payloads are unmasked in place, so the content of `input` is unspecified afterwards. An unfragmented
+    /// message that lies completely in `input` is visited without being copied.
     ///
-    /// The first violation ends the stream, and so does a close frame (RFC 6455, section 5.5.1):
-    /// what follows the close frame in the same `input` is discarded unread, as section 1.4 asks,
-    /// and every later call is refused.
+    /// The first violation ends the stream, and so does a close frame (RFC 6455, section 5.5.1): anything
+    /// after the close frame in the same `input` is discarded unread, as section 1.4 asks, and every later
+    /// call is refused.
     ///
     /// # Errors
     ///
-    /// Returns the violation the input contains; what preceded it has been visited. Returns
+    /// Returns the violation that `input` contains, after visiting everything before it. Returns
     /// [`ProtocolError::Finished`] if the stream had already ended.
     pub fn feed(
         &mut self,
@@ -64,14 +63,14 @@ impl Decoder {
         outcome.map(|_| ())
     }
 
-    /// Whether a close frame or an error has ended the stream (RFC 6455, section 7.1.7).
+    /// Returns whether a close frame or an error has ended the stream (RFC 6455, section 7.1.7).
     #[must_use]
     pub const fn is_finished(&self) -> bool {
         self.finished
     }
 
-    /// How much memory incomplete input occupies at present, for accounting and limits
-    /// (RFC 6455, section 10.4).
+    /// Returns the memory that incomplete input occupies at present, in bytes, for accounting and limits (RFC
+    /// 6455, section 10.4).
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.pending.as_ref().map_or(0, |pending| size_of::<Pending>() + pending.payload_capacity())
@@ -104,8 +103,8 @@ impl Decoder {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Resumes the current frame or begins the next one, returning it with the input after its
-    /// header. `None` means that the header is incomplete and has been kept.
+    /// Resumes the current frame or begins the next one, and returns it with the input after its header.
+    /// Returns `None` if the header is incomplete; the decoder then keeps its bytes.
     fn next_frame<'a>(
         &mut self,
         input: &'a mut [u8],
@@ -120,8 +119,8 @@ impl Decoder {
         Ok(Some((frame, payload)))
     }
 
-    /// Reads a header that begins in `input` or that earlier input began, and returns where in
-    /// `input` it ends.
+    /// Reads a header that begins in `input` or began in earlier input. Returns the frame and the offset in
+    /// `input` at which the header ends.
     fn read_header(&mut self, input: &[u8]) -> Result<Option<(Frame, usize)>, ProtocolError> {
         let context = self.context();
         let held = self.pending.as_ref().map_or(0, |pending| pending.header.len());
@@ -151,7 +150,7 @@ impl Decoder {
         }
     }
 
-    /// Keeps a frame whose payload goes on in the next input.
+    /// Keeps a frame whose payload continues in the next input.
     fn hold(&mut self, frame: Frame, piece: &[u8]) -> Result<(), ProtocolError> {
         let pending = self.pending.get_or_insert_default();
         if frame.opcode.is_control() {
@@ -163,7 +162,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Visits a control frame whose last piece has arrived. A close frame breaks the flow.
+    /// Visits a control frame whose last piece has arrived. Returns `Break` after a close frame.
     fn finish_control(
         &mut self,
         frame: &Frame,
@@ -185,7 +184,7 @@ impl Decoder {
         })
     }
 
-    /// Visits a message whose last piece has arrived, or keeps the fragment that has.
+    /// Visits a message whose last piece has arrived, or keeps the fragment if the message goes on.
     fn finish_data(
         &mut self,
         frame: &Frame,

@@ -1,5 +1,5 @@
-//! Writing frames (RFC 6455, section 5.2). Every frame written is final: nothing is fragmented.
-//! Choosing masking keys is left to the callers, who own the source of randomness.
+//! Encodes frames (RFC 6455, section 5.2). Every encoded frame is final: nothing is fragmented. The callers
+//! choose masking keys, because they own the source of randomness.
 
 use bytes::{BufMut, Bytes};
 
@@ -9,8 +9,8 @@ use crate::{
     mask,
 };
 
-/// How many bytes are masked at a time, outside the buffer they go to. A multiple of the key's
-/// length, so that every block begins with the key's first byte.
+/// Number of bytes that are masked at a time, outside the buffer they go to. A multiple of the key's length,
+/// so that every block begins with the key's first byte.
 const MASKING_BLOCK: usize = 256;
 
 /// Encodes a whole frame as a server sends it (RFC 6455, section 5.1), in one allocation.
@@ -37,9 +37,9 @@ pub fn encode_into(out: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
 
 /// Encodes a server's close frame (RFC 6455, section 5.5.1).
 ///
-/// A reason that does not fit is cut between two characters. The code must be one that may travel,
-/// see [`is_valid_close_code`](crate::is_valid_close_code). To close without a code, encode an
-/// empty [`Opcode::Close`].
+/// A reason that is too long is cut between two characters. The code must pass
+/// [`is_valid_close_code`](crate::is_valid_close_code). To close without a code, encode an empty
+/// [`Opcode::Close`].
 #[must_use]
 pub fn encode_close(code: u16, reason: &str) -> Bytes {
     encode(Opcode::Close, ClosePayload::new(code, reason).as_slice())
@@ -47,8 +47,8 @@ pub fn encode_close(code: u16, reason: &str) -> Bytes {
 
 /// Encodes a whole frame as a client sends it, masked with `key` (RFC 6455, section 5.3).
 ///
-/// The key must be unpredictable wherever the payload is under the control of somebody else.
-/// A control frame's payload must not exceed [`MAX_CONTROL_PAYLOAD`].
+/// The key must be unpredictable if anybody else controls the payload. A control frame's payload must not
+/// exceed [`MAX_CONTROL_PAYLOAD`].
 #[must_use]
 pub fn encode_masked(opcode: Opcode, payload: &[u8], key: [u8; 4]) -> Bytes {
     let header = Header::new(opcode, payload.len(), Some(key));
@@ -63,7 +63,8 @@ pub fn encode_masked(opcode: Opcode, payload: &[u8], key: [u8; 4]) -> Bytes {
 
 /// Appends a whole frame as a client sends it (RFC 6455, section 5.3) to `out`.
 ///
-/// What [`encode_into`] says of `out` and [`encode_masked`] of the rest holds here too.
+/// The requirements of [`encode_into`] for `out`, and those of [`encode_masked`] for the key and the payload,
+/// apply here too.
 pub fn encode_masked_into(out: &mut impl BufMut, opcode: Opcode, payload: &[u8], key: [u8; 4]) {
     out.put_slice(Header::new(opcode, payload.len(), Some(key)).as_slice());
     let mut scratch = [0; MASKING_BLOCK];
@@ -81,7 +82,7 @@ pub fn encode_close_masked(code: u16, reason: &str, key: [u8; 4]) -> Bytes {
     encode_masked(Opcode::Close, ClosePayload::new(code, reason).as_slice(), key)
 }
 
-/// A short run of bytes built on the stack.
+/// A short byte string built on the stack, of at most `N` bytes.
 struct Inline<const N: usize> {
     bytes: [u8; N],
     len: usize,
@@ -92,7 +93,7 @@ impl<const N: usize> Inline<N> {
         Self { bytes: [0; N], len: 0 }
     }
 
-    /// Appends `bytes`. Every user of this type sizes it so that they fit.
+    /// Appends `bytes`. Every user of this type chooses `N` so that they fit.
     fn push(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         if let Some(free) = self.bytes.get_mut(self.len..end) {
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_frame_carries_its_code_and_what_fits_of_the_reason() {
+    fn a_close_frame_carries_its_code_and_a_shortened_reason() {
         assert_eq!(encode_close(1000, "")[..], [0x88, 2, 0x03, 0xE8]);
         assert_eq!(encode_close(1001, "bye")[..], *b"\x88\x05\x03\xE9bye");
         assert_eq!(encode_close(1001, &"a".repeat(124)).len(), 2 + 125);

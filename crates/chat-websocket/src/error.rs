@@ -1,13 +1,13 @@
-//! The ways a peer can break the protocol, and the close code each one earns.
-//! Only violations seen while decoding belong here; there are no input or output errors.
+//! The ways in which a peer can break the protocol, and the close code for each of them. Only violations
+//! found while decoding belong here; there are no I/O errors.
 
 use std::{error::Error, fmt};
 
 use crate::close::close_code;
 
-/// Why the decoder refused its input (RFC 6455, sections 5 and 7.1.7).
+/// Reason why the decoder refused its input (RFC 6455, sections 5 and 7.1.7).
 ///
-/// Every variant is final: the connection must be failed.
+/// Every variant is final: the caller must fail the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProtocolError {
     /// A reserved bit was set although no extension was negotiated (section 5.2).

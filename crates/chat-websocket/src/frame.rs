@@ -1,10 +1,11 @@
-//! The vocabulary shared by reading and writing: roles, opcodes and the sizes the RFC fixes.
-//! No parsing and no encoding may live here.
+//! The terms shared by reading and writing: roles, opcodes and the sizes that the RFC fixes. No parsing and
+//! no encoding may live here.
 
-/// The most payload a control frame may carry (RFC 6455, section 5.5).
+/// Upper bound for the payload of a control frame, in bytes (RFC 6455, section 5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// The longest frame header: two bytes, a 64-bit length and a masking key (RFC 6455, section 5.2).
+/// Length of the longest frame header, in bytes: two bytes, a 64-bit length and a masking key (RFC 6455,
+/// section 5.2).
 pub const MAX_HEADER_BYTES: usize = 14;
 
 /// The bit of a header's first byte that marks the last frame of a message.
@@ -19,7 +20,7 @@ pub(crate) const LENGTH_16: u8 = 126;
 /// The length code announcing a 64-bit length.
 pub(crate) const LENGTH_64: u8 = 127;
 
-/// Which end of the connection this process is (RFC 6455, section 5.1).
+/// The end of the connection that this process is (RFC 6455, section 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Reads masked frames and writes unmasked ones.
@@ -28,7 +29,7 @@ pub enum Role {
     Client,
 }
 
-/// What a frame carries (RFC 6455, section 5.2).
+/// The kind of a frame (RFC 6455, section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
@@ -40,20 +41,20 @@ pub enum Opcode {
     Binary = 0x2,
     /// The closing handshake.
     Close = 0x8,
-    /// A question to which the peer owes a pong.
+    /// A ping; the peer must answer with a pong.
     Ping = 0x9,
-    /// The answer to a ping, or an unasked heartbeat.
+    /// The answer to a ping, or an unsolicited heartbeat.
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// Whether frames of this kind are control frames (RFC 6455, section 5.5).
+    /// Returns whether frames of this kind are control frames (RFC 6455, section 5.5).
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
-    /// The opcode with this number, unless the RFC reserves the number.
+    /// Returns the opcode with this number, or `None` if the RFC reserves the number.
     pub(crate) const fn from_bits(bits: u8) -> Option<Self> {
         match bits {
             0x0 => Some(Self::Continuation),
@@ -66,7 +67,7 @@ impl Opcode {
         }
     }
 
-    /// The number of this opcode on the wire.
+    /// Returns the number of this opcode on the wire.
     pub(crate) const fn bits(self) -> u8 {
         self as u8
     }

@@ -3,29 +3,29 @@
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
-/// The constant the RFC appends to every key (RFC 6455, section 1.3).
+/// The constant that the RFC appends to every key (RFC 6455, section 1.3).
 const ACCEPT_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// How many base64 characters 16 bytes take; two more pad them.
+/// Number of base64 characters that encode 16 bytes, without the two characters of padding.
 const KEY_DATA_CHARS: usize = 22;
 
 const BASE64_ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The `Sec-WebSocket-Accept` value that answers a `Sec-WebSocket-Key`
-/// (RFC 6455, section 4.2.2, item 5.4).
+/// Returns the `Sec-WebSocket-Accept` value that answers a `Sec-WebSocket-Key` (RFC 6455, section 4.2.2, item
+/// 5.4).
 #[must_use]
 pub fn accept_key(sec_websocket_key: &str) -> String {
     let mut salted = String::with_capacity(sec_websocket_key.len() + ACCEPT_SUFFIX.len());
     salted.push_str(sec_websocket_key);
     salted.push_str(ACCEPT_SUFFIX);
-    // The RFC demands SHA-1; the value proves understanding of the protocol and secures nothing.
+    // The RFC requires SHA-1. The value shows that the server speaks the protocol; no security depends on it.
     base64(digest(&SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()).as_ref())
 }
 
-/// Whether a `Sec-WebSocket-Key` is 16 bytes in base64 (RFC 6455, section 4.2.1, item 5).
+/// Returns whether a `Sec-WebSocket-Key` is 16 bytes in base64 (RFC 6455, section 4.2.1, item 5).
 ///
-/// The four bits of padding inside the last character may be anything, as RFC 4648, section 3.5,
-/// lets a decoder decide; some clients draw 22 random characters.
+/// The four padding bits inside the last character may have any value. RFC 4648, section 3.5, leaves that to
+/// the decoder, and some clients draw 22 random characters.
 #[must_use]
 pub fn is_valid_key(sec_websocket_key: &str) -> bool {
     sec_websocket_key

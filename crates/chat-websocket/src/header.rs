@@ -1,5 +1,5 @@
-//! Reading frame headers (RFC 6455, section 5.2) and the rules a header alone can break.
-//! Payloads are out of sight here: only header bytes and lengths are looked at.
+//! Parses frame headers (RFC 6455, section 5.2) and checks the rules that concern the header alone. This
+//! module sees header bytes and lengths, never payloads.
 
 use crate::{
     error::ProtocolError,
@@ -10,14 +10,14 @@ const RESERVED_BITS: u8 = 0x70;
 const OPCODE_BITS: u8 = 0x0F;
 const LENGTH_BITS: u8 = 0x7F;
 
-/// What the header of the next frame is judged by.
+/// The state that decides which next header is legal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context {
-    /// Which end is reading.
+    /// The end that reads.
     pub(crate) role: Role,
     /// Whether a fragmented message waits for its continuation.
     pub(crate) in_message: bool,
-    /// How many bytes the message may still gain.
+    /// Number of bytes by which the message may still grow.
     pub(crate) room: usize,
 }
 
@@ -28,14 +28,14 @@ pub(crate) struct Header {
     pub(crate) fin: bool,
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload_len: usize,
-    /// How many bytes the header itself took.
+    /// Length of the header itself, in bytes.
     pub(crate) size: usize,
 }
 
-/// Reads the header `bytes` begin with, or `None` if it has not arrived whole.
+/// Parses the header at the start of `bytes`. Returns `None` if the header is incomplete.
 ///
-/// Each byte is judged as soon as it is there, so that a bad header fails at its first bad byte
-/// however the input was split.
+/// Each byte is checked as soon as it has arrived, so a bad header fails at its first bad byte, no matter how
+/// the input was split.
 pub(crate) fn parse(bytes: &[u8], context: Context) -> Result<Option<Header>, ProtocolError> {
     let Some((first, rest)) = bytes.split_first() else {
         return Ok(None);
@@ -88,7 +88,7 @@ fn parse_second(byte: u8, opcode: Opcode, role: Role) -> Result<u8, ProtocolErro
     Ok(length_code)
 }
 
-/// Returns the payload length and what follows it, or `None` if the length has not arrived whole.
+/// Returns the payload length and the bytes after it, or `None` if the length is incomplete.
 fn parse_length(length_code: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
     let (length, minimum, rest) = match length_code {
         LENGTH_16 => match rest.split_first_chunk() {
@@ -110,7 +110,7 @@ fn parse_length(length_code: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, Pr
     Ok(Some((length, rest)))
 }
 
-/// Refuses data frames that would outgrow the limit. Control frames have their own, fixed limit.
+/// Refuses data frames that would exceed the message limit. Control frames have their own, fixed limit.
 fn check_room(payload_len: u64, opcode: Opcode, room: usize) -> Result<usize, ProtocolError> {
     match usize::try_from(payload_len) {
         Ok(len) if opcode.is_control() || len <= room => Ok(len),
@@ -118,7 +118,7 @@ fn check_room(payload_len: u64, opcode: Opcode, room: usize) -> Result<usize, Pr
     }
 }
 
-/// The beginning of a header whose rest has not arrived.
+/// The first bytes of a header that has not arrived completely.
 #[derive(Debug, Default)]
 pub(crate) struct PartialHeader {
     bytes: [u8; MAX_HEADER_BYTES],
@@ -126,7 +126,7 @@ pub(crate) struct PartialHeader {
 }
 
 impl PartialHeader {
-    /// Takes as many bytes of `input` as a header can still need.
+    /// Copies as many bytes of `input` as a header can still need.
     pub(crate) fn fill(&mut self, input: &[u8]) {
         if let Some(free) = self.bytes.get_mut(self.len..) {
             let taken = free.len().min(input.len());

@@ -1,12 +1,12 @@
-//! What the decoder hands out: one complete message or control frame, borrowed.
-//! Checks on whole payloads live here; checks on headers and on pieces do not.
+//! The decoder's output: one complete message or control frame, borrowed. Checks on complete payloads live
+//! here; checks on headers and on pieces do not.
 
 use crate::{close, error::ProtocolError, frame::Opcode, utf8};
 
 /// A complete message or control frame (RFC 6455, sections 5.5 and 5.6).
 ///
-/// The payload borrows from the input, or from the decoder if the message came in pieces, and
-/// lives as long as the visit.
+/// The payload borrows from the input, or from the decoder if the message came in pieces. It is valid during
+/// the visit only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming<'a> {
     /// A text message.
@@ -19,15 +19,16 @@ pub enum Incoming<'a> {
     Pong(&'a [u8]),
     /// The peer's close frame (section 5.5.1). Nothing is decoded after it.
     Close {
-        /// The close code, if the frame had one; always one that may travel.
+        /// The close code, or `None` if the frame had none. It always passes
+        /// [`is_valid_close_code`](crate::is_valid_close_code).
         code: Option<u16>,
-        /// The reason, often empty.
+        /// The reason; often empty.
         reason: &'a str,
     },
 }
 
 impl<'a> Incoming<'a> {
-    /// Judges a whole payload by the opcode it began with.
+    /// Checks a complete payload by the rules of the opcode of its first frame.
     pub(crate) fn new(opcode: Opcode, payload: &'a [u8]) -> Result<Self, ProtocolError> {
         match opcode {
             Opcode::Text => utf8::text(payload).map(Self::Text),

@@ -1,12 +1,11 @@
 //! WebSocket framing (RFC 6455) without input or output of its own.
 //!
-//! The crate turns bytes that somebody else has read into messages, and messages into bytes that
-//! somebody else will write. It serves both ends: the server's hot path and the load generator.
-//! It never touches a socket, a clock, a task or a source of randomness, and it knows nothing of
-//! what the messages mean.
+//! The crate turns bytes that the caller has read into messages, and messages into bytes that the caller will
+//! write. It serves both ends: the server's hot path and the load generator. It never touches a socket, a
+//! clock, a task or a source of randomness, and it does not interpret messages.
 //!
-//! * [`Decoder`] reads one direction of one connection and refuses whatever the RFC refuses.
-//! * [`encode`] and its siblings write whole frames; the crate never fragments what it sends.
+//! * [`Decoder`] reads one direction of one connection and refuses everything that the RFC refuses.
+//! * [`encode`] and its siblings write complete frames; the crate never fragments what it sends.
 //! * [`accept_key`] and [`is_valid_key`] are the two computations of the opening handshake.
 //!
 //! No extension is ever negotiated, so the reserved bits are always an error.

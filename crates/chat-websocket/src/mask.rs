@@ -1,9 +1,9 @@
-//! Masking and unmasking, which are the same operation (RFC 6455, section 5.3).
-//! Only this transformation lives here; where a key comes from is the caller's business.
+//! Masking and unmasking, which are the same operation (RFC 6455, section 5.3). Only this transformation
+//! lives here; callers provide the keys.
 
-/// Combines `bytes` with the repeated `key` and returns the key for the byte that follows them.
+/// XORs `bytes` with the repeated `key` and returns the key for the byte that follows them.
 ///
-/// The returned key lets a payload that arrives in pieces be unmasked piece by piece.
+/// With the returned key, a payload that arrives in pieces can be unmasked piece by piece.
 pub(crate) fn apply(bytes: &mut [u8], key: [u8; 4]) -> [u8; 4] {
     let [a, b, c, d] = key;
     let word_key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);

@@ -1,5 +1,5 @@
-//! What a decoder must remember between two reads: partial headers, frames and messages.
-//! It exists only while something is incomplete; the rules of the protocol live elsewhere.
+//! The state that a decoder keeps between two reads: partial headers, frames and messages. It exists only
+//! while something is incomplete; the rules of the protocol live elsewhere.
 
 use crate::{
     error::ProtocolError,
@@ -14,9 +14,9 @@ use crate::{
 pub(crate) struct Frame {
     pub(crate) opcode: Opcode,
     pub(crate) fin: bool,
-    /// How much of the payload has not been taken yet.
+    /// Number of payload bytes that have not been taken yet.
     pub(crate) remaining: usize,
-    /// The masking key, turned so that it fits the next byte.
+    /// The masking key, rotated so that its first byte belongs to the next payload byte.
     key: Option<[u8; 4]>,
 }
 
@@ -25,7 +25,7 @@ impl Frame {
         Self { opcode: header.opcode, fin: header.fin, remaining: header.payload_len, key: header.key }
     }
 
-    /// Splits this frame's next piece off `input`, unmasked, and returns it with what follows.
+    /// Splits this frame's next piece off `input`, unmasks it, and returns it with the rest of the input.
     pub(crate) fn take_piece<'a>(&mut self, input: &'a mut [u8]) -> (&'a [u8], &'a mut [u8]) {
         let (piece, rest) = input.split_at_mut(self.remaining.min(input.len()));
         self.remaining -= piece.len();
@@ -34,13 +34,13 @@ impl Frame {
     }
 }
 
-/// A data message of which only pieces have arrived.
+/// A data message that has arrived only in part.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// The opcode of the first frame, which tells text from binary.
+    /// The opcode of the first frame, which distinguishes text from binary.
     opcode: Opcode,
     data: Vec<u8>,
-    /// How many leading bytes of `data` are known to be text.
+    /// Number of leading bytes of `data` that are known to be valid UTF-8.
     checked: usize,
 }
 
@@ -49,11 +49,12 @@ impl Message {
         Self { opcode, data: Vec::new(), checked: 0 }
     }
 
-    /// Adds a piece. `ceiling` is the most the message can come to, so never worth exceeding.
+    /// Appends a piece. `ceiling` is the largest size the message can reach, so the buffer never grows beyond
+    /// it.
     fn append(&mut self, piece: &[u8], ceiling: usize) -> Result<(), ProtocolError> {
         let needed = self.data.len() + piece.len();
         if needed > self.data.capacity() {
-            // Memory follows what has arrived, not what a header has promised.
+            // Allocate for what has arrived, not for what a header has announced.
             let target = self.data.capacity().saturating_mul(2).min(ceiling).max(needed);
             self.data.reserve_exact(target - self.data.len());
         }
@@ -74,16 +75,16 @@ impl Message {
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) header: PartialHeader,
-    /// The frame whose payload has not arrived whole.
+    /// The frame whose payload is incomplete.
     pub(crate) frame: Option<Frame>,
-    /// What has arrived of `frame`, if it is a control frame: it may interrupt a message.
+    /// The payload of `frame` so far, if it is a control frame: such a frame may interrupt a message.
     pub(crate) control: Vec<u8>,
-    /// What has arrived of the current data message.
+    /// The current data message as far as it has arrived.
     pub(crate) message: Option<Message>,
 }
 
 impl Pending {
-    /// Keeps a piece of a data frame, beginning a message if none has begun.
+    /// Keeps a piece of a data frame, and begins a message if none has begun.
     pub(crate) fn append_data(
         &mut self,
         frame: &Frame,
@@ -99,12 +100,12 @@ impl Pending {
         self.message.as_ref().map(|message| message.data.len())
     }
 
-    /// Whether nothing is incomplete any more.
+    /// Returns whether nothing is incomplete any more.
     pub(crate) fn is_empty(&self) -> bool {
         self.header.len() == 0 && self.frame.is_none() && self.message.is_none()
     }
 
-    /// The memory held for payload.
+    /// Returns the memory allocated for payload, in bytes.
     pub(crate) fn payload_capacity(&self) -> usize {
         self.control.capacity() + self.message.as_ref().map_or(0, |message| message.data.capacity())
     }

@@ -1,17 +1,17 @@
-//! UTF-8 checks (RFC 6455, section 8.1) that report protocol errors.
-//! Only borrowed bytes are looked at; nothing here may buffer.
+//! UTF-8 checks (RFC 6455, section 8.1) that report protocol errors. Functions here only look at borrowed
+//! bytes and may not buffer.
 
 use crate::error::ProtocolError;
 
-/// Checks that `bytes` are whole, valid text.
+/// Checks that `bytes` are complete, valid text.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
 }
 
-/// Returns how many leading bytes are valid text, where more bytes may still follow.
+/// Returns the number of leading bytes that are valid text, where more bytes may still follow.
 ///
-/// At most three bytes are left over, the beginning of a character. Bytes that no continuation
-/// can repair are refused at once.
+/// At most three bytes are left over: the beginning of a character. Bytes that no continuation can repair are
+/// refused at once.
 pub(crate) fn valid_prefix(bytes: &[u8]) -> Result<usize, ProtocolError> {
     match simdutf8::compat::from_utf8(bytes) {
         Ok(_) => Ok(bytes.len()),

@@ -1,6 +1,6 @@
-//! From the core's nouns to those of the wire: the one place that says what a message, a conversation or a change looks
-//! like outside. Streams, REST, webhooks and exports are given what is made here. No WebSocket, no HTTP and no encoding to
-//! bytes may be in here.
+//! Converts the core's types to those of the wire: the only place that defines how a message, a conversation or a
+//! change looks outside. Streams, REST, webhooks and exports send the values made here. No WebSocket, no HTTP and no
+//! encoding to bytes may be in here.
 
 pub mod v1;
 pub mod v2;
@@ -13,7 +13,7 @@ use chat_core::{accounts, conversations, groups, reactions};
 use chat_protocol::time::Time;
 use chat_protocol::{conversation as wire, message as wire_message, rest};
 
-/// The number of a user in a field that is 0 for groups, and of a group in one that is 0 for users.
+/// `recipient_id` and `group_id` of a message; one of the two is 0.
 fn recipient_ids(to: Recipient) -> (i64, i64) {
     match to {
         Recipient::User(UserId(id)) => (id, 0),
@@ -21,12 +21,12 @@ fn recipient_ids(to: Recipient) -> (i64, i64) {
     }
 }
 
-/// A moment, in microseconds since 1970.
+/// Converts a time, in microseconds since 1970.
 pub fn time(at: Timestamp) -> Time {
     Time(at.0)
 }
 
-/// A message object as `viewer` sees it; who sees it makes a difference to the reactions alone.
+/// A message object as `viewer` sees it. Only the `me` of its reactions depends on the viewer.
 pub fn message(message: &Message, viewer: UserId) -> wire_message::Message {
     let (recipient_id, group_id) = recipient_ids(message.to);
     let reaction = |reaction: &reactions::Reaction| wire_message::Reaction {
@@ -61,7 +61,7 @@ pub fn message(message: &Message, viewer: UserId) -> wire_message::Message {
         reactions: message.reactions.iter().map(reaction).collect(),
         mentions: message.mentions.users.iter().map(|user| user.0).collect(),
         mention_all: message.mentions.all,
-        // What is stored was checked when it came in.
+        // Was checked before it was stored.
         custom: message.custom.as_deref().and_then(|custom| serde_json::from_str(custom).ok()),
         client_msg_id: message.client_msg_id.clone(),
         edited_at: message.edited_at.map(time),
@@ -109,7 +109,7 @@ pub fn conversation(view: &conversations::ConversationView, viewer: UserId) -> w
     wire::Conversation { own: Some(own), last_message, ..common(&view.conversation, viewer) }
 }
 
-/// What all members see of a conversation; of a direct one each sees the other side.
+/// The part of a conversation that all members see. In a direct one, each sees the other user's id.
 pub fn common(conversation: &conversations::Conversation, viewer: UserId) -> wire::Conversation {
     use conversations::ConversationKind;
     let mut common = wire::Conversation {
@@ -156,7 +156,7 @@ fn own_part(own: &conversations::OwnPart, capabilities: Vec<&'static str>) -> wi
     }
 }
 
-/// A user as `viewer` may see them: nobody sees another's address.
+/// A user as `viewer` may see them: with the email address only if it is the viewer's own account.
 pub fn user(account: accounts::Account, viewer: UserId) -> rest::User {
     rest::User {
         id: account.id.0,
@@ -166,7 +166,7 @@ pub fn user(account: accounts::Account, viewer: UserId) -> rest::User {
     }
 }
 
-/// A group in the list of groups.
+/// A group as an item of the list of groups.
 pub fn group(group: groups::Group) -> rest::Group {
     rest::Group {
         id: group.id.0,
@@ -176,7 +176,7 @@ pub fn group(group: groups::Group) -> rest::Group {
     }
 }
 
-/// A group as its conversation tells of it; `None` for a direct one.
+/// The group of a conversation; `None` for a direct one.
 pub fn group_of(conversation: conversations::Conversation) -> Option<rest::Group> {
     let conversations::ConversationKind::Group { id, name, owner } = conversation.kind else { return None };
     let created_at = time(conversation.created_at);

@@ -1,4 +1,4 @@
-//! The frames of the v1 stream, which has one shape for all of them.
+//! The frames of the v1 stream, which all have the same fields.
 
 use chat_core::event::Signal;
 use chat_core::messages::{Message, Recipient};
@@ -7,7 +7,7 @@ use chat_protocol::v1::MessageFrame;
 
 use super::{recipient_ids, time};
 
-/// A message in the v1 stream.
+/// The frame of a message.
 pub fn message(message: &Message) -> MessageFrame {
     let (recipient_id, group_id) = recipient_ids(message.to);
     let kind = match message.to {
@@ -40,7 +40,7 @@ pub fn welcome(now: Timestamp) -> MessageFrame {
     }
 }
 
-/// A signal in the v1 stream, in the shape of a message without number or text.
+/// The frame of a signal: a message with id 0 and no text.
 pub fn signal(signal: &Signal) -> MessageFrame {
     let (from, to, at) = match *signal {
         Signal::TypingToUser { from, to, at, .. } => (from, Recipient::User(to), at),

@@ -1,5 +1,5 @@
-//! The frames of the v2 stream. Most look the same to everybody who is told; [`variant`] says which viewers get the same
-//! ones, so that each is made once.
+//! The frames of the v2 stream. Most are the same for the whole audience; [`variant`] tells which viewers get the same
+//! frames, so that each is made once.
 
 use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind, ConversationView, OwnPart};
@@ -11,10 +11,11 @@ use chat_core::receipts::Receipt;
 use chat_core::sync::Cursor;
 use chat_protocol::v2::{self, ServerFrame};
 
-/// How long typing lasts unless told again.
+/// How long a typing signal is valid unless it is repeated.
 const TYPING_MS: u32 = 6000;
 
-/// Which of a change's frames this viewer gets; two viewers with one number get one frame.
+/// The number of the variant of a change's frames that this viewer gets. Viewers with the same number get the same
+/// frames.
 pub fn variant(change: &Change, viewer: UserId) -> u32 {
     match change {
         Change::MessagePosted(message) | Change::MessageChanged { message, .. } => {
@@ -37,14 +38,14 @@ pub fn variant(change: &Change, viewer: UserId) -> u32 {
     }
 }
 
-/// A bit for each emoji that the viewer used; there are fewer kinds than bits.
+/// A bit for each emoji that the viewer used. A message has fewer emoji than there are bits.
 fn reacted_with(message: &Message, viewer: UserId) -> u32 {
     let used = message.reactions.iter().map(|reaction| reaction.users.contains(&viewer));
     used.zip(0..u32::BITS).filter(|(used, _)| *used).fold(0, |bits, (_, index)| bits | 1 << index)
 }
 
-/// The frames of a change as this viewer gets them, in their order: one, but for pointers, of which each has a frame of
-/// its own, and for revoked tokens, of which clients are told nothing.
+/// The frames of a change for this viewer, in order. There is one frame, except for pointers, which have one each, and
+/// for revoked tokens, which have none.
 pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
     let frame = match change {
         Change::MessagePosted(posted) => message(posted, MessageEvent::Created, cursor, viewer),
@@ -75,7 +76,7 @@ pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFram
     vec![frame]
 }
 
-/// A signal; `None` where this stream has no frame for it.
+/// The frame of a signal; `None` if the v2 stream has no frame for it.
 pub fn signal(signal: &Signal) -> Option<ServerFrame> {
     let (from, conversation) = match *signal {
         Signal::TypingToUser { from, conversation, .. } => (from, conversation?),
@@ -103,8 +104,8 @@ fn append(appended: &Appended, cursor: Cursor) -> ServerFrame {
         message_id: appended.message.0,
         seq: appended.seq.0,
         rev: appended.rev.0,
-        offset: appended.piece.offset,
-        content: appended.piece.content.clone(),
+        offset: appended.chunk.offset,
+        content: appended.chunk.content.clone(),
         cursor: cursor.to_string(),
     })
 }
@@ -114,7 +115,7 @@ fn conversation(conversation: chat_protocol::conversation::Conversation, cursor:
     ServerFrame::Conversation(v2::ConversationFrame { conversation, cursor: cursor.to_string() })
 }
 
-/// A group after somebody in it changed, with the own part for that one alone.
+/// A group's conversation after a member changed, with the per-member state `own` for that member only.
 fn member(
     common: &Conversation,
     own: Option<&OwnPart>,
@@ -130,7 +131,7 @@ fn member(
     }
 }
 
-/// Only the last receipt has the change's own place: a client that was cut off before it is given all of them again.
+/// Only the last receipt has the change's own cursor: a client that disconnects before it gets all of them again.
 fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
     let frame = |(index, receipt): (usize, &Receipt)| {
         let cursor = if index + 1 < receipts.len() { cursor.before() } else { cursor };
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_of_several_receipts_names_their_place() {
+    fn only_the_last_of_several_receipts_has_the_changes_cursor() {
         let receipt = |user| Receipt {
             user: UserId(user),
             conversation: ConversationId(1),

@@ -1,5 +1,4 @@
-//! The server's certificate: which files it is in, and taking it anew when they change or on SIGHUP. What it is used for
-//! is the gateway's business.
+//! The server's certificate: its files, and reloading them when they change or on SIGHUP. The gateway uses it.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,10 +7,13 @@ use anyhow::{Result, bail};
 use chat_gateway::{Tls, TlsFiles};
 use tokio::sync::watch;
 
-/// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
+/// Interval at which the files are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The files that the settings name; both or neither.
+/// Returns the files that the settings name. `None` if neither is set.
+///
+/// # Errors
+/// Only one of the two is set.
 pub(crate) fn files(certificate: Option<String>, key: Option<String>) -> Result<Option<TlsFiles>> {
     let set = |path: Option<String>| path.filter(|path| !path.is_empty()).map(PathBuf::from);
     match (set(certificate), set(key)) {
@@ -22,18 +24,18 @@ pub(crate) fn files(certificate: Option<String>, key: Option<String>) -> Result<
     }
 }
 
-/// Takes the certificate anew whenever its files change, and on each SIGHUP, and says so when it is no longer valid. Never
-/// ends.
+/// Reloads the certificate whenever its files change and on each SIGHUP, and logs when it is no longer valid. Never
+/// returns.
 pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
     let mut seen = changed_at(&tls);
     let mut was_valid = true;
     loop {
-        was_valid = say_whether_valid(&tls, was_valid);
+        was_valid = log_validity(&tls, was_valid);
         let asked = tokio::select! {
             Ok(()) = hangups.changed() => true,
-            () = tokio::time::sleep(LOOK) => false,
+            () = tokio::time::sleep(CHECK_INTERVAL) => false,
         };
-        // Before they are read: what changes meanwhile is found at the next look.
+        // Taken before the files are read: a change meanwhile is found at the next check.
         let now = changed_at(&tls);
         if !asked && now == seen {
             continue;
@@ -48,8 +50,8 @@ pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
     }
 }
 
-/// Once each time that it changes.
-fn say_whether_valid(tls: &Tls, was_valid: bool) -> bool {
+/// Logs each change of the validity once. Returns the present validity.
+fn log_validity(tls: &Tls, was_valid: bool) -> bool {
     let is_valid = tls.is_valid();
     let expires_at = tls.expires_at();
     match (was_valid, is_valid) {

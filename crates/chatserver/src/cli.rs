@@ -71,16 +71,16 @@ enum Command {
     Asyncapi,
 }
 
-/// The commands of the terminal client, which are run in whatever folder somebody happens to be in.
+/// Commands of the terminal client. Users run them in any folder.
 const CLIENTS: [&str; 5] = ["chat", "send", "tail", "login", "logout"];
 
-/// Whether the command line asks for one of them. Flags of the server stand in front of no command.
+/// Whether the command line names one of `CLIENTS`. The command comes first: the server's flags precede no command.
 pub(crate) fn is_a_client() -> bool {
     let command = std::env::args_os().nth(1);
     command.is_some_and(|command| CLIENTS.iter().any(|client| command == *client))
 }
 
-/// Runs what the command line asks for.
+/// Runs the command that the command line names.
 pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -106,7 +106,7 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
     }
 }
 
-/// Whether a flag was not given, but its variable. One that the file `.env` sets is a variable, too.
+/// Whether a flag's value comes from its environment variable. Variables that the file `.env` sets count too.
 fn is_from_environment(matches: &ArgMatches, flag: &str) -> bool {
     let given = matches.subcommand().map_or(matches, |(_, given)| given);
     given.try_contains_id(flag).unwrap_or(false) && given.value_source(flag) == Some(ValueSource::EnvVariable)
@@ -118,7 +118,7 @@ fn openapi() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a line to standard output; a reader who has gone is an error, not a panic.
+/// Writes a line to standard output. A closed pipe is an error, not a panic.
 fn print_line(text: &str) -> Result<()> {
     use std::io::Write;
     writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")

@@ -1,4 +1,4 @@
-//! The composition root: one straight line from settings to a server, where technologies are chosen and joined.
+//! The composition root: chooses the technologies and joins them, in one straight line from settings to a server.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,18 +18,18 @@ use tokio::sync::watch;
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
-use crate::watchdog::{Answered, Standing};
+use crate::watchdog::{Answered, Status};
 use crate::{certificate, demo, metrics, secret};
 
 pub(crate) mod storage;
 
-/// All that the composition needs to know.
+/// Settings of a server.
 pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Where metrics are served, if anywhere: host and port.
+    /// Host and port to serve metrics on. `None`: no metrics.
     pub(crate) metrics_address: Option<String>,
-    /// The files with the certificate and its key, where connections are to be encrypted.
+    /// Files with the certificate and its key. `None`: connections are not encrypted.
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
@@ -37,27 +37,27 @@ pub(crate) struct Plan {
     pub(crate) demo: demo::Wish,
     pub(crate) search: bool,
     pub(crate) limits: Limits,
-    /// Whose pages may use the server from a browser.
+    /// Origins whose pages may use the server from a browser.
     pub(crate) origins: Origins,
     pub(crate) gateway: GatewayOptions,
-    /// How sockets are served, but for the certificate.
+    /// Options of the sockets, without the certificate.
     pub(crate) serve: ServeOptions,
 }
 
-/// A server that is ready to serve.
+/// A server that listens but does not serve yet.
 pub(crate) struct Server {
     listener: TcpListener,
     app: App,
     storage: Storage,
     tls: Option<Tls>,
     watched: Option<(TcpListener, Registry)>,
-    /// Where it listens.
+    /// Address that it listens on.
     pub(crate) address: SocketAddr,
-    /// Where metrics are served, if anywhere.
+    /// Address that metrics are served on. `None`: no metrics.
     pub(crate) metrics_address: Option<SocketAddr>,
-    /// The copy of the database from before its migration, if it was migrated.
+    /// Copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
-    /// The demo users there are.
+    /// Names of the existing demo users.
     pub(crate) demo_users: Vec<String>,
     offer: Arc<demo::Offer>,
     demo_for_all: bool,
@@ -65,19 +65,19 @@ pub(crate) struct Server {
     options: ServeOptions,
 }
 
-/// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
-/// whoever finds no room tries again a second later.
+/// Connections that may wait to be accepted. All clients come back at once after a restart, and a client that finds no
+/// room tries again a second later.
 const BACKLOG: u32 = 4096;
-/// How long clients get to take their leave.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Upper bound for closing all clients' connections.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Those who read metrics are few.
+/// Connections to the metrics address. Only a few programs read metrics.
 const METRICS_CONNECTIONS: usize = 32;
 
-/// Puts a server together. Nothing is served yet.
+/// Composes a server. It serves nothing yet.
 pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    // Before the database is made: one that a refused start left behind would not be new at the next.
+    // Before the database is made: a database left by a refused start would not count as new at the next.
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let clock = Arc::new(SystemClock);
     let tls = plan.tls.map(|files| Tls::load(files, clock.clone())).transpose()?;
@@ -163,7 +163,7 @@ async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
 
 fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // As the runtime's own way of binding does; on Windows it would let another program take the port.
+    // As `TcpListener::bind` does. On Windows it would let another program take the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -171,25 +171,25 @@ fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Server {
-    /// Where clients find it.
+    /// URL under which clients reach it.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// Says how it stands, for whoever watches it from outside the runtime.
-    pub(crate) fn standing(&self) -> Standing {
+    /// Returns a function that describes the server's status, for the watchdog, which runs outside the runtime.
+    pub(crate) fn status(&self) -> Status {
         let app = self.app.clone();
-        Box::new(move || app.standing())
+        Box::new(move || app.status())
     }
 
-    /// How many requests were answered so far, for the same.
+    /// Returns a function that counts the requests answered so far, also for the watchdog.
     pub(crate) fn answered(&self) -> Answered {
         let app = self.app.clone();
         Box::new(move || app.n_answered())
     }
 
-    /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
+    /// Serves until `shutdown` resolves, then closes in this order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>, hangups: watch::Receiver<()>) {
         let Self { listener, app, storage, tls, watched, offer, demo_for_all, origins, options, .. } = self;
         if let Some(tls) = &tls {
@@ -212,7 +212,7 @@ impl Server {
         let router = chat_gateway::router(app.clone(), pages, origins);
         let options = ServeOptions { tls, ..options };
         chat_gateway::serve(listener, router, options, shutdown).await;
-        let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, app.all_closed()).await;
         app.flush().await;
         if let Err(error) = storage.close().await {
             tracing::error!(error = %error, "the database will be recovered at the next start");
@@ -221,7 +221,7 @@ impl Server {
     }
 }
 
-/// Until the process ends, so that its end can be watched too.
+/// Serves metrics until the process ends, so that the shutdown can be observed too.
 async fn serve_metrics(listener: TcpListener, router: chat_gateway::Router) {
     let options = ServeOptions { connections: METRICS_CONNECTIONS, ..ServeOptions::default() };
     chat_gateway::serve(listener, router, options, std::future::pending()).await;

@@ -1,7 +1,8 @@
-//! Tom and Jerry: where they are made, where a server with them refuses to start, and who is offered to try them.
+//! The demo users Tom and Jerry: when the server makes them, when it refuses to start with them, and to which pages it
+//! offers them.
 //!
-//! They are made where only this machine can log in as them, or where the operator says so; everywhere else a server
-//! with such an account refuses to start (docs/contract.md, "First run").
+//! The server makes them if only this machine can log in as them or if the operator says so. Otherwise a server with
+//! such an account refuses to start (docs/contract.md, "First run").
 
 use std::time::{Duration, Instant};
 
@@ -12,37 +13,39 @@ pub(crate) use chat_core::demo::{PASSWORD, USERS, email};
 use chat_core::ids::UserId;
 use tokio::sync::Mutex;
 
-/// For how long it is believed that a password is still the known one.
-const BELIEVED: Duration = Duration::from_secs(60);
+/// How long a checked password is assumed to be still the known one.
+const CHECKED_FOR: Duration = Duration::from_secs(60);
 
-/// One more than there are demo users.
-const MOST: u16 = 3;
+/// Accounts to look at: one more than the number of demo users.
+const FIRST_ACCOUNTS: u16 = 3;
 
-/// What the operator says about the demo users.
+/// The operator's wish for the demo users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// Make them, and let them in from everywhere.
+    /// Make them, and let them log in from everywhere.
     Wanted,
     /// Never make them.
     Unwanted,
-    /// Nothing: they are made where nobody else comes by.
+    /// No wish: make them if nobody outside this machine can reach the server.
     None,
 }
 
-/// What decides about the demo users.
+/// Conditions that decide whether demo users are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Circumstances {
     pub(crate) wish: Wish,
     /// Only this machine can reach the server.
     pub(crate) is_loopback: bool,
-    /// The database was made just now.
+    /// This start created the database.
     pub(crate) is_new: bool,
 }
 
-/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives the names of those there
-/// are.
+/// Makes the demo users if they are wanted, and returns the names of those that exist.
 ///
-/// Passwords are checked, which takes its time, only where the answer decides about starting.
+/// Checks their passwords, which is slow, only if the server's start depends on it.
+///
+/// # Errors
+/// A demo user still has the public password and the server listens beyond this machine.
 pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result<Vec<String>> {
     let Circumstances { wish, is_loopback, is_new } = circumstances;
     let is_wanted = wish == Wish::Wanted;
@@ -54,16 +57,16 @@ pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result
     if !is_loopback && !is_wanted {
         refuse_known_passwords(chat, &present).await?;
     }
-    // Where no demo users are wanted, others may come by on loopback too.
+    // If demo users are unwanted, others may reach the server on loopback too, such as through a proxy.
     if wish == Wish::Unwanted || (!is_loopback && !is_wanted) {
-        tell_namesakes(chat).await?;
+        warn_of_namesakes(chat).await?;
     }
     Ok(present.into_iter().map(|account| account.username).collect())
 }
 
-/// Whether there are no accounts but those of demo users: the first start may have been ended before it had made both.
+/// Whether all accounts are demo users'. The first start may have ended before it had made both.
 async fn has_nobody_else(chat: &Chat) -> Result<bool> {
-    let first = AccountQuery { prefix: None, after: UserId(0), limit: MOST };
+    let first = AccountQuery { prefix: None, after: UserId(0), limit: FIRST_ACCOUNTS };
     let (first, demo_users) = (chat.accounts(first).await?, chat.demo_users().await?);
     Ok(first.iter().all(|account| demo_users.iter().any(|demo_user| demo_user.id == account.id)))
 }
@@ -82,9 +85,9 @@ async fn refuse_known_passwords(chat: &Chat, present: &[Account]) -> Result<()> 
     Ok(())
 }
 
-/// Says which accounts without the mark anybody could log in to. They stop no server: else two strangers with these names
-/// could.
-async fn tell_namesakes(chat: &Chat) -> Result<()> {
+/// Warns of accounts that anybody can log in to although they are not marked as demo users. They do not stop a server:
+/// otherwise two strangers who register these names could.
+async fn warn_of_namesakes(chat: &Chat) -> Result<()> {
     let mut names = Vec::new();
     for account in chat.namesakes_of_demo_users().await? {
         if chat.has_known_password(&account).await? {
@@ -101,8 +104,8 @@ async fn tell_namesakes(chat: &Chat) -> Result<()> {
     Ok(())
 }
 
-/// Whom the web client offers to be tried: those demo users whose password is still the known one. That is looked at when
-/// somebody wants to know, since it takes its time, and then not again for a while.
+/// The demo users that the web client offers: those whose password is still the known one. The check is slow, so it
+/// runs only on demand and its result is kept for `CHECKED_FOR`.
 pub(crate) struct Offer {
     chat: Chat,
     last: Mutex<Option<(Instant, Vec<String>)>>,
@@ -113,16 +116,16 @@ impl Offer {
         Self { chat, last: Mutex::new(None) }
     }
 
-    /// Who they are now.
+    /// Returns their names.
     pub(crate) async fn users(&self) -> Vec<String> {
-        // Whoever asks meanwhile waits for the answer instead of looking, too.
+        // Held during the check, so that concurrent callers wait for its result and do not check too.
         let mut last = self.last.lock().await;
         if let Some((at, users)) = &*last
-            && at.elapsed() < BELIEVED
+            && at.elapsed() < CHECKED_FOR
         {
             return users.clone();
         }
-        // Looked for each time: another node may have made them after the start of this one.
+        // Read each time: another node may have made them after the start of this one.
         let present = self.chat.demo_users().await.unwrap_or_default();
         let mut users = Vec::new();
         let mut is_certain = true;
@@ -130,11 +133,11 @@ impl Offer {
             match self.chat.has_known_password(account).await {
                 Ok(true) => users.push(account.username.clone()),
                 Ok(false) => {}
-                // A server with too much to do says nothing about the password: who asks next may learn more.
+                // An overloaded server cannot check the password. The next caller may get an answer.
                 Err(_) => is_certain = false,
             }
         }
-        // It is the passwords that take long to check.
+        // Without demo users there was nothing slow to remember.
         if !present.is_empty() && is_certain {
             *last = Some((Instant::now(), users.clone()));
         }

@@ -1,19 +1,22 @@
-//! The file `.env` in the working folder. It may have been put there for another program: so it is remembered what came
-//! from it and from nobody who was there.
+//! The file `.env` in the working folder. It may be meant for another program, so this module reports which setting
+//! came from the file and not from the operator.
 
-/// Where a PostgreSQL database is to be found; other programs call it so too.
+/// Variable with the address of a PostgreSQL database. Other programs use the same name.
 const DATABASE_URL: &str = "DATABASE_URL";
 
-/// What the file has brought.
+/// Result of reading the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Dotenv {
-    /// `DATABASE_URL` is from the file and not from the environment.
+    /// `DATABASE_URL` comes from the file and not from the environment.
     pub(crate) has_database_url: bool,
 }
 
-/// Reads the file, if it is there; one of a folder above belongs to something else. Not for clients: a folder that is not
-/// the user's own could name a server to which the user's password would go. What it holds is not repeated: it may be a
-/// secret. Sets environment variables, so no other thread may run yet.
+/// Reads the file if it exists, and sets its variables in the environment, so no other thread may run yet. Folders
+/// above are not searched: a file there belongs to something else. Clients must not call this: in another user's
+/// folder, the file could name a server that would then get the user's password.
+///
+/// # Errors
+/// The file cannot be read or parsed. The text never repeats the file's content, which may be secret.
 pub(crate) fn read() -> Result<Dotenv, String> {
     let is_set = || std::env::var_os(DATABASE_URL).is_some();
     let was_set = is_set();

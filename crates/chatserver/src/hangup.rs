@@ -1,40 +1,40 @@
-//! SIGHUP, by which a server is usually asked to read its files once more, and which never ends this one: the log's file
-//! is opened anew, and whoever has files to read again is told.
+//! SIGHUP, the usual request to a server to reload its files. It never ends this one: the log file is reopened, and
+//! listeners are notified to reload theirs.
 
 use anyhow::Result;
 use tokio::sync::watch;
 
 use crate::logging::Reopen;
 
-/// Awaits the signal until the process ends; each one is a change of what is given.
+/// Listens for the signal until the process ends. Each signal marks the returned receiver as changed.
 ///
 /// # Errors
-/// The system allows no further signal to be awaited.
+/// The system refuses to register a signal handler.
 #[cfg(unix)]
 pub(crate) fn listen(log: Reopen) -> Result<watch::Receiver<()>> {
     use anyhow::Context;
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be awaited")?;
-    let (told, listeners) = watch::channel(());
+    let (sender, listeners) = watch::channel(());
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             log.ask();
             tracing::info!("SIGHUP: reopening the log file and reloading the certificate");
-            told.send_replace(());
+            sender.send_replace(());
         }
     });
     Ok(listeners)
 }
 
-/// There is no such signal.
+/// Returns a receiver that never changes: this system has no such signal.
 #[cfg(not(unix))]
 pub(crate) fn listen(_: Reopen) -> Result<watch::Receiver<()>> {
-    let (told, listeners) = watch::channel(());
+    let (sender, listeners) = watch::channel(());
     tokio::spawn(async move {
-        // Dropped, it would be a change of its own.
+        // A dropped sender would look like a change.
         std::future::pending::<()>().await;
-        drop(told);
+        drop(sender);
     });
     Ok(listeners)
 }

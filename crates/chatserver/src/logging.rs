@@ -1,5 +1,5 @@
-//! Logs: for a person on a terminal, as JSON lines everywhere else, and always as JSON lines in a file that rotates.
-//! Writing happens on a thread of its own and never holds up the server; under a flood lines are dropped.
+//! Logs: for a person on a terminal, as JSON lines otherwise, and always as JSON lines in a file that rotates. A thread
+//! of its own writes them and never blocks the server. In a flood, lines are dropped.
 
 mod file;
 
@@ -17,13 +17,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use file::Reopen;
 
-/// Writes out what is left when dropped.
+/// The running logging. Dropping it writes out the remaining lines.
 pub(crate) struct Logging {
     pub(crate) reopen: Reopen,
     _guards: [WorkerGuard; 2],
 }
 
-/// Starts logging.
 pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
     let reopen = Reopen::default();
     let file = file::LogFile::open(file, reopen.clone()).with_context(|| {
@@ -38,17 +37,17 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
         .then(|| layer().compact().with_target(false).with_ansi(with_colour).with_writer(out.clone()));
     let to_program = (!is_terminal).then(|| layer().json().with_writer(out));
     tracing_subscriber::registry()
-        .with(to_file.with_filter(what(level)))
-        .with(to_person.with_filter(what(level)))
-        .with(to_program.with_filter(what(level)))
+        .with(to_file.with_filter(targets(level)))
+        .with(to_person.with_filter(targets(level)))
+        .with(to_program.with_filter(targets(level)))
         .try_init()
         .context("logging was started twice")?;
     Ok(Logging { reopen, _guards: [file_guard, out_guard] })
 }
 
-/// The client of NATS has a line for each of its attempts to connect, at all levels, for as long as there is no server.
-/// What is the matter we say ourselves, once; who debugs is told the rest.
-fn what(level: LevelFilter) -> Targets {
+/// Selects the lines of a level. The NATS client logs each attempt to connect while no server answers. The relay logs
+/// the lost connection once, so the client's lines are left out unless the level is debug or trace.
+fn targets(level: LevelFilter) -> Targets {
     let of_nats = if level >= LevelFilter::DEBUG { level } else { LevelFilter::OFF };
     Targets::new().with_default(level).with_target("async_nats", of_nats)
 }

@@ -1,4 +1,4 @@
-//! The binary: settings, logging, the composition root and the command line. No rule of chat lives here.
+//! The binary: settings, logging, the composition root and the command line. Rules of chat do not belong here.
 
 mod adapters;
 mod certificate;
@@ -17,9 +17,9 @@ mod watchdog;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything is made.
+    // Before any file is made.
     private_files::begin();
-    // Before threads that could read the environment, because it sets variables there.
+    // Before other threads start, because it sets environment variables.
     let read = if cli::is_a_client() { Ok(dotenv::Dotenv::default()) } else { dotenv::read() };
     let dotenv = match read {
         Ok(dotenv) => dotenv,

@@ -1,5 +1,5 @@
-//! The one registry of what the server counts: what its parts offer, and what is known of the process. Nothing else may
-//! give a metric its name twice.
+//! The one registry of metrics: those of the server's parts and those of the process. All parts register here, so that
+//! no name is used twice.
 
 use std::fmt;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::compose::storage::Storage;
 
-/// A registry with everything that these parts count, under names that begin with `chatserver_`.
+/// Returns a registry with the metrics of these parts. All names begin with `chatserver_`.
 pub(crate) fn registry(hub: &Hub, storage: &Storage, sockets: &SocketCounts, tls: Option<&Tls>) -> Registry {
     let mut registry = Registry::with_prefix("chatserver");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS)]);
@@ -28,7 +28,7 @@ pub(crate) fn registry(hub: &Hub, storage: &Storage, sockets: &SocketCounts, tls
     registry
 }
 
-/// What the system says of this process; only Linux does.
+/// Metrics of this process. Memory and descriptors are known on Linux only.
 #[derive(Debug)]
 struct Process {
     started: Instant,

@@ -1,23 +1,23 @@
-//! What users wrote, and the key to their logins, is for this user of the machine alone: whatever is made here is, and
-//! what others can read all the same is told at the start. Nothing is changed: who may read an old file is for its owner
-//! to say.
+//! Permissions of the files with messages and with the key that signs tokens. New files are readable by the server's
+//! user alone. A warning at the start names existing files that others can read. Their permissions are not changed:
+//! that is their owner's decision.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The end of a signing key's name; what is before it is the name of its database.
+/// Suffix of a signing key's file name. The part before it is the name of its database.
 const KEY: &str = ".jwt-secret";
-/// The end of a lock's name. There is nothing in one but a number by which the name is known.
+/// Suffix of a lock's file name. Such a file contains only a number that identifies the name.
 const LOCK: &str = ".lock";
 
-/// From now on this process, and those that it starts, make files that only their owner can read.
+/// Sets the umask, so that only the owner can read files that this process and its children make.
 pub(crate) fn begin() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
-/// Says in one line of the log which files of ours others can read or change, and how to end that.
-pub(crate) fn tell_open(database: Option<&Path>, log: &Path) {
+/// Logs in one line which of the server's files others can read or change, and the command that prevents it.
+pub(crate) fn warn_of_open(database: Option<&Path>, log: &Path) {
     let mut open = database.map(beside_database).unwrap_or_default();
     open.extend(in_folder_of(log, |name| is_part_of(name, log)));
     open.retain(|path| is_open(path));
@@ -30,12 +30,12 @@ pub(crate) fn tell_open(database: Option<&Path>, log: &Path) {
     tracing::warn!("others on this machine can read these files; run: chmod go= {files}");
 }
 
-/// The database, what SQLite and the search keep beside it, its key, and copies of both.
+/// Returns the database, the files of SQLite and of the search beside it, its key, and copies of both.
 fn beside_database(database: &Path) -> Vec<PathBuf> {
     let keys = in_folder_of(database, |name| name.ends_with(KEY));
     let copies: Vec<_> = keys.iter().map(|key| key.with_extension("")).filter(|copy| copy.exists()).collect();
     let mut found = in_folder_of(database, |name| is_part_of(name, database) && !name.ends_with(LOCK));
-    // The file itself may be elsewhere.
+    // The database may be a link to a file elsewhere.
     if database.is_symlink()
         && let Ok(real) = database.canonicalize()
     {
@@ -60,7 +60,7 @@ pub(crate) fn belongs_to(file: &Path, database: &Path) -> bool {
         && beside.iter().any(|suffix| name(&file) == format!("{}{suffix}", name(&database)))
 }
 
-/// Whether it is this file, or one that has its name and more: `chatserver.db-wal`, `app.log.1`.
+/// Whether the name is this file's, or begins with it: `chatserver.db-wal`, `app.log.1`.
 fn is_part_of(name: &str, file: &Path) -> bool {
     let Some(rest) = file.file_name().and_then(OsStr::to_str).and_then(|base| name.strip_prefix(base)) else {
         return false;
@@ -82,13 +82,13 @@ fn is_open(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.is_file() && file.mode() & READ_OR_WRITE_BY_OTHERS != 0)
 }
 
-/// Elsewhere the folder's permissions decide, and they are nothing that this could read.
+/// On other systems the folder's permissions decide, which this program cannot read.
 #[cfg(not(unix))]
 fn is_open(_: &Path) -> bool {
     false
 }
 
-/// As a shell takes it.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);

@@ -1,4 +1,4 @@
-//! The key that signs tokens: given by the operator, or made once and kept beside the database.
+//! The key that signs tokens: set by the operator, or made once and kept beside the database.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -8,15 +8,15 @@ use anyhow::{Context, Result, bail};
 use chat_sqlite::followed;
 use data_encoding::HEXLOWER;
 
-/// Shortest key that is taken, in bytes: as long as what HS256 gives (RFC 7518, 3.2).
+/// Minimum length of a key, in bytes: the size of HS256's hash output (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
-/// A key that was drawn at random has more different bytes than fewer: of 32 decimal digits once in 800 it has not, of
-/// anything longer practically never.
+/// Minimum number of different bytes in a key. A random key practically never has fewer; of random keys of 32 decimal
+/// digits, one in 800 does.
 const MIN_DIFFERENT: usize = 8;
-/// Beginnings of keys that stand in somebody's documentation.
+/// Beginnings of placeholder keys from documentation.
 const WELL_KNOWN: [&str; 7] =
     ["default_secret", "changeme", "change-me", "change_me", "secret", "your-secret", "your_secret"];
-/// What people type where a key is asked for.
+/// Words and keyboard rows that people type when asked for a key.
 const RUNS: [&str; 9] = [
     "qwertyuiop",
     "qwertzuiop",
@@ -28,20 +28,23 @@ const RUNS: [&str; 9] = [
     "secret",
     "your-256-bit-",
 ];
-/// Of a run so many characters count.
+/// Minimum length of a part of a run that counts, in characters.
 const SHORTEST_RUN: usize = 4;
 
-/// The operator's key, if there is one.
+/// Checks and returns the operator's key, if there is one.
+///
+/// # Errors
+/// The key is too short or a placeholder.
 pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return Ok(None) };
     check(secret).context("JWT_SECRET is refused")?;
-    tell_weak(secret, "JWT_SECRET");
+    warn_if_weak(secret, "JWT_SECRET");
     Ok(Some(secret.as_bytes().to_vec()))
 }
 
-/// The kept key of a database, which is made on the first start.
+/// Returns the kept key of a database, and makes it on the first start.
 pub(crate) fn kept(database: &Path, is_new: bool) -> Result<Vec<u8>> {
-    let path = place_of(database);
+    let path = path_of(database);
     let beside_file = kept_at(&followed(database));
     if path != beside_file && std::fs::read(&path).ok() != std::fs::read(&beside_file).ok() {
         tracing::warn!(
@@ -63,20 +66,23 @@ pub(crate) fn kept(database: &Path, is_new: bool) -> Result<Vec<u8>> {
     checked(read_or_make(&path), &path).map(String::into_bytes)
 }
 
-/// The kept key of a database, if one was ever needed.
+/// Returns the kept key of a database, if one was ever made.
 pub(crate) fn kept_if_made(database: &Path) -> Result<Option<String>> {
-    let path = place_of(database);
+    let path = path_of(database);
     if !path.exists() {
         return Ok(None);
     }
     checked(read(&path), &path).map(Some)
 }
 
-/// Keeps a key for a database. Another one that is there is replaced only if it may be, and moved to the name of the
-/// former database then.
+/// Keeps a key for a database. A different key that exists already is replaced only if `may_replace`, and then moved to
+/// the name of the former database.
+///
+/// # Errors
+/// The key is refused, or the existing one may not be replaced or cannot be moved.
 pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str) -> Result<()> {
     check(secret).context("the key in the backup is refused")?;
-    let path = place_of(database);
+    let path = path_of(database);
     if path.exists() {
         if read(&path).is_ok_and(|there| there == secret) {
             return Ok(());
@@ -96,7 +102,7 @@ pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str
     write(&path, secret)
 }
 
-/// Whether no key has the place that this database's would have under its former name.
+/// Whether the path is free that this database's key would have under its former name.
 pub(crate) fn may_be_kept_as(database: &Path, former: &str) -> bool {
     let place = kept_at(&renamed(database, former)).symlink_metadata();
     place.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -111,12 +117,12 @@ fn renamed(database: &Path, former: &str) -> PathBuf {
 fn checked(secret: Result<String>, path: &Path) -> Result<String> {
     let secret = secret.with_context(|| format!("the key file {}", path.display()))?;
     check(&secret).with_context(|| format!("the key file {} is refused", path.display()))?;
-    tell_weak(&secret, &format!("the key file {}", path.display()));
+    warn_if_weak(&secret, &format!("the key file {}", path.display()));
     Ok(secret)
 }
 
-/// Says of a key that is taken all the same, because logins hang on it, that it is not a good one.
-fn tell_weak(secret: &str, which: &str) {
+/// Warns of a weak key. It is accepted all the same, because refusing it would log everybody out.
+fn warn_if_weak(secret: &str, which: &str) {
     if let Some(reason) = weakness(secret) {
         tracing::warn!(
             "{which} is weak: {reason}, so it may be guessed, and anyone who has it can log in as any user; replace \
@@ -125,10 +131,10 @@ fn tell_weak(secret: &str, which: &str) {
     }
 }
 
-/// What makes a key easy to guess although it is long. No key that was drawn at random looks like this.
+/// Returns why a key is easy to guess although it is long. `None` for keys that were drawn at random.
 fn weakness(secret: &str) -> Option<&'static str> {
     let bytes = secret.as_bytes();
-    // Of so many neighbours at least four in five.
+    // At least four in five.
     let mostly = |equal: usize, of: usize| equal * 5 >= of * 4;
     let repeats = |period: usize| {
         let pairs = bytes.iter().zip(bytes.iter().skip(period));
@@ -136,7 +142,7 @@ fn weakness(secret: &str) -> Option<&'static str> {
     };
     let n_steps = bytes.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
     let different: std::collections::BTreeSet<_> = bytes.iter().collect();
-    // Up to here what is compared is long enough not to be chance.
+    // Up to three fifths of the length, enough bytes are compared to exclude chance.
     if (1..=bytes.len() * 3 / 5).any(repeats) {
         Some("it repeats itself")
     } else if mostly(typed(&secret.to_ascii_lowercase()), bytes.len()) {
@@ -150,7 +156,7 @@ fn weakness(secret: &str) -> Option<&'static str> {
     }
 }
 
-/// How many of its bytes belong to well-known runs.
+/// Counts the bytes that belong to well-known runs.
 fn typed(secret: &str) -> usize {
     let bytes = secret.as_bytes();
     let run_at = |at: usize| {
@@ -184,8 +190,8 @@ fn check(secret: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where the key of a database is kept: beside the file, or beside the link to it, where earlier releases made it.
-fn place_of(database: &Path) -> PathBuf {
+/// Returns the path of a database's key: beside the file, or beside the link to it, where earlier releases made it.
+fn path_of(database: &Path) -> PathBuf {
     let beside_link = kept_at(database);
     if beside_link.exists() { beside_link } else { kept_at(&followed(database)) }
 }
@@ -208,7 +214,7 @@ fn read(path: &Path) -> Result<String> {
     Ok(secret.trim().to_owned())
 }
 
-/// A new key.
+/// Draws a new key at random.
 pub(crate) fn draw() -> Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).context("the system provides no randomness")?;
@@ -221,7 +227,7 @@ fn make(path: &Path) -> Result<String> {
     Ok(secret)
 }
 
-/// A new file for the owner alone.
+/// Writes a new file that only the owner can read.
 fn write(path: &Path, secret: &str) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -305,7 +311,7 @@ mod tests {
         assert_eq!(kept(&database, true).unwrap(), other.as_bytes());
         let kept_as_old = || kept(&folder.path().join("chat.db.old"), true).unwrap();
         assert_eq!(kept_as_old(), one.as_bytes());
-        // And never over one that was kept before.
+        // An older key is never overwritten.
         assert!(!may_be_kept_as(&database, ".old") && may_be_kept_as(&database, ".older"));
         assert!(put(&database, &one, true, ".old").is_err());
         assert_eq!((kept(&database, true).unwrap(), kept_as_old()), (other.into_bytes(), one.into_bytes()));
@@ -324,14 +330,14 @@ mod tests {
         std::fs::rename(kept_at(&file), kept_at(&link)).unwrap();
         assert_eq!(kept(&link, false).unwrap(), by_link, "as it was used before");
         assert_eq!(kept_if_made(&link).unwrap().unwrap().into_bytes(), by_link);
-        // Restored, it is where it is looked for.
+        // A restored key is found by the next start.
         let other = draw().unwrap();
         put(&link, &other, true, ".old").unwrap();
         assert_eq!(kept(&link, false).unwrap(), other.into_bytes());
     }
 
     #[test]
-    fn an_empty_key_is_none_given() {
+    fn an_empty_key_counts_as_unset() {
         let key = "0123456789abcdef0123456789abcdef";
         assert_eq!(given(Some(key)).unwrap().as_deref(), Some(key.as_bytes()));
         assert_eq!(given(Some("")).unwrap(), None);

@@ -1,5 +1,5 @@
-//! The signals that end the process, awaited on a thread with a runtime of its own: whatever the server's runtime does,
-//! the process ends.
+//! The signals that end the process. A thread with a runtime of its own awaits them, so that the process ends even if
+//! the server's runtime hangs.
 
 use std::process::exit;
 use std::thread;
@@ -10,10 +10,11 @@ use tokio::sync::oneshot;
 
 use crate::watchdog::{self, STUCK};
 
-/// How long an end in order may take after the first signal. Supervisors ask for ten seconds at most.
+/// Upper bound for an orderly shutdown after the first signal. Supervisors allow ten seconds at most.
 const LIMIT: Duration = Duration::from_millis(9_500);
 
-/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once, and so does time.
+/// Returns a future that resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once, and so does
+/// the end of `LIMIT`.
 pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
     let (first, came) = oneshot::channel();
     let (listening, listens) = std::sync::mpsc::channel();
@@ -25,7 +26,7 @@ pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
                 Ok(signals) => signals,
                 Err(error) => return drop(listening.send(Err(error))),
             };
-            // Whoever started this waits for it.
+            // The caller of `signal` waits for this.
             let _ = listening.send(Ok(()));
             signals.next().await;
             let _ = first.send(());
@@ -40,7 +41,7 @@ pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
     thread::Builder::new().name("signals".into()).spawn(wait).context("signals cannot be awaited")?;
     listens.recv().context("signals cannot be awaited")?.context("SIGTERM cannot be awaited")?;
     Ok(async move {
-        // The other end lives as long as the process.
+        // The sender lives as long as the process.
         let _ = came.await;
     })
 }
@@ -50,7 +51,8 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
-    /// A file that may not grow (`ulimit -f`) is a full disk, and no reason to end.
+    /// SIGXFSZ is caught because its default ends the process: a file that may not grow (`ulimit -f`) is handled like a
+    /// full disk.
     #[cfg(unix)]
     _too_large: tokio::signal::unix::Signal,
 }

@@ -1,8 +1,8 @@
-//! A thread beside the runtime: notices that the runtime has come to a stand, says where it stands, and ends the process,
-//! so that its supervisor starts it again. A server that answers nobody any more helps nobody by going on.
+//! A thread beside the runtime that notices when the runtime is stuck. It logs the status and ends the process, so that
+//! its supervisor restarts it: a server that answers nobody is of no use.
 //!
-//! It counts its own ticks and not the time: a process that was stopped and continued, or a machine that slept, has not
-//! come to a stand. Nor has a runtime that is busy: whatever work is seen to be done is a sign of life.
+//! It counts its own ticks and not the time: a process that was stopped and continued, or a machine that slept, is not
+//! stuck. Nor is a busy runtime: any work that gets done is a sign of life.
 
 use std::process::exit;
 use std::sync::Arc;
@@ -14,26 +14,26 @@ use std::time::{Duration, Instant};
 use chat_core::failpoints;
 use tokio::runtime::{Handle, RuntimeMetrics};
 
-/// The exit status of a process that could not go on, or not end, in order (`EX_SOFTWARE`).
+/// Exit status of a process that was stuck or did not shut down in time (`EX_SOFTWARE`).
 pub(crate) const STUCK: i32 = 70;
 
 const TICK: Duration = Duration::from_secs(1);
-/// A tick that took longer than this says nothing of the runtime: this thread had no turn either.
+/// A tick that took longer than this says nothing about the runtime: this thread was not scheduled either.
 const LONG: Duration = Duration::from_secs(2);
 /// Ticks in a row without a sign of life.
 const PATIENCE: u32 = 5;
-/// How long whatever may hang as well gets: asking how things stand, and writing that down.
-const LAST_WORD: Duration = Duration::from_millis(300);
+/// Upper bound for each step that may hang as well: asking for the status, and logging it.
+const REPORT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Asks how things stand.
-pub(crate) type Standing = Box<dyn Fn() -> String + Send>;
+/// Function that describes the server's status.
+pub(crate) type Status = Box<dyn Fn() -> String + Send>;
 
-/// Asks how many requests were answered so far.
+/// Function that counts the requests answered so far.
 pub(crate) type Answered = Box<dyn Fn() -> u64 + Send>;
 
-/// Watches the runtime until the process ends. Not to be called before there is something to be served: what a start
-/// takes is no concern of its.
-pub(crate) fn watch(runtime: Handle, standing: Standing, answered: Answered) -> std::io::Result<()> {
+/// Watches the runtime until the process ends. Call it only when the server is ready: a slow start is not a stuck
+/// runtime.
+pub(crate) fn watch(runtime: Handle, status: Status, answered: Answered) -> std::io::Result<()> {
     if failpoints::is_broken("no_watchdog") {
         return Ok(());
     }
@@ -43,16 +43,16 @@ pub(crate) fn watch(runtime: Handle, standing: Standing, answered: Answered) -> 
             let began = Instant::now();
             thread::sleep(TICK);
             if watch.tick(began.elapsed()) {
-                give_up(&watch.runtime, standing);
+                give_up(&watch.runtime, status);
             }
         }
     })?;
     Ok(())
 }
 
-/// What is seen of the runtime. It is asked for signs of life, and a request that was answered is one as well, or work that
-/// one of its threads has done: where a hundred requests that take long are done one after the other, a question waits
-/// behind all of them, but nothing stands still.
+/// Observes the runtime. Signs of life are a finished probe (a task spawned here), an answered request, and work that a
+/// thread of the runtime has done. The probe alone is not enough: if a hundred slow requests are handled one after the
+/// other, it waits behind all of them, but the runtime is not stuck.
 struct Watch {
     runtime: Handle,
     answered: Answered,
@@ -68,38 +68,38 @@ impl Watch {
         let (n_answered, worked) = (answered(), worked(&runtime.metrics()));
         let signs = Arc::default();
         let watch = Self { runtime, answered, signs, n_signs: 0, n_answered, worked, count: Count(0) };
-        watch.ask();
+        watch.probe();
         watch
     }
 
-    /// One tick, which took so long, is over. `true`: there were too many without a sign of life.
+    /// Counts a tick that took this long. Returns `true` after too many without a sign of life.
     fn tick(&mut self, took: Duration) -> bool {
         let is_alive = self.is_alive();
         self.count.tick(took, is_alive)
     }
 
-    /// Whether there was a sign of life since the last look.
+    /// Whether there was a sign of life since the last call.
     fn is_alive(&mut self) -> bool {
         let (n_signs, n_answered) = (self.signs.load(Ordering::Relaxed), (self.answered)());
         let worked = worked(&self.runtime.metrics());
-        // One question at a time: a runtime that stands still would gather them.
-        let is_told = n_signs != self.n_signs;
-        let is_alive = is_told || n_answered != self.n_answered || worked != self.worked;
+        // One probe at a time: they would pile up in a stuck runtime.
+        let is_probed = n_signs != self.n_signs;
+        let is_alive = is_probed || n_answered != self.n_answered || worked != self.worked;
         (self.n_signs, self.n_answered, self.worked) = (n_signs, n_answered, worked);
-        if is_told {
-            self.ask();
+        if is_probed {
+            self.probe();
         }
         is_alive
     }
 
-    fn ask(&self) {
+    fn probe(&self) {
         let signs = self.signs.clone();
         self.runtime.spawn(async move { signs.fetch_add(1, Ordering::Relaxed) });
     }
 }
 
-/// A number that changes whenever one of the runtime's threads has gone to sleep, or comes to the end of some tasks; not
-/// while it is inside of one.
+/// Returns a number that changes whenever a thread of the runtime goes to sleep or has finished some tasks. It does not
+/// change while the thread is inside of a task.
 #[cfg(target_has_atomic = "64")]
 fn worked(metrics: &RuntimeMetrics) -> u64 {
     let workers = (0..metrics.num_workers()).map(|worker| {
@@ -109,55 +109,55 @@ fn worked(metrics: &RuntimeMetrics) -> u64 {
     workers.fold(0, u64::wrapping_add)
 }
 
-/// Here the runtime does not say.
+/// Returns 0: on this target the runtime has no such counters.
 #[cfg(not(target_has_atomic = "64"))]
 fn worked(_: &RuntimeMetrics) -> u64 {
     0
 }
 
-/// Ticks in a row without a sign of life.
+/// Number of ticks in a row without a sign of life.
 struct Count(u32);
 
 impl Count {
-    /// `true`: there were too many.
+    /// Counts a tick. Returns `true` after too many.
     fn tick(&mut self, took: Duration, is_alive: bool) -> bool {
         self.0 = if is_alive || took > LONG { 0 } else { self.0 + 1 };
         self.0 >= PATIENCE
     }
 }
 
-fn give_up(runtime: &Handle, standing: Standing) -> ! {
+fn give_up(runtime: &Handle, status: Status) -> ! {
     let metrics = runtime.metrics();
     let (workers, tasks, queue) =
         (metrics.num_workers(), metrics.num_alive_tasks(), metrics.global_queue_depth());
-    // Whatever is asked may be what hangs.
-    let standing = within(standing).unwrap_or_else(|| "nothing else can be asked".into());
+    // Asking for the status may hang too.
+    let status = within(status).unwrap_or_else(|| "nothing else can be asked".into());
     let threads = within(threads).unwrap_or_default();
     say(format!(
         "no progress for {PATIENCE} s: this process exits so that its supervisor restarts it \
-         ({standing}; {tasks} tasks, {queue} of them not started, on {workers} threads; {threads})"
+         ({status}; {tasks} tasks, {queue} of them not started, on {workers} threads; {threads})"
     ));
     exit(STUCK)
 }
 
-/// Writes a last line to the log and to where errors go, as far as they take it.
+/// Writes a line to the log and to standard error, and does not wait longer than `REPORT_TIMEOUT`.
 pub(crate) fn say(line: String) {
     within(move || {
         tracing::error!("{line}");
         eprintln!("chatserver: {line}");
-        // The log is written by a thread of its own.
-        thread::sleep(LAST_WORD / 2);
+        // Gives the log's own thread time to write it.
+        thread::sleep(REPORT_TIMEOUT / 2);
     });
 }
 
-/// Does something that may never end; waits for it only so long.
+/// Runs something that may never end, and waits `REPORT_TIMEOUT` for its result.
 fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (done, waited) = mpsc::channel();
     let spawned = thread::Builder::new().spawn(move || done.send(work()));
-    spawned.ok().and_then(|_| waited.recv_timeout(LAST_WORD).ok())
+    spawned.ok().and_then(|_| waited.recv_timeout(REPORT_TIMEOUT).ok())
 }
 
-/// The process's threads with what each does: R is running, S sleeping, D waiting for a disk.
+/// Lists the process's threads with their states: R is running, S sleeping, D waiting for a disk.
 fn threads() -> String {
     let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
@@ -182,9 +182,9 @@ mod tests {
         assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
     }
 
-    /// The runtime of this test has no turn at all, but for what is answered.
+    /// The runtime of this test never runs a task. Only the count of answered requests changes.
     #[test]
-    fn whoever_answers_requests_does_not_stand_still_however_long_a_question_waits() {
+    fn a_runtime_that_answers_requests_is_not_stuck_however_long_a_probe_waits() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let answered = Arc::new(AtomicU64::new(7));
         let asked = answered.clone();
@@ -197,11 +197,11 @@ mod tests {
         let verdicts: Vec<_> = (0..5).map(|_| watch.tick(TICK)).collect();
         assert_eq!(verdicts, [false, false, false, false, true]);
         runtime.block_on(async { tokio::task::yield_now().await });
-        assert!(!watch.tick(TICK), "the question has its turn");
+        assert!(!watch.tick(TICK), "the probe has its turn");
     }
 
     #[test]
-    fn a_tick_that_was_itself_held_up_begins_anew() {
+    fn a_tick_that_was_itself_held_up_restarts_the_count() {
         let mut count = Count(0);
         let hour = Duration::from_secs(3600);
         let ticks = [TICK, TICK, TICK, TICK, hour, TICK, TICK, TICK, TICK, TICK];
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
     }
 
-    /// Whether a runtime, whose one thread is given this to do again and again, is seen to live within a second.
+    /// Whether a runtime whose only thread repeats `work` shows a sign of life within a second.
     fn is_seen(mut work: impl FnMut() + Send + 'static, mut look: impl FnMut(&mut Watch) -> bool) -> bool {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).event_interval(1).build().unwrap();
@@ -226,7 +226,7 @@ mod tests {
         while begun.load(Ordering::Relaxed) == 0 {
             thread::sleep(Duration::from_millis(1));
         }
-        // What it had done until then.
+        // Ignores what it had done until then.
         look(&mut watch);
         let until = Instant::now() + Duration::from_secs(1);
         let is_seen = std::iter::from_fn(|| (Instant::now() < until).then(|| look(&mut watch)))
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_does_not_come_back_gives_none() {
+    fn a_thread_that_does_not_return_gives_no_sign_of_life() {
         assert!(!is_seen(|| thread::sleep(Duration::from_secs(3)), Watch::is_alive));
     }
 }

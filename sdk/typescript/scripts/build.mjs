@@ -1,5 +1,5 @@
-// Compiles src to dist; with --tests, src and test to build. What was there before goes first, so that nothing that was
-// deleted or renamed is published or run.
+// Compiles src to dist; with --tests, src and test to build. Removes the old output first, so that deleted or renamed
+// files are neither published nor run.
 
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Every check of the package; `npm test -- unit` only those that need no server.
+// Runs every check of the package; `npm test -- unit` runs only those that need no server.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -19,5 +19,5 @@ run("scripts/build.mjs");
 run("scripts/build.mjs", "--tests");
 run("scripts/size.mjs");
 if (!isUnit) run("scripts/types.mjs", "--check");
-// One file at a time: each starts a server of its own, and those that break connections need their time.
+// One file at a time: each starts its own server, and the tests that break connections depend on timing.
 run("--test", "--test-concurrency=1", "--test-reporter=spec", ...tests("unit"), ...(isUnit ? [] : tests("it")));

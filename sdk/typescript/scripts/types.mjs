@@ -1,5 +1,5 @@
-// Makes src/rest-types.ts from the server's OpenAPI document and src/op-types.ts from its AsyncAPI document; with --check it
-// fails if a file is not what it would be. The documents come from the program named by CHATSERVER_BIN.
+// Generates src/rest-types.ts from the server's OpenAPI document and src/op-types.ts from its AsyncAPI document. With
+// --check it fails if a file is out of date. CHATSERVER_BIN names the program that prints the documents.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ const root = new URL("..", import.meta.url);
 const isCheck = process.argv.includes("--check");
 const program = process.env.CHATSERVER_BIN ?? fileURLToPath(new URL("../../target/debug/chatserver", root));
 
-/** What the program prints. */
+/** Runs the program and parses its output. */
 function printed(command) {
   try {
     return JSON.parse(execFileSync(program, [command], { encoding: "utf8" }));
@@ -20,24 +20,24 @@ function printed(command) {
   }
 }
 
-/** The REST document, as far as types are made from it. */
+/** Returns the REST document, reduced to what types are generated from. */
 function rest() {
   const document = printed("openapi");
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
-    // Types are found by path and method: without a name each stands where it is used.
+    // Types are found by path and method. Without an operation id, each type is written where it is used.
     delete operation.operationId;
-    // Refusals have one shape, whatever was asked for: the client makes a ChatError of them.
+    // All refusals have one shape, which the client turns into a ChatError.
     for (const status of Object.keys(operation.responses)) if (!status.startsWith("2")) delete operation.responses[status];
   }
   return document;
 }
 
-/** What a client of the stream may ask for: a schema for each op, without the `id` that the client puts in. */
+/** Returns a schema for each op that a stream client may send, without the `id`, which the client adds. */
 function ops() {
   const { components } = printed("asyncapi");
   const schemas = {};
   for (const { name, payload } of Object.values(components.messages)) {
-    // The first frame is no op: `auth` has no id.
+    // The first frame, `auth`, is not an op: it has no id.
     if (payload.properties?.op === undefined || !payload.required.includes("id")) continue;
     const { id: _, ...properties } = payload.properties;
     schemas[name] = { ...payload, properties, required: payload.required.filter((field) => field !== "id") };

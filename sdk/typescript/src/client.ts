@@ -1,6 +1,6 @@
 /**
- * The client: one user's view of a server, kept up to date, and what the user does.
- * Puts together the connection, the requests that wait, the outbox and the receiver, and holds no rules of theirs.
+ * The client: one user's view of a server, kept up to date, and the user's actions.
+ * Connects the link, the pending requests, the outbox and the receiver; contains none of their rules.
  */
 
 import { Emitter } from "./emitter.js";
@@ -14,7 +14,7 @@ import { Requests } from "./requests.js";
 import { Rest } from "./rest.js";
 import { ChatState, type PageOf } from "./state.js";
 
-/** Others are told for about 6 seconds that somebody types. */
+/** Minimum interval between typing signals. Other clients show one for about 6 seconds. */
 const TYPING_EVERY_MS = 3000;
 
 interface Waiting {
@@ -23,7 +23,7 @@ interface Waiting {
 }
 
 export class ChatClient {
-  /** What is known. */
+  /** Everything the client knows: conversations, messages, receipts, presence. */
   readonly state = new ChatState();
   readonly rest: Rest;
 
@@ -36,13 +36,13 @@ export class ChatClient {
   readonly #receiver: Receiver;
   readonly #link: Link;
   readonly #outbox: Outbox | undefined;
-  /** Who wrote what was found in the outbox; 0 if that is not known. */
+  /** Id of the user whose messages the stored outbox contains; 0 if unknown. */
   #outboxUser = 0;
   #restored: Promise<void> | undefined;
   #waiting: Waiting[] = [];
   readonly #typedAt = new Map<number, number>();
-  /** What holds for one connection only and has to be said again on the next. */
-  readonly #standing = new Map<string, Op>();
+  /** The latest op of each kind that the server forgets with the connection and that is resent on the next one. */
+  readonly #sticky = new Map<string, Op>();
 
   constructor(options: ChatOptions) {
     const { token, getToken, storage, storageKey = STORAGE_KEY } = options;
@@ -61,7 +61,7 @@ export class ChatClient {
 
   #makeRest(token: () => string | Promise<string>): Rest {
     const { url, fetch, answerMs = ANSWER_MS } = this.#options;
-    // An answer by REST may be far longer than a frame.
+    // A REST response may be far longer than a frame.
     return new Rest({ url, token, fetch, timeoutMs: 3 * answerMs });
   }
 
@@ -116,22 +116,25 @@ export class ChatClient {
     return this.#link.status;
   }
 
-  /** Where the stream goes on after a break; to be kept by an application that keeps the state. */
+  /** Cursor from which the stream resumes. An application that stores the state has to store this too. */
   get cursor(): string | undefined {
     return this.#receiver.cursor;
   }
 
-  /** The messages that wait to be accepted, oldest first. */
+  /** The messages that the server has not accepted yet, oldest first. */
   get outbox(): readonly MessageOp[] {
     return this.#requests.kept;
   }
 
-  /** Listens until the function that comes back is called. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof ChatEvents>(name: Name, listener: (payload: ChatEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
   }
 
-  /** Connects, and again after every break until `close`. Resolves when what was missed and what is there is known. */
+  /**
+   * Connects, and reconnects after every disconnect until `close`. Resolves when the conversations are loaded and
+   * everything missed has arrived.
+   */
   connect(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -142,55 +145,55 @@ export class ChatClient {
     });
   }
 
-  /** Disconnects. Nothing is waited for any longer, but messages stay in the outbox, for the next `connect`. */
+  /** Disconnects. Pending promises reject, but unaccepted messages stay in the outbox for the next `connect`. */
   close(): void {
     this.#link.stop();
     this.#receiver.stop();
     this.#abandon(new ChatError("The client was closed", { code: "closed" }));
   }
 
-  /** Sends a message. Resolves when the server has stored it, however many connections that takes. */
+  /** Sends a message. Resolves when the server has stored it, after as many reconnects as that takes. */
   send(message: Target & Draft): Promise<Message> {
-    return this.#changing({ op: "send", ...message, client_msg_id: message.client_msg_id ?? newKey() });
+    return this.#performChange({ op: "send", ...message, client_msg_id: message.client_msg_id ?? newKey() });
   }
 
-  /** Sends a message once more, elsewhere. */
+  /** Sends a copy of a message to another conversation. */
   forward(messageId: number, to: Target & { client_msg_id?: string }): Promise<Message> {
     const client_msg_id = to.client_msg_id ?? newKey();
-    return this.#changing({ op: "forward", ...to, message_id: messageId, client_msg_id });
+    return this.#performChange({ op: "forward", ...to, message_id: messageId, client_msg_id });
   }
 
-  /** Takes back a message that waits in the outbox; it may have reached the server all the same. */
+  /** Removes a message that waits in the outbox. It may have reached the server nevertheless. */
   discard(clientMsgId: string): boolean {
     return this.#requests.discard(clientMsgId);
   }
 
   edit(messageId: number, content: string): Promise<Message> {
-    return this.#changing({ op: "edit", message_id: messageId, content });
+    return this.#performChange({ op: "edit", message_id: messageId, content });
   }
 
-  /** Deletes for everyone, or for oneself alone. */
+  /** Deletes a message for everyone, or only for this user. */
   async delete(messageId: number, scope: "everyone" | "me" = "everyone"): Promise<void> {
     await this.#perform({ op: "delete", message_id: messageId, for: scope });
   }
 
   react(messageId: number, emoji: string): Promise<Message> {
-    return this.#changing({ op: "react", message_id: messageId, emoji });
+    return this.#performChange({ op: "react", message_id: messageId, emoji });
   }
 
   unreact(messageId: number, emoji: string): Promise<Message> {
-    return this.#changing({ op: "unreact", message_id: messageId, emoji });
+    return this.#performChange({ op: "unreact", message_id: messageId, emoji });
   }
 
   pin(messageId: number): Promise<Message> {
-    return this.#changing({ op: "pin", message_id: messageId });
+    return this.#performChange({ op: "pin", message_id: messageId });
   }
 
   unpin(messageId: number): Promise<Message> {
-    return this.#changing({ op: "unpin", message_id: messageId });
+    return this.#performChange({ op: "unpin", message_id: messageId });
   }
 
-  /** Remembers a message for oneself. */
+  /** Saves a message for this user. */
   async save(messageId: number): Promise<void> {
     await this.#perform({ op: "save", message_id: messageId });
   }
@@ -199,54 +202,54 @@ export class ChatClient {
     await this.#perform({ op: "unsave", message_id: messageId });
   }
 
-  /** Adds to a message that was sent with `streaming`. `offset`: the length of its text so far, in Unicode characters. */
+  /** Appends to a message that was sent with `streaming`. `offset` is its current length in Unicode characters. */
   async append(messageId: number, offset: number, content: string): Promise<{ rev: number; length: number }> {
     const { rev = 0, length = 0 } = await this.#perform({ op: "append", message_id: messageId, offset, content });
     return { rev, length };
   }
 
-  /** Ends a message that was sent with `streaming`. */
+  /** Completes a message that was sent with `streaming`. */
   finish(messageId: number, ending: { content?: string; abandoned?: boolean } = {}): Promise<Message> {
-    return this.#changing({ op: "finish", message_id: messageId, ...ending });
+    return this.#performChange({ op: "finish", message_id: messageId, ...ending });
   }
 
-  /** The user has read a conversation, or a thread of it, up to `seq`. */
+  /** Marks a conversation, or one of its threads, as read up to `seq`. */
   async read(conversationId: number, seq: number, threadId?: number): Promise<void> {
     const thread = threadId === undefined ? {} : { thread_id: threadId };
     await this.#perform({ op: "read", conversation_id: conversationId, seq, ...thread });
   }
 
-  /** This client has a conversation up to `seq`; said without being asked, unless `autoDelivered` is off. */
+  /** Confirms delivery of a conversation up to `seq`. The client does this by itself unless `autoDelivered` is off. */
   async delivered(conversationId: number, seq: number): Promise<void> {
     await this.#perform({ op: "delivered", conversation_id: conversationId, seq });
   }
 
-  /** The user types; may be called at every key. */
+  /** Signals that the user is typing. May be called on every keystroke. */
   typing(conversationId: number): void {
     const now = this.#now();
     if (now - (this.#typedAt.get(conversationId) ?? -Infinity) < TYPING_EVERY_MS) return;
-    const isTold = this.#tell({ op: "typing", conversation_id: conversationId });
-    if (isTold) this.#typedAt.set(conversationId, now);
+    const isSent = this.#sendUnqueued({ op: "typing", conversation_id: conversationId });
+    if (isSent) this.#typedAt.set(conversationId, now);
   }
 
-  /** How the user wants to be seen; said again after every break. */
+  /** Sets the user's presence status. Resent after every reconnect. */
   presence(status: "online" | "away" | "invisible"): void {
-    this.#stand({ op: "presence", status });
+    this.#sendSticky({ op: "presence", status });
   }
 
-  /** The conversations on the screen, whose members' presence is wanted; said again after every break. */
+  /** Names the conversations on the screen, to receive their members' presence. Resent after every reconnect. */
   view(conversationIds: readonly number[]): void {
-    this.#stand({ op: "view", conversation_ids: [...conversationIds] });
+    this.#sendSticky({ op: "view", conversation_ids: [...conversationIds] });
   }
 
-  /** Loads a part of a conversation into the state: without `before_seq` and `after_seq` its newest messages. */
+  /** Loads part of a conversation into the state: its newest messages, unless `before_seq` or `after_seq` is given. */
   async history(conversationId: number, of: PageOf = {}): Promise<Message[]> {
     const path = { id: conversationId };
     const { messages } = await this.rest.get("/v1/conversations/{id}/messages", { path, query: of });
     return this.#receiver.page(conversationId, messages, of);
   }
 
-  async #changing(op: Op): Promise<Message> {
+  async #performChange(op: Op): Promise<Message> {
     const { message } = await this.#perform(op);
     if (message === undefined) throw new ChatError("The server's answer has no message", { code: "bad_answer" });
     return this.state.message(message.id) ?? message;
@@ -256,14 +259,14 @@ export class ChatClient {
     return this.#requests.add(op);
   }
 
-  /** Says something that is worth nothing later. */
-  #tell(op: Op): boolean {
+  /** Sends an op that is dropped if there is no connection. Returns whether it was sent. */
+  #sendUnqueued(op: Op): boolean {
     return this.#link.send({ ...op, id: op.op });
   }
 
-  #stand(op: Op): void {
-    this.#standing.set(op.op, op);
-    this.#tell(op);
+  #sendSticky(op: Op): void {
+    this.#sticky.set(op.op, op);
+    this.#sendUnqueued(op);
   }
 
   #greeted(hello: HelloFrame): void {
@@ -271,7 +274,7 @@ export class ChatClient {
       this.#requests.abandon(new ChatError("Another user has logged in", { code: "another_user" }), true);
     }
     this.#outboxUser = hello.user_id;
-    for (const op of this.#standing.values()) this.#tell(op);
+    for (const op of this.#sticky.values()) this.#sendUnqueued(op);
     this.#requests.up();
   }
 
@@ -288,7 +291,7 @@ export class ChatClient {
     this.#abandon(new ChatError("The server does not take the token", { code: "unauthorized" }));
   }
 
-  /** Tells those who wait for the connection that all is there. */
+  /** Resolves the pending `connect` calls once everything is loaded. */
   #settle(): void {
     if (this.status.status !== "live" || !this.#receiver.isLoaded) return;
     for (const { resolve } of this.#waiting.splice(0)) resolve();
@@ -299,7 +302,9 @@ export class ChatClient {
     this.#requests.abandon(error);
   }
 
-  /** Reads, once, what an earlier run left in the outbox. Listeners see it before the server has said whose it is. */
+  /**
+   * Reads, once, what an earlier run left in the outbox. Listeners see it before the server has confirmed whose it is.
+   */
   #restore(): Promise<void> {
     this.#restored ??= (async () => {
       try {
@@ -317,7 +322,7 @@ export class ChatClient {
 
   #outboxChanged(): void {
     this.#events.emit("outbox", this.outbox);
-    // Not written before it was read: what is there would be lost.
+    // Not written before it was read: that would overwrite the stored messages.
     void this.#restore().then(() => this.#outbox?.save(() => ({ user_id: this.#outboxUser, ops: this.#requests.kept })));
   }
 
@@ -326,7 +331,7 @@ export class ChatClient {
   }
 }
 
-/** A key that nobody else makes. Browsers have `randomUUID` only where the page came by TLS or from this machine. */
+/** Makes a unique key. Browsers have `randomUUID` only on pages loaded over TLS or from localhost. */
 function newKey(): string {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,12 +1,12 @@
-/** Confirms what has reached this client: some time after it came, once for many messages, and never twice at a time. */
+/** Confirms messages that reached this client: after a short delay, in batches, one confirmation at a time. */
 
 import type { Message } from "./protocol.js";
 
-/** Long enough for a burst, and short enough for a person. */
+/** Long enough to cover a burst, short enough for the sender not to notice. */
 const DELAY_MS = 50;
 
 export interface DeliveryHost {
-  /** How far the user's clients are already. */
+  /** Returns the `seq` up to which the user's clients have confirmed delivery. */
   deliveredSeq(conversationId: number): number;
   confirm(conversationId: number, seq: number): Promise<unknown>;
 }
@@ -21,7 +21,7 @@ export class Delivery {
     this.#host = host;
   }
 
-  /** A message of somebody else has come. */
+  /** Notes that a message of another user has arrived. */
   note({ conversation_id, seq }: Message): void {
     this.#due.set(conversation_id, Math.max(seq, this.#due.get(conversation_id) ?? 0));
     this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS);
@@ -44,7 +44,7 @@ export class Delivery {
 
   async #confirm(conversationId: number, seq: number): Promise<void> {
     this.#busy.add(conversationId);
-    // A refusal means that the user may not, or no longer, say so: there is nothing to be done about it.
+    // Refused if the user may not confirm, or no longer may. Nothing can be done about it.
     await this.#host.confirm(conversationId, seq).catch(() => undefined);
     this.#busy.delete(conversationId);
     if (this.#due.has(conversationId)) this.#timer ??= setTimeout(() => this.#flush(), DELAY_MS);

@@ -1,17 +1,17 @@
-/** Typed events. A listener that throws harms no other listener. */
+/** Typed events. A listener that throws does not affect other listeners. */
 
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<(payload: never) => void>>();
   readonly #failed: (error: unknown) => void;
 
-  /** `failed` gets what listeners throw. */
+  /** `failed` receives what listeners throw. */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
   }
 
-  /** Listens until the function that comes back is called. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof Events>(name: Name, listener: (payload: Events[Name]) => void): () => void {
-    // Wrapped, so that the same function may listen twice and leave once.
+    // Wrapped, so that the same function can be added twice and each removed separately.
     const entry = (payload: Events[Name]): void => listener(payload);
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(entry));
@@ -23,7 +23,7 @@ export class Emitter<Events extends object> {
       try {
         (listener as (payload: Events[Name]) => void)(payload);
       } catch (error) {
-        // A listener for errors that throws cannot be told of its error.
+        // An error listener that throws must not receive its own error.
         if (name === "error") queueMicrotask(() => { throw error; });
         else this.#failed(error);
       }

@@ -1,18 +1,18 @@
-/** What went wrong, in one shape: refusals of the stream, problems of REST, and the client's own. */
+/** One error type for refusals of the stream, problems of REST, and errors of the client itself. */
 
 export interface Refusal {
   code: string;
-  /** Whether the same may succeed later. */
+  /** Whether a retry may succeed. */
   temporary?: boolean;
   retry_after_ms?: number | null | undefined;
-  /** HTTP status, if REST refused. */
+  /** HTTP status of a REST response. */
   status?: number;
   request_id?: string;
-  /** Which message of the outbox it is about. */
+  /** Key of the outbox message that failed. */
   client_msg_id?: string;
 }
 
-/** Carries a stable `code`; the sentence is for people. */
+/** An error with a stable `code`. The message is for people and may change. */
 export class ChatError extends Error {
   readonly code: string;
   readonly temporary: boolean;

@@ -1,12 +1,12 @@
 /**
- * One connection after another: connects, proves who we are, notices silence, waits, and connects again.
- * Hands frames on and understands none but `hello`, `live` and `resync`; keeps nothing that a frame tells.
+ * The connection: connects, authenticates, detects silence, waits and reconnects.
+ * Passes frames on and interprets only `hello`, `live` and `resync`; keeps no content of frames.
  */
 
 import { announcedDelay, fullJitter } from "./backoff.js";
 import { CLOSE, parseFrame, PROTOCOL, type ServerFrame } from "./protocol.js";
 
-/** The part of a browser's WebSocket that is used; `ws` has it too. */
+/** The part of a browser's WebSocket that the client uses. `ws` provides it too. */
 export interface WebSocketLike {
   send(data: string): void;
   close(code?: number, reason?: string): void;
@@ -18,26 +18,26 @@ export interface WebSocketLike {
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
 export type Status =
-  /** Not connected, and not trying: before `connect`, and after `close`. */
+  /** Not connected and not trying: before `connect` and after `close`. */
   | { status: "closed" }
   | { status: "connecting" }
-  /** Connected; what was missed is coming in. */
+  /** Connected; missed events are arriving. */
   | { status: "catching_up" }
   | { status: "live" }
-  /** Not connected; the next try comes after so long. */
+  /** Not connected; the next attempt follows in `retry_in_ms` milliseconds. */
   | { status: "waiting"; retry_in_ms: number; code: number; reason: string }
-  /** The server does not take the token; `connect` again when there is another. */
+  /** The server refuses the token; call `connect` again with another one. */
   | { status: "unauthorized" };
 
 export interface LinkOptions {
   url: string;
   WebSocket: WebSocketClass;
   token: () => string | Promise<string>;
-  /** Whether another call of `token` may give another token. */
+  /** Whether calling `token` again may return a different token. */
   isRefreshable: boolean;
-  /** How long an answer may take before the connection counts as dead. */
+  /** Longest wait for an answer before the connection counts as dead, in milliseconds. */
   answerMs: number;
-  /** How long silence is normal; by default twice the server's heartbeat. */
+  /** Longest normal silence, in milliseconds; by default twice the server's heartbeat. */
   quietMs: number | undefined;
   now: () => number;
   random: () => number;
@@ -45,9 +45,9 @@ export interface LinkOptions {
 
 export interface LinkHost {
   cursor(): string | undefined;
-  /** Asks by REST whether the server refuses the token: a browser does not tell why a WebSocket was refused. */
+  /** Asks over REST whether the server refuses the token: browsers don't report why a WebSocket was refused. */
   isRefused(token: string): Promise<boolean>;
-  /** Every frame; after a `hello` frames can be sent. */
+  /** Receives every frame. Frames can be sent once `hello` has arrived. */
   frame(frame: ServerFrame): void;
   down(code: number): void;
   status(status: Status): void;
@@ -56,10 +56,10 @@ export interface LinkHost {
 
 const PING = { op: "ping", id: "ping" };
 const DEFAULT_HEARTBEAT_MS = 15_000;
-/** Closed without a closing frame, or given up by us. */
+/** Close code for a connection that ended without a close frame, or that the client gave up. */
 const ABNORMAL = 1006;
 
-/** Where the stream is, from where the server is. */
+/** Returns the stream's URL for a server's URL. */
 export function streamUrl(url: string, cursor: string | undefined): string {
   const stream = new URL("ws", url.endsWith("/") ? url : `${url}/`);
   stream.protocol = stream.protocol.replace("http", "ws");
@@ -71,8 +71,8 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #host: LinkHost;
   #status: Status = { status: "closed" };
-  /** Counts connections; whatever an older one still says is not heard. */
-  #turn = 0;
+  /** Number of the current connection; events of earlier ones are ignored. */
+  #generation = 0;
   #socket: WebSocketLike | undefined;
   #isGreeted = false;
   #attempt = 0;
@@ -80,10 +80,10 @@ export class Link {
   #refusedToken: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #quietMs = 0;
-  #heardAt = 0;
-  /** Frames of ours that wait for their answer; what else comes in does not show that ours arrive. */
+  #receivedAt = 0;
+  /** Number of sent frames that await their answer. Other incoming frames don't show that ours arrive. */
   #unanswered = 0;
-  /** When the last answer came, or the first frame was sent that waits for one. */
+  /** Time of the last answer, or of the first unanswered frame if that is later. */
   #answeredAt = 0;
   #isPinged = false;
 
@@ -126,37 +126,37 @@ export class Link {
   }
 
   async #open(): Promise<void> {
-    const turn = this.#next();
+    const generation = this.#next();
     this.#set({ status: "connecting" });
     try {
       const token = await this.#options.token();
-      if (turn !== this.#turn) return;
+      if (generation !== this.#generation) return;
       if (token === this.#refusedToken) return this.#end({ status: "unauthorized" });
       this.#token = token;
       const url = streamUrl(this.#options.url, this.#host.cursor());
-      this.#follow(turn, new this.#options.WebSocket(url, [PROTOCOL, `bearer.${token}`]));
+      this.#follow(generation, new this.#options.WebSocket(url, [PROTOCOL, `bearer.${token}`]));
     } catch (error) {
-      if (turn !== this.#turn) return;
+      if (generation !== this.#generation) return;
       this.#host.failed(error);
       this.#wait(ABNORMAL, "");
     }
   }
 
-  #follow(turn: number, socket: WebSocketLike): void {
+  #follow(generation: number, socket: WebSocketLike): void {
     this.#socket = socket;
     socket.onmessage = (event: { data: unknown }) => {
-      if (turn === this.#turn) this.#heard(event.data);
+      if (generation === this.#generation) this.#received(event.data);
     };
     socket.onclose = (event: { code: number; reason: string }) => {
-      if (turn === this.#turn) this.#lost(event.code, event.reason);
+      if (generation === this.#generation) this.#lost(event.code, event.reason);
     };
-    // What went wrong stands in the close event that follows.
+    // The close event that follows has the details.
     socket.onerror = () => undefined;
     this.#timer = setTimeout(() => this.#lost(ABNORMAL, "no greeting in time"), this.#options.answerMs);
   }
 
-  #heard(data: unknown): void {
-    this.#heardAt = this.#options.now();
+  #received(data: unknown): void {
+    this.#receivedAt = this.#options.now();
     const frame = parseFrame(data);
     if (frame === undefined) return;
     if (frame.type === "ack" || frame.type === "error" || frame.type === "pong") this.#answered();
@@ -169,7 +169,7 @@ export class Link {
     const isLive = (frame.type === "live" || frame.type === "resync") && this.#status.status === "catching_up";
     if (isLive) this.#status = { status: "live" };
     this.#host.frame(frame);
-    // Said only now, when what the frame brought is known; a listener may have ended the connection meanwhile.
+    // Reported only now that the frame is applied. A listener may have ended the connection meanwhile.
     if (isLive && this.#status.status === "live") {
       this.#attempt = 0;
       this.#host.status(this.#status);
@@ -178,19 +178,19 @@ export class Link {
 
   #answered(): void {
     this.#unanswered = Math.max(0, this.#unanswered - 1);
-    this.#answeredAt = this.#heardAt;
+    this.#answeredAt = this.#receivedAt;
     this.#isPinged = false;
   }
 
   /**
-   * Sees to it that silence is noticed: a quiet connection is asked, and one that answers nothing is given up. Before
-   * that it is asked too, because what was asked for may take long on a server that is well.
+   * Detects silence: pings a quiet connection, and gives up one that answers nothing. An unanswered request is also
+   * followed by a ping before that, because a healthy server may take long for a single request.
    */
   #watch(): void {
     clearTimeout(this.#timer);
     const { now, answerMs } = this.#options;
     const isWaiting = this.#unanswered > 0;
-    const pingAt = isWaiting ? this.#answeredAt + answerMs / 2 : this.#heardAt + this.#quietMs;
+    const pingAt = isWaiting ? this.#answeredAt + answerMs / 2 : this.#receivedAt + this.#quietMs;
     const due = isWaiting && this.#isPinged ? this.#answeredAt + answerMs : pingAt;
     if (due > now()) {
       this.#timer = setTimeout(() => this.#watch(), due - now());
@@ -213,7 +213,7 @@ export class Link {
     else if (!wasGreeted) void this.#host.isRefused(token).then((isRefused) => isRefused && this.#refuse(token));
   }
 
-  /** The server does not take this token: only another one makes a further try worth while. */
+  /** Notes that the server refuses this token: a retry makes sense only with another one. */
   #refuse(token: string): void {
     const { status } = this.#status;
     if (status === "closed" || token !== this.#token) return;
@@ -238,19 +238,19 @@ export class Link {
     if (this.#status.status !== status.status) this.#set(status);
   }
 
-  /** Leaves the present connection; its number is no longer the one that is heard. */
+  /** Leaves the current connection, and returns the number of the next one. */
   #next(): number {
     clearTimeout(this.#timer);
     this.#unanswered = 0;
     this.#isGreeted = false;
-    // A dead connection may take minutes to close: nobody waits for it.
+    // Not awaited: a dead connection may take minutes to close.
     this.#socket?.close(1000);
     this.#socket = undefined;
-    this.#turn += 1;
-    return this.#turn;
+    this.#generation += 1;
+    return this.#generation;
   }
 
-  /** The system says that there is a network again. */
+  /** Retries at once when the system reports a network. */
   readonly #wake = (): void => {
     if (this.#status.status === "waiting") void this.#open();
     else this.send(PING);

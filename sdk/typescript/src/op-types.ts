@@ -18,7 +18,7 @@ export interface components {
             message_id: number;
             /**
              * Format: int32
-             * @description Length of the text before this piece, in characters (Unicode code points).
+             * @description Length of the text before this chunk, in characters (Unicode code points).
              * @example 0
              */
             offset: number;

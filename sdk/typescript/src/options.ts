@@ -1,4 +1,4 @@
-/** What an application says when it makes a client, and what a client says of itself. Types, and what they default to. */
+/** The options that an application passes to a client, and the events that it receives. Types and defaults only. */
 
 import type { ChatError } from "./error.js";
 import type { FetchLike } from "./rest.js";
@@ -20,36 +20,36 @@ import type {
 import type { OutboxStorage } from "./outbox.js";
 
 export interface ChatOptions {
-  /** Where the server is, such as `https://chat.example.com`. */
+  /** Address of the server, such as `https://chat.example.com`. */
   url: string;
-  /** A JWT; or give `getToken`. */
+  /** A JWT. Alternative: `getToken`. */
   token?: string;
-  /** Asked before every connection and request, so that a token that has expired can be replaced. */
+  /** Called before every connection and request, so that an expired token can be replaced. */
   getToken?: () => string | Promise<string>;
-  /** Where a former run's state ended; only of use to an application that kept that state itself. */
+  /** Cursor at which an earlier run's state ended; useful only to an application that stored that state itself. */
   cursor?: string;
   fetch?: FetchLike;
-  /** Needed in Node before 22, which has none of its own: give it that of `ws`. */
+  /** Needed in Node before 22, which has no WebSocket of its own: pass the class of `ws`. */
   WebSocket?: WebSocketClass;
-  /** Where messages that wait to be accepted outlive the program. */
+  /** Keeps unaccepted messages when the program ends. */
   storage?: OutboxStorage;
-  /** Under which key; one for each user and device. */
+  /** Key in `storage`; one per user and device. */
   storageKey?: string;
-  /** Load the list of conversations at first and after a `resync`; on unless `false`. */
+  /** Loads the list of conversations at the start and after a `resync`. Default: `true`. */
   autoload?: boolean;
-  /** Confirm to senders that this client has their messages; on unless `false`. */
+  /** Confirms to senders that this client has their messages. Default: `true`. */
   autoDelivered?: boolean;
-  /** How long an answer may take before the connection counts as dead; 10,000 unless given. */
+  /** Longest wait for an answer before the connection counts as dead, in milliseconds. Default: 10,000. */
   answerMs?: number;
-  /** How long silence is normal; twice the server's heartbeat unless given. */
+  /** Longest normal silence, in milliseconds. Default: twice the server's heartbeat. */
   quietMs?: number;
-  /** A clock in milliseconds that does not jump. */
+  /** A monotonic clock in milliseconds. */
   now?: () => number;
-  /** Chance, from 0 to 1. */
+  /** Random numbers from 0 to 1. */
   random?: () => number;
 }
 
-/** A message that is new or changed. `reloaded`: it was fetched, because a piece of its text was missing. */
+/** A new or changed message. `reloaded`: fetched because a piece of its text was missing. */
 export interface MessageEvent {
   event: MessageEventName | "reloaded";
   conversation_id: number;
@@ -65,21 +65,21 @@ export interface ChatEvents {
   saved: SavedFrame;
   typing: TypingFrame;
   presence: PresenceFrame;
-  /** Everything missed has come. */
+  /** Everything missed has arrived. */
   live: LiveFrame;
-  /** The state is empty now: what is on the screen has to be loaded anew. */
+  /** The state was cleared: reload what is on the screen. */
   resync: ResyncFrame;
   status: Status;
-  /** The messages that wait to be accepted, after every change. */
+  /** The unaccepted messages, after every change. */
   outbox: readonly MessageOp[];
-  /** What went wrong where nobody waits for an answer. */
+  /** A failure that no promise reports. */
   error: ChatError | Error;
 }
 
 export const ANSWER_MS = 10_000;
 export const STORAGE_KEY = "chatserver.outbox";
 
-/** The given `WebSocket`, or the surroundings' own. */
+/** Returns the given class, or the environment's own. */
 export function webSocketOf(given: WebSocketClass | undefined): WebSocketClass {
   const found = given ?? (globalThis as { WebSocket?: WebSocketClass }).WebSocket;
   if (found === undefined) throw new TypeError('There is no WebSocket here: give one as an option, such as that of "ws"');

@@ -1,18 +1,18 @@
 /**
- * Keeps the messages that wait to be accepted where the application says, so that they outlive the program.
- * Writes one version after the other, and none before the old one was read.
+ * Stores unaccepted messages in the application's storage, so that they survive the end of the program.
+ * Writes one version at a time, and none before the old one was read.
  */
 
 import type { MessageOp } from "./protocol.js";
 
-/** Where the outbox lives, such as a wrapper of `localStorage`; one for each user and device. */
+/** Storage for the outbox, such as a wrapper of `localStorage`; one per user and device. */
 export interface OutboxStorage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
   set(key: string, value: string): void | Promise<void>;
 }
 
 interface Saved {
-  /** 0 if the server had not said yet. */
+  /** 0 if the server had not named the user yet. */
   user_id: number;
   ops: MessageOp[];
 }
@@ -20,7 +20,7 @@ interface Saved {
 const isOp = (value: unknown): value is MessageOp =>
   typeof value === "object" && value !== null && "op" in value && "client_msg_id" in value;
 
-/** What was stored; nothing, if it is not ours. */
+/** Parses what was stored. Returns an empty outbox if the text is not one. */
 export function parseSaved(text: string | null | undefined): Saved {
   const nothing = { user_id: 0, ops: [] };
   if (!text) return nothing;
@@ -47,12 +47,12 @@ export class Outbox {
     this.#failed = failed;
   }
 
-  /** What an earlier run left. */
+  /** Reads what an earlier run left. */
   async load(): Promise<Saved> {
     return parseSaved(await this.#storage.get(this.#key));
   }
 
-  /** Stores what `current` gives when the time comes; resolves when the newest version is stored. */
+  /** Stores the result of `current` at the time of writing. Resolves when the newest version is stored. */
   save(current: () => Saved): Promise<void> {
     this.#isDirty = true;
     this.#work ??= this.#write(current);
@@ -60,7 +60,7 @@ export class Outbox {
   }
 
   async #write(current: () => Saved): Promise<void> {
-    // Later changes of the same turn go into the same version.
+    // Later changes of the same tick go into the same version.
     await Promise.resolve();
     while (this.#isDirty) {
       this.#isDirty = false;

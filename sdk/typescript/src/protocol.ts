@@ -1,6 +1,6 @@
 /**
  * The frames of the v2 stream as types (docs/stream.md).
- * Knows the wire's spelling and nothing of what a client does with it.
+ * Defines the wire format only, and not what a client does with it.
  */
 
 import type { components } from "./op-types.js";
@@ -31,9 +31,9 @@ export interface Quote {
 export interface Message {
   id: number;
   conversation_id: number;
-  /** Its number in the conversation: 1, 2, 3 … without gaps. */
+  /** Number of the message in its conversation: 1, 2, 3 … without gaps. */
   seq: number;
-  /** The conversation's count of changes when it last changed. */
+  /** The conversation's change count when the message last changed. */
   rev: number;
   sender_id: number;
   /** 0 in a group. */
@@ -46,9 +46,9 @@ export interface Message {
   media_url: string;
   reply_to: number | null;
   quote: Quote | null;
-  /** The root of the thread that it is in. */
+  /** Id of the root message of its thread. */
   thread_id: number | null;
-  /** Of a root: what hangs on it. */
+  /** For a thread's root: the number of replies and the time of the last one. */
   thread: { replies: number; last_reply_at: string } | null;
   forwarded_from: { message_id: number; sender_id: number } | null;
   reactions: Reaction[];
@@ -61,14 +61,14 @@ export interface Message {
   deleted_at: string | null;
   pinned_at: string | null;
   pinned_by: number | null;
-  /** `growing`, `finished` or `abandoned`; `null` for messages that were whole from the start. */
+  /** `growing`, `finished` or `abandoned`; `null` for messages that were sent whole. */
   streaming: string | null;
   status: string;
 }
 
-/** What a conversation is to one member; live frames about all members leave it out. */
+/** The per-member state of a conversation. Live frames about all members leave it out. */
 export interface OwnPart {
-  /** `null` for somebody who is no member any more. */
+  /** `null` for former members. */
   role: string | null;
   delivered_seq: number;
   read_seq: number;
@@ -86,7 +86,7 @@ export interface Conversation extends Partial<OwnPart> {
   id: number;
   /** `direct` or `group`. */
   kind: string;
-  /** Of a direct one: the other side. */
+  /** For a direct conversation: the other user's id. */
   user_id: number | null;
   group_id: number | null;
   name: string | null;
@@ -95,11 +95,11 @@ export interface Conversation extends Partial<OwnPart> {
   last_seq: number;
   n_members: number;
   created_at: string;
-  /** The newest message; left out where it is not asked for. */
+  /** The newest message; absent where it was not requested. */
   last_message?: Message;
 }
 
-/** To whom a message goes. */
+/** Destination of a message. */
 export type Target = { to_user: number } | { to_group: number } | { conversation_id: number };
 
 export interface Draft {
@@ -111,15 +111,15 @@ export interface Draft {
   mentions?: number[];
   mention_all?: boolean;
   custom?: Record<string, unknown>;
-  /** Made if it is missing; the same one makes one message, for ever. */
+  /** Generated if missing. The server stores one message per key, forever. */
   client_msg_id?: string;
   streaming?: boolean;
 }
 
-/** A frame to the server, but for its `id`. */
+/** A frame to the server, without its `id`. */
 export type Op = Extract<components["schemas"][keyof components["schemas"]], { op: string }>;
 
-/** One that makes a message; it waits in the outbox until it is answered. */
+/** An op that creates a message. It stays in the outbox until it is answered. */
 export type MessageOp = Extract<Op, { op: "send" | "forward" }>;
 
 export interface HelloFrame {
@@ -150,7 +150,7 @@ export interface AppendFrame {
   message_id: number;
   seq: number;
   rev: number;
-  /** In characters, as Unicode counts them. */
+  /** In Unicode characters. */
   offset: number;
   content: string;
   cursor?: string;
@@ -168,7 +168,7 @@ export interface ReceiptFrame {
   user_id: number;
   delivered_seq: number;
   read_seq: number;
-  /** To the member's own clients: what waits now. */
+  /** Present for the member's own clients: the new unread count. */
   unread?: number;
   mentions?: number;
   cursor?: string;
@@ -258,7 +258,7 @@ export const PROTOCOL = "chatserver.v2";
 
 export const CLOSE = { TOO_BIG: 1009, RESTART: 1012, UNAUTHORIZED: 4001, TOO_MANY: 4029 } as const;
 
-/** A frame of the server, or `undefined` for what is none. A type that is not known yet passes. */
+/** Parses a frame of the server. Returns `undefined` if it is not a frame; frames of unknown types pass. */
 export function parseFrame(data: unknown): ServerFrame | undefined {
   if (typeof data !== "string") return undefined;
   try {

@@ -1,6 +1,6 @@
 /**
- * What becomes of the server's frames: they go into the state, listeners hear of what was new, and what the stream
- * cannot tell is loaded by REST. Sends nothing by itself but the confirmation that messages have come.
+ * Handles the server's frames: applies them to the state, reports news to listeners, and loads over REST what the
+ * stream does not carry. Sends nothing by itself except delivery confirmations.
  */
 
 import { fullJitter } from "./backoff.js";
@@ -15,10 +15,10 @@ import type { Rest } from "./rest.js";
 import type { Answer } from "./rest-shape.js";
 import { lengthOf, type ChatState, type PageOf } from "./state.js";
 
-/** Conversations at a time; the most that the server gives. */
+/** Conversations per page; the server's maximum. */
 const PAGE = 200;
 
-/** What an acknowledged op did to its message. */
+/** The event that an acknowledged op causes for its message. */
 const EVENT_OF: Record<string, ChatEvents["message"]["event"]> = {
   send: "created",
   forward: "created",
@@ -40,7 +40,7 @@ export interface ReceiverOptions {
   autoload: boolean;
   autoDelivered: boolean;
   cursor: string | undefined;
-  /** The server has said whose stream it is; before anything is sent to it. */
+  /** The server has named the stream's user; called before anything is sent to it. */
   greeted(hello: HelloFrame): void;
   /** The list of conversations has been loaded. */
   loaded(): void;
@@ -49,19 +49,19 @@ export interface ReceiverOptions {
 export class Receiver {
   cursor: string | undefined;
 
-  readonly #with: ReceiverOptions;
+  readonly #options: ReceiverOptions;
   readonly #delivery: Delivery;
-  /** Pieces of text that came while their message is being fetched. */
-  readonly #fetching = new Map<number, AppendFrame[]>();
-  /** Conversations whose own part is being fetched. */
-  readonly #completing = new Set<number>();
-  /** Changes when what is being loaded is no longer wanted. */
+  /** Pieces of text that arrived while their message is being fetched, by message id. */
+  readonly #fetchingMessages = new Map<number, AppendFrame[]>();
+  /** Ids of conversations whose per-member state is being fetched. */
+  readonly #fetchingState = new Set<number>();
+  /** Changes when the results of running loads are no longer wanted. */
   #generation = 0;
   #loading: number | undefined;
   #needsLoad: boolean;
 
   constructor(options: ReceiverOptions) {
-    this.#with = options;
+    this.#options = options;
     this.cursor = options.cursor;
     this.#needsLoad = options.autoload && options.cursor === undefined;
     const { state, requests } = options;
@@ -71,7 +71,7 @@ export class Receiver {
     });
   }
 
-  /** Whether the state holds what it is to hold as soon as the stream is live. */
+  /** Whether the state is complete once the stream is live. */
   get isLoaded(): boolean {
     return !this.#needsLoad;
   }
@@ -82,7 +82,7 @@ export class Receiver {
   }
 
   frame(frame: ServerFrame): void {
-    const { state, requests, events } = this.#with;
+    const { state, requests, events } = this.#options;
     const applied = state.apply(frame);
     if ("cursor" in frame && frame.type !== "hello") this.cursor = frame.cursor ?? this.cursor;
     switch (frame.type) {
@@ -94,16 +94,16 @@ export class Receiver {
         if (!requests.refused(frame)) events.emit("error", new ChatError(frame.error, frame));
         return;
       case "message":
-        this.#came(frame.message);
+        this.#received(frame.message);
         if (applied === "applied") events.emit("message", frame);
         return;
       case "append":
-        if (applied === "gap") return void this.#fetch(frame);
+        if (applied === "gap") return void this.#fetchMessage(frame);
         if (applied === "applied") events.emit("append", frame);
         return;
       case "conversation":
-        this.#complete(frame.conversation.id);
-        return this.#told(frame.conversation);
+        this.#fetchState(frame.conversation.id);
+        return this.#announce(frame.conversation);
       case "receipt":
         if (applied === "applied") events.emit("receipt", frame);
         return;
@@ -124,47 +124,47 @@ export class Receiver {
     }
   }
 
-  /** Takes a page of history; gives the messages as they are known now. */
+  /** Applies a page of history. Returns its messages in their latest known state. */
   page(conversationId: number, messages: readonly Message[], of: PageOf): Message[] {
-    const { state } = this.#with;
+    const { state } = this.#options;
     state.applyPage(conversationId, messages, of);
-    for (const message of messages) this.#came(message);
+    for (const message of messages) this.#received(message);
     return messages.map((message) => state.message(message.id) ?? message);
   }
 
   #hello(frame: HelloFrame): void {
-    const { state, autoload, greeted } = this.#with;
+    const { state, autoload, greeted } = this.#options;
     if (state.userId !== 0 && state.userId !== frame.user_id) {
       this.#forget();
       this.#needsLoad = autoload;
     }
     state.userId = frame.user_id;
-    // Whoever has a cursor keeps it until a frame behind it has come: the connection may end before.
+    // A client that has a cursor keeps it until a frame with a later one arrives: the connection may end before that.
     this.cursor ??= frame.cursor;
     greeted(frame);
   }
 
   #resync(frame: ResyncFrame): void {
     this.#forget();
-    this.#needsLoad = this.#with.autoload;
-    this.#with.events.emit("resync", frame);
+    this.#needsLoad = this.#options.autoload;
+    this.#options.events.emit("resync", frame);
     this.#load();
   }
 
   #forget(): void {
     this.#forgetWork();
-    this.#with.state.clear();
+    this.#options.state.clear();
   }
 
   #forgetWork(): void {
     this.#generation += 1;
     this.#loading = undefined;
-    this.#fetching.clear();
-    this.#completing.clear();
+    this.#fetchingMessages.clear();
+    this.#fetchingState.clear();
   }
 
   #acknowledged(frame: AckFrame): void {
-    const { requests, state, events } = this.#with;
+    const { requests, state, events } = this.#options;
     const op = requests.acknowledged(frame);
     const { message } = frame;
     if (op === undefined) return;
@@ -173,32 +173,32 @@ export class Receiver {
     }
     const known = "message_id" in op ? state.message(op.message_id) : undefined;
     if (known === undefined) return;
-    const place = { conversation_id: known.conversation_id, message_id: known.id };
-    if (op.op === "delete" && op.for === "me") this.frame({ type: "hidden", ...place });
-    if (op.op === "append") this.#appended(op, frame, { ...place, seq: known.seq });
+    const ids = { conversation_id: known.conversation_id, message_id: known.id };
+    if (op.op === "delete" && op.for === "me") this.frame({ type: "hidden", ...ids });
+    if (op.op === "append") this.#ownAppend(op, frame, { ...ids, seq: known.seq });
   }
 
-  /** Our own piece of text is there. */
-  #appended({ offset, content }: Extract<Op, { op: "append" }>, ack: AckFrame, place: { conversation_id: number; message_id: number; seq: number }): void {
-    const frame: AppendFrame = { type: "append", ...place, rev: ack.rev ?? 0, offset, content };
-    // A repetition is answered with the text's present length: if there is more than this piece, it is fetched.
+  /** Applies a piece of text that this client has sent. */
+  #ownAppend({ offset, content }: Extract<Op, { op: "append" }>, ack: AckFrame, ids: { conversation_id: number; message_id: number; seq: number }): void {
+    const frame: AppendFrame = { type: "append", ...ids, rev: ack.rev ?? 0, offset, content };
+    // A repeated append is answered with the text's current length. If it exceeds this piece, the message is fetched.
     if (offset + lengthOf(content) === ack.length) this.frame(frame);
-    else void this.#fetch(frame);
+    else void this.#fetchMessage(frame);
   }
 
-  #came(message: Message): void {
-    const { state, requests, autoDelivered } = this.#with;
+  #received(message: Message): void {
+    const { state, requests, autoDelivered } = this.#options;
     if (message.sender_id === state.userId) requests.seen(message);
     else if (autoDelivered) this.#delivery.note(message);
   }
 
-  #told(conversation: Conversation): void {
-    const { state, events } = this.#with;
-    if (conversation.last_message) this.#came(conversation.last_message);
+  #announce(conversation: Conversation): void {
+    const { state, events } = this.#options;
+    if (conversation.last_message) this.#received(conversation.last_message);
     events.emit("conversation", state.conversation(conversation.id) ?? conversation);
   }
 
-  /** Loads the list of conversations, if that is still to be done. */
+  /** Loads the list of conversations if that is still due. */
   #load(): void {
     if (!this.#needsLoad || this.#loading === this.#generation) return;
     this.#loading = this.#generation;
@@ -206,63 +206,63 @@ export class Receiver {
       let cursor: string | null = null;
       do {
         const query: { limit: number; cursor?: string } = { limit: PAGE, ...(cursor === null ? {} : { cursor }) };
-        const page: Answer<"get", "/v1/conversations"> = await this.#with.rest.get("/v1/conversations", { query });
+        const page: Answer<"get", "/v1/conversations"> = await this.#options.rest.get("/v1/conversations", { query });
         if (!isWanted()) return;
-        for (const conversation of page.conversations) this.#with.state.applyConversation(conversation);
-        // Told when all are in: who asks for the list each time has it put in order once.
-        for (const conversation of page.conversations) this.#told(conversation);
+        for (const conversation of page.conversations) this.#options.state.applyConversation(conversation);
+        // Reported when all are applied, so that a listener that asks for the list each time has it sorted once.
+        for (const conversation of page.conversations) this.#announce(conversation);
         cursor = page.next_cursor;
       } while (cursor !== null);
       this.#needsLoad = false;
       this.#loading = undefined;
-      this.#with.loaded();
-      for (const { id } of this.#with.state.conversations()) this.#complete(id);
+      this.#options.loaded();
+      for (const { id } of this.#options.state.conversations()) this.#fetchState(id);
     });
   }
 
   /**
-   * What concerns all members is told to all in the same words, which leave everyone's own part out: of a conversation
-   * that has just begun it is fetched.
+   * Fetches the per-member state of a conversation that lacks it. Frames about all members are the same for each of
+   * them and leave it out, so a new conversation starts without it.
    */
-  #complete(id: number): void {
-    const { state, rest, autoload } = this.#with;
+  #fetchState(id: number): void {
+    const { state, rest, autoload } = this.#options;
     const lacks = state.conversation(id)?.capabilities === undefined;
-    if (!autoload || this.#needsLoad || !lacks || this.#completing.has(id)) return;
-    this.#completing.add(id);
+    if (!autoload || this.#needsLoad || !lacks || this.#fetchingState.has(id)) return;
+    this.#fetchingState.add(id);
     void this.#persist(async (isWanted) => {
       const conversation = await rest.get("/v1/conversations/{id}", { path: { id } }).catch(absent);
       if (!isWanted()) return;
-      this.#completing.delete(id);
+      this.#fetchingState.delete(id);
       if (conversation === undefined) return;
-      // What the stream has yet to tell is news when it does: taken from here, nobody would hear that it came.
+      // A message that the stream has yet to deliver must not be applied here, or its arrival would not be reported.
       if ((conversation.last_message?.seq ?? 0) > (state.conversation(id)?.last_seq ?? 0)) delete conversation.last_message;
       state.applyConversation(conversation);
-      this.#told(conversation);
+      this.#announce(conversation);
     });
   }
 
-  /** Fetches a message that a piece of text is missing of; pieces that come meanwhile wait for it. */
-  #fetch(frame: AppendFrame): void {
+  /** Fetches a message of which a piece of text is missing. Pieces that arrive meanwhile wait for it. */
+  #fetchMessage(frame: AppendFrame): void {
     const { message_id } = frame;
-    const waiting = this.#fetching.get(message_id);
+    const waiting = this.#fetchingMessages.get(message_id);
     if (waiting !== undefined) return void waiting.push(frame);
     const pieces = [frame];
-    this.#fetching.set(message_id, pieces);
+    this.#fetchingMessages.set(message_id, pieces);
     void this.#persist(async (isWanted) => {
-      const message = await this.#with.rest.get("/v1/messages/{id}", { path: { id: message_id } }).catch(absent);
+      const message = await this.#options.rest.get("/v1/messages/{id}", { path: { id: message_id } }).catch(absent);
       if (!isWanted()) return;
-      this.#fetching.delete(message_id);
+      this.#fetchingMessages.delete(message_id);
       if (message === undefined) return;
-      this.#came(message);
-      if (this.#with.state.applyMessage(message)) {
+      this.#received(message);
+      if (this.#options.state.applyMessage(message)) {
         const { conversation_id } = message;
-        this.#with.events.emit("message", { event: "reloaded", conversation_id, message });
+        this.#options.events.emit("message", { event: "reloaded", conversation_id, message });
       }
       for (const piece of pieces) this.frame(piece);
     });
   }
 
-  /** Tries until it is done or no longer wanted. */
+  /** Retries until the work succeeds or is no longer wanted. */
   async #persist(work: (isWanted: () => boolean) => Promise<void>): Promise<void> {
     const generation = this.#generation;
     const isWanted = (): boolean => generation === this.#generation;
@@ -270,19 +270,19 @@ export class Receiver {
       try {
         return await work(isWanted);
       } catch (error) {
-        if (isWanted()) this.#with.events.emit("error", error as Error);
+        if (isWanted()) this.#options.events.emit("error", error as Error);
       }
-      await pause(fullJitter(attempt, this.#with.random));
+      await pause(fullJitter(attempt, this.#options.random));
     }
   }
 }
 
-/** A message that may not be read (any more) is one that is not there. */
+/** Treats a message that may not be read (any more) as absent. */
 function absent(error: unknown): undefined {
   if (error instanceof ChatError && (error.status === 403 || error.status === 404)) return undefined;
   throw error;
 }
 
-/** In Node a pause alone does not keep the program running. */
+/** Waits. In Node the timer alone does not keep the program running. */
 const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => (setTimeout(resolve, ms) as { unref?: () => void }).unref?.());

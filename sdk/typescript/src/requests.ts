@@ -1,14 +1,14 @@
 /**
- * What was asked of the server and is not answered: each request is sent, and sent again after a break, until it is.
- * Requests of one lane (one conversation's sends, one message's changes) go one after the other, so that one that has
- * to be repeated is not overtaken. Knows no socket.
+ * Unanswered requests: each is sent, and resent after every reconnect, until it is answered.
+ * Requests of one lane (one conversation's sends, one message's changes) go one after another, so that none overtakes
+ * one that has to be repeated. Does not know the socket.
  */
 
 import { fullJitter } from "./backoff.js";
 import { ChatError } from "./error.js";
 import type { AckFrame, ErrorFrame, Message, MessageOp, Op } from "./protocol.js";
 
-/** Enough to fill a connection, and little enough to be no flood. */
+/** Enough to fill a connection without flooding the server. */
 const MAX_IN_FLIGHT = 32;
 
 interface Request {
@@ -17,24 +17,24 @@ interface Request {
   lane: string;
   isSent: boolean;
   attempts: number;
-  /** Not to be sent before. */
+  /** Earliest time to send it, in the host's milliseconds. */
   due: number;
-  /** Absent for what an earlier run left in the outbox. */
+  /** Absent for messages that an earlier run left in the outbox. */
   settle?: { resolve: (ack: AckFrame) => void; reject: (error: ChatError) => void };
 }
 
 export interface Host {
-  /** Hands a frame to the socket; `false` if there is none. */
+  /** Passes a frame to the socket. Returns `false` if there is no connection. */
   transmit(frame: Op & { id: number }): boolean;
-  /** The outbox is no longer what it was. */
+  /** The outbox has changed. */
   changed(): void;
-  /** A request that nobody waits for was refused. */
+  /** A request without a promise was refused. */
   refused(error: ChatError): void;
   now(): number;
   random(): number;
 }
 
-/** Whether it stays in the outbox when the program ends: what makes a message, and is known again by its key. */
+/** Whether an op stays in the outbox when the program ends: it creates a message and has a key to recognize it by. */
 export const isKept = (op: Op): op is MessageOp => "client_msg_id" in op;
 
 function laneOf(op: Op): string {
@@ -55,12 +55,12 @@ export class Requests {
     this.#host = host;
   }
 
-  /** The messages that wait to be accepted, oldest first. */
+  /** The messages that the server has not accepted yet, oldest first. */
   get kept(): MessageOp[] {
     return [...this.#queue.values()].map(({ op }) => op).filter(isKept);
   }
 
-  /** Resolves when the server has acknowledged it, however many connections that takes. */
+  /** Sends an op. Resolves when the server has acknowledged it, after as many reconnects as that takes. */
   add(op: Op): Promise<AckFrame> {
     return new Promise((resolve, reject) => {
       const request = this.#request(op);
@@ -71,7 +71,7 @@ export class Requests {
     });
   }
 
-  /** Puts what an earlier run left behind before everything else. */
+  /** Puts the messages of an earlier run before all others. */
   restore(ops: readonly Op[]): void {
     const restored = ops.map((op) => this.#request(op));
     this.#queue = new Map([...restored, ...this.#queue.values()].map((request) => [request.id, request]));
@@ -83,19 +83,19 @@ export class Requests {
     return { id: this.#lastId, op, lane: laneOf(op), isSent: false, attempts: 0, due: 0 };
   }
 
-  /** A connection is there: everything unanswered goes out, in the original order. */
+  /** Handles a new connection: sends everything unanswered, in the original order. */
   up(): void {
     this.#isUp = true;
     this.#pump();
   }
 
-  /** The connection is gone; whether what was sent has arrived is not known. */
+  /** Handles a lost connection. Whether the sent requests have arrived is unknown. */
   down(): void {
     this.#isUp = false;
     for (const request of this.#queue.values()) request.isSent = false;
   }
 
-  /** Gives what was acknowledged, if that was still waited for. */
+  /** Returns the op that was acknowledged, if it was still pending. */
   acknowledged(frame: AckFrame): Op | undefined {
     const request = this.#take(frame.id);
     request?.settle?.resolve(frame);
@@ -103,7 +103,7 @@ export class Requests {
     return request?.op;
   }
 
-  /** `false` if the error answers no request. */
+  /** Returns `false` if the error answers no request. */
   refused(frame: ErrorFrame): boolean {
     const request = this.#queue.get(Number(frame.id));
     if (request === undefined) return false;
@@ -113,7 +113,7 @@ export class Requests {
     return true;
   }
 
-  /** The message of a send has been seen, so it was accepted, whatever became of the answer. */
+  /** Settles a send whose message has arrived by other means: the server has accepted it, even if the ack is lost. */
   seen(message: Message): void {
     for (const { id, op } of this.#queue.values()) {
       if (!isKept(op) || op.client_msg_id !== message.client_msg_id) continue;
@@ -122,7 +122,7 @@ export class Requests {
     }
   }
 
-  /** The server closed because of a frame's size: the longest one on its way must not be sent for ever. */
+  /** Rejects the longest request in flight: the server closed because a frame was too big, and resending would loop. */
   tooBig(): void {
     const size = ({ op }: Request): number => JSON.stringify(op).length;
     const sent = [...this.#queue.values()].filter((request) => request.isSent);
@@ -131,7 +131,7 @@ export class Requests {
     if (longest !== undefined) this.#reject(longest, error(longest.op));
   }
 
-  /** Gives up a message that waits. `false` if it is not (or no longer) in the outbox. */
+  /** Removes an unaccepted message. Returns `false` if it is not (or no longer) in the outbox. */
   discard(clientMsgId: string): boolean {
     const request = [...this.#queue.values()].find(({ op }) => isKept(op) && op.client_msg_id === clientMsgId);
     if (request === undefined) return false;
@@ -140,7 +140,7 @@ export class Requests {
     return true;
   }
 
-  /** Nobody waits any longer. What is kept stays in the outbox, unless it belongs to `another` user. */
+  /** Rejects all promises. Messages stay in the outbox, unless they belong to `another` user. */
   abandon(error: ChatError, another = false): void {
     clearTimeout(this.#timer);
     for (const request of [...this.#queue.values()]) {

@@ -1,4 +1,4 @@
-/** From the generated types: what a request to a path has to carry, and what it answers. Types only. */
+/** Derives from the generated types what a request to a path takes and what it returns. Types only. */
 
 import type { paths } from "./rest-types.js";
 
@@ -13,7 +13,7 @@ type Operation<M extends Method, P extends keyof paths> = paths[P][M & keyof pat
 
 type Json<Content> = Content extends { content: { "application/json": infer Body } } ? Body : undefined;
 
-/** What a success carries. */
+/** The body of a successful response. */
 export type Answer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: infer All }
     ? { [Code in keyof All]: Code extends 200 | 201 | 202 | 204 ? Json<All[Code]> : never }[keyof All]
@@ -41,10 +41,10 @@ type BodyOf<O> = O extends { requestBody: { content: { "application/json": infer
     ? Body | undefined
     : never;
 
-/** What a request has to carry, and may. */
+/** The input of a request. */
 export type Input<M extends Method, P extends keyof paths> = Needed<"path", Parameter<Operation<M, P>, "path">> &
   Needed<"query", Parameter<Operation<M, P>, "query">> &
   Needed<"body", BodyOf<Operation<M, P>>>;
 
-/** The input may be left out if nothing in it is needed. */
+/** Makes the input optional if nothing in it is required. */
 export type Args<T> = Record<never, never> extends T ? [input?: T] : [input: T];

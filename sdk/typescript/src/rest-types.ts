@@ -1081,7 +1081,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Appends to a message that was sent with `streaming`; author only. A repeated piece gets the same answer again;
+         * Appends to a message that was sent with `streaming`; author only. A repeated chunk gets the same answer again;
          *     one with a wrong offset is refused with `offset_mismatch`.
          */
         post: {
@@ -2043,7 +2043,7 @@ export interface components {
              */
             user_id: number;
         };
-        /** @description A piece to append to a streaming message. */
+        /** @description A chunk to append to a streaming message. */
         AppendRequest: {
             /**
              * @description The text to add.
@@ -2052,7 +2052,7 @@ export interface components {
             content: string;
             /**
              * Format: int32
-             * @description Length of the text before this piece, in characters (Unicode code points).
+             * @description Length of the text before this chunk, in characters (Unicode code points).
              * @example 0
              */
             offset: number;
@@ -2061,7 +2061,7 @@ export interface components {
         Appended: {
             /**
              * Format: int32
-             * @description Length of the text with this piece, in characters.
+             * @description Length of the text with this chunk, in characters.
              */
             length: number;
             /**
@@ -2071,14 +2071,14 @@ export interface components {
             message_id: number;
             /**
              * Format: int64
-             * @description The message's `rev` with this piece.
+             * @description The message's `rev` with this chunk.
              */
             rev: number;
         };
         /**
-         * @description Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
-         *     the database what happens at others, so that their messages come a little later, and their users' presence and
-         *     typing not at all. The same where it is `none`.
+         * @description State of the bus between the nodes of a cluster. With `down` or `none`, the node serves clients all the same: it
+         *     reads the events of other nodes from the database, so that their messages arrive a little later, and the presence
+         *     and typing of their users not at all.
          * @enum {string}
          */
         Bus: "up" | "down" | "none";
@@ -2256,7 +2256,7 @@ export interface components {
              */
             id: number;
             /**
-             * @description File name to show.
+             * @description Name of the group.
              * @example Cheese lovers
              */
             name: string;
@@ -2723,8 +2723,8 @@ export interface components {
             bus?: components["schemas"]["Bus"];
             /**
              * Format: int64
-             * @description How many milliseconds the clock of the server's machine is ahead of the database's, less than 0 where it is behind, as
-             *     it was measured some seconds ago; left out where the database has no clock of its own (SQLite), or was not there then.
+             * @description How far the clock of the server's machine is ahead of the database's, in milliseconds; negative if it is behind.
+             *     Measured some seconds ago; omitted if the database has no clock of its own (SQLite) or was not reachable then.
              * @example -12
              */
             clock_skew_ms?: number;

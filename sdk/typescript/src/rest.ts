@@ -3,7 +3,7 @@
 import { ChatError } from "./error.js";
 import type { Answer, Args, Input, PathsOf } from "./rest-shape.js";
 
-/** The part of `fetch` that is used. */
+/** The part of `fetch` that the client uses. */
 export type FetchLike = (
   url: string,
   init: { method: string; headers: Record<string, string>; body?: string; signal: any },
@@ -29,14 +29,14 @@ interface Untyped {
 
 interface Page {
   data: unknown;
-  /** Path of the next page. */
+  /** Path of the next page, if there is one. */
   next: string | undefined;
 }
 
 const seconds = (header: string | null): number | undefined =>
   header !== null && /^\d+$/.test(header) ? Number(header) * 1000 : undefined;
 
-/** The target of `rel="next"` in a `Link` header. */
+/** Returns the target of `rel="next"` in a `Link` header. */
 export function nextPage(link: string | null): string | undefined {
   return /<([^>]*)>\s*;\s*rel="?next"?/.exec(link ?? "")?.[1];
 }
@@ -58,9 +58,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The given `fetch`, or the surroundings' own. */
+/** Returns the given `fetch`, or the environment's own. */
 function fetchOf(given: FetchLike | undefined): FetchLike {
-  // Called as a plain function, because browsers refuse it as a method of another object.
+  // Called as a plain function, because browsers refuse `fetch` as a method of another object.
   const found = given ?? (globalThis as { fetch?: FetchLike }).fetch;
   if (found === undefined) throw new TypeError("There is no fetch here: give one as an option");
   return (url, init) => found(url, init);
@@ -73,7 +73,7 @@ export class Rest {
 
   readonly #timeoutMs: number;
 
-  /** Without a `fetch` that of the surroundings is used. */
+  /** Uses the environment's `fetch` unless one is given. */
   constructor({ url, token, fetch, timeoutMs = 30_000 }: RestOptions) {
     this.#url = url.replace(/\/+$/, "");
     this.#token = token ?? (() => undefined);
@@ -101,7 +101,7 @@ export class Rest {
     return this.#typed("DELETE", path, input as Untyped | undefined);
   }
 
-  /** The pages of a list, one after the other, as long as the server names a next one. */
+  /** Yields the pages of a list until the server names no next one. */
   async *pages<P extends PathsOf<"get">>(
     path: P,
     ...[input]: Args<Input<"get", P>>
@@ -119,13 +119,13 @@ export class Rest {
     return data as Data;
   }
 
-  /** Any request; `target` is a path of the server, or what a `Link` header named. */
+  /** Sends any request. `target` is a path of the server, or the target of a `Link` header. */
   async request(method: string, target: string, body?: unknown): Promise<Page> {
     const token = await this.#token();
     const headers: Record<string, string> = { accept: "application/json" };
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
-    // A token goes to the server that it is for, wherever a link points.
+    // The token must reach its own server only, whatever host a link names.
     const path = target.replace(/^[a-z]+:\/\/[^/]*/i, "");
     const response = await this.#fetch(this.#url + path, {
       method,
@@ -135,13 +135,13 @@ export class Rest {
     });
     const text = await response.text();
     const data = parseJson(text);
-    if (!response.ok) throw problem(response.status, data ?? said(text), response.headers.get("retry-after"));
+    if (!response.ok) throw problem(response.status, data ?? plainTextProblem(text), response.headers.get("retry-after"));
     return { data, next: nextPage(response.headers.get("link")) };
   }
 }
 
-/** A refusal that is a sentence and no problem of the API's, as of a port that speaks TLS to whoever does not. */
-function said(text: string): unknown {
+/** Turns a refusal in plain text into a problem, such as the one that a TLS port sends to plain HTTP clients. */
+function plainTextProblem(text: string): unknown {
   return /^[^<\n]{1,200}\n?$/.test(text) ? { error: text.trim() } : undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a client knows: messages, conversations, receipts, presence.
- * A reducer over frames and pages: applies an object only if it is newer, so that applying twice is harmless.
+ * The client's state: messages, conversations, receipts, presence.
+ * A reducer over frames and pages: applies an object only if it is newer, so applying one twice is harmless.
  * Has no network and no clock.
  */
 
@@ -14,11 +14,11 @@ import type {
   ReceiptFrame,
   ServerFrame,
 } from "./protocol.js";
-import { Roster } from "./roster.js";
+import { SortedCache } from "./sorted-cache.js";
 import { Timeline } from "./timeline.js";
-import { Tally, type Counted } from "./unread.js";
+import { Tally, type ServerCount } from "./unread.js";
 
-/** In characters. */
+/** Length of a quote in Unicode characters. */
 const QUOTE_LENGTH = 200;
 
 export interface Pointers {
@@ -26,30 +26,30 @@ export interface Pointers {
   read_seq: number;
 }
 
-/** `gap`: text is missing before it; the message has to be fetched. */
+/** Result of applying a frame. `gap`: text before it is missing, and the message has to be fetched. */
 export type Applied = "applied" | "old" | "gap";
 
-/** Which part of a conversation a page of its history was asked for. */
+/** Which part of a conversation's history to load. */
 export interface PageOf {
   before_seq?: number;
   after_seq?: number;
   limit?: number;
 }
 
-/** Length in characters as the server counts them. */
+/** Returns the length in Unicode characters, as the server counts. */
 export function lengthOf(text: string): number {
   let length = 0;
   for (const _ of text) length += 1;
   return length;
 }
 
-/** A message in brief, as the server puts it into those that answer it. */
+/** Builds a quote as the server puts it into replies. */
 function quoteOf({ id, sender_id, content, deleted_at }: Message): Quote {
   const brief = [...content.slice(0, 2 * QUOTE_LENGTH)].slice(0, QUOTE_LENGTH).join("");
   return { message_id: id, sender_id, content: brief, deleted: deleted_at !== null };
 }
 
-/** By the newest message; where there is none yet, the younger conversation comes first. */
+/** Orders by the newest message; conversations without one by creation, newest first. */
 function byNewest(a: Conversation, b: Conversation): number {
   return (b.last_message?.id ?? 0) - (a.last_message?.id ?? 0) || b.id - a.id;
 }
@@ -59,18 +59,18 @@ export class ChatState {
   readonly #timelines = new Map<number, Timeline>();
   readonly #messages = new Map<number, Message>();
   readonly #lengths = new Map<number, number>();
-  /** Which messages quote one. */
+  /** Ids of the messages that quote a message. */
   readonly #replies = new Map<number, Set<number>>();
   readonly #conversations = new Map<number, Conversation>();
-  readonly #counted = new Map<number, Counted>();
-  /** How much of a conversation is unread; absent where it has to be counted anew. */
+  readonly #serverCounts = new Map<number, ServerCount>();
+  /** Unread counts; absent where they have to be recomputed. */
   readonly #tallies = new Map<number, Tally>();
-  readonly #roster = new Roster((id) => this.#now(id), byNewest);
+  readonly #sorted = new SortedCache((id) => this.#now(id), byNewest);
   readonly #receipts = new Map<number, Map<number, Pointers>>();
   readonly #presence = new Map<number, PresenceFrame>();
   readonly #hidden = new Set<number>();
 
-  /** Whose state it is; 0 until the server has said so. */
+  /** Id of the user that this state belongs to; 0 until the server has named it. */
   get userId(): number {
     return this.#userId;
   }
@@ -81,28 +81,28 @@ export class ChatState {
     for (const conversation of this.#conversations.keys()) this.#recount(conversation);
   }
 
-  /** The newest messages of a conversation, ordered by seq and without a hole; the same array until one changes. */
+  /** Returns the newest messages without a gap, by `seq`. The same array until one changes. */
   messages(conversationId: number): readonly Message[] {
     return this.#timelines.get(conversationId)?.window ?? [];
   }
 
-  /** The messages around one of them, without a hole, wherever in the conversation; empty if it is not known. */
+  /** Returns the messages around `seq` without a gap, anywhere in the conversation. Empty if `seq` is not loaded. */
   stretch(conversationId: number, seq: number): readonly Message[] {
-    return this.#timelines.get(conversationId)?.stretch(seq) ?? [];
+    return this.#timelines.get(conversationId)?.around(seq) ?? [];
   }
 
   message(id: number): Message | undefined {
     return this.#messages.get(id);
   }
 
-  /** A conversation as of now: the server's last word on it, and what has come since. The same object until it changes. */
+  /** Returns a conversation with its current counts and last message. The same object until it changes. */
   conversation(id: number): Conversation | undefined {
-    return this.#roster.get(id);
+    return this.#sorted.get(id);
   }
 
-  /** All conversations, the one with the newest message first. */
+  /** Returns all conversations, newest message first. */
   conversations(): Conversation[] {
-    return this.#roster.all();
+    return this.#sorted.all();
   }
 
   #now(id: number): Conversation | undefined {
@@ -111,7 +111,7 @@ export class ChatState {
     const known = this.#timelines.get(id)?.known ?? [];
     const newest = known.at(-1);
     const pointers = this.pointers(id, this.userId);
-    const tally = this.#tallies.get(id) ?? new Tally(this.#counted.get(id), known, pointers.read_seq, this.userId);
+    const tally = this.#tallies.get(id) ?? new Tally(this.#serverCounts.get(id), known, pointers.read_seq, this.userId);
     this.#tallies.set(id, tally);
     return {
       ...stored,
@@ -122,19 +122,19 @@ export class ChatState {
     };
   }
 
-  /** What is unread there no longer follows from what was counted before. */
+  /** Discards the unread count, because it no longer follows from the previous one. */
   #recount(id: number): void {
     this.#tallies.delete(id);
-    this.#roster.changed(id);
+    this.#sorted.changed(id);
   }
 
-  /** How far a member is; nowhere, if nothing is known. */
+  /** Returns a member's pointers; 0 where nothing is known. */
   pointers(conversationId: number, userId: number): Pointers {
     const pointers = this.#receipts.get(conversationId)?.get(userId);
     return { delivered_seq: pointers?.delivered_seq ?? 0, read_seq: pointers?.read_seq ?? 0 };
   }
 
-  /** `PENDING`, `DELIVERED` or `READ`; of a group's message what the server says. */
+  /** Returns `PENDING`, `DELIVERED` or `READ`; for a group's message the status that the server sent. */
   status(message: Message): string {
     if (message.group_id !== 0) return message.status;
     const { delivered_seq, read_seq } = this.pointers(message.conversation_id, message.recipient_id);
@@ -146,7 +146,7 @@ export class ChatState {
     return this.#presence.get(userId);
   }
 
-  /** Applies a frame; frames that carry no state are `old`. */
+  /** Applies a frame. Returns `old` for frames that carry no state. */
   apply(frame: ServerFrame): Applied {
     switch (frame.type) {
       case "message":
@@ -168,7 +168,7 @@ export class ChatState {
     }
   }
 
-  /** Takes a message if its `rev` is newer than what is known of it. */
+  /** Applies a message if its `rev` is newer than the known one. */
   applyMessage(message: Message): boolean {
     this.#timeline(message.conversation_id).follow(message.seq);
     return this.#put(message);
@@ -176,68 +176,68 @@ export class ChatState {
 
   #put(message: Message): boolean {
     if (this.#isHidden(message) || !this.#timeline(message.conversation_id).put(message)) return false;
-    this.#taken(message);
+    this.#afterPut(message);
     return true;
   }
 
   #isHidden(message: Message): boolean {
     const isHidden = this.#hidden.has(message.id);
-    // Others' answers quote it all the same.
-    if (isHidden) this.#quoted(message);
+    // Replies by others quote it nevertheless.
+    if (isHidden) this.#updateReplies(message);
     return isHidden;
   }
 
-  /** It is in its timeline; what else depends on it follows. */
-  #taken(message: Message): void {
+  /** Updates everything that depends on a message which its timeline has accepted. */
+  #afterPut(message: Message): void {
     const { id, conversation_id, reply_to } = message;
     this.#tallies.get(conversation_id)?.replace(this.#messages.get(id), message);
-    this.#roster.changed(conversation_id);
+    this.#sorted.changed(conversation_id);
     this.#messages.set(id, message);
     this.#lengths.delete(id);
     if (reply_to !== null) {
       this.#replies.set(reply_to, (this.#replies.get(reply_to) ?? new Set()).add(id));
-      this.#quote(id, this.#messages.get(reply_to));
+      this.#updateQuote(id, this.#messages.get(reply_to));
     }
-    this.#quoted(message);
+    this.#updateReplies(message);
   }
 
-  /** A quote moves no `rev` of the message that has it: it follows from the message quoted, where that is known. */
-  #quote(replyId: number, original: Message | undefined): void {
+  /** Updates a reply's quote from the original, if that is known: a changed original moves no `rev` of its replies. */
+  #updateQuote(replyId: number, original: Message | undefined): void {
     const reply = this.#messages.get(replyId);
     if (reply === undefined || original === undefined) return;
     const changed = { ...reply, quote: quoteOf(original) };
     this.#messages.set(replyId, changed);
     this.#timeline(reply.conversation_id).replace(changed);
-    this.#roster.changed(reply.conversation_id);
+    this.#sorted.changed(reply.conversation_id);
   }
 
-  #quoted(original: Message): void {
-    for (const reply of this.#replies.get(original.id) ?? []) this.#quote(reply, original);
+  #updateReplies(original: Message): void {
+    for (const reply of this.#replies.get(original.id) ?? []) this.#updateQuote(reply, original);
   }
 
   /**
-   * Merges a conversation field by field: whoever lacks a field keeps what it has, and where both have it, the newer
-   * one's counts. What a member changes for itself leaves `rev` as it is, and the stream tells it in order: its frames
-   * count (`isNews`) where they are no older, pages only where they are newer.
+   * Merges a conversation field by field. A field that only one side has is kept; of two, the newer one counts. A
+   * member's changes of its own state leave `rev` unchanged, but the stream delivers them in order: frames (`isNews`)
+   * count if they are not older, pages only if they are newer.
    */
   applyConversation(got: Conversation, isNews = false): void {
     // Kept among the messages, where it can change.
-    const { last_message, ...told } = got;
+    const { last_message, ...fields } = got;
     const have = this.#conversations.get(got.id);
-    const isNewer = have === undefined || told.rev > have.rev || (isNews && told.rev === have.rev);
+    const isNewer = have === undefined || fields.rev > have.rev || (isNews && fields.rev === have.rev);
     this.#timeline(got.id).follow(got.last_seq + 1);
-    const { unread, mentions = 0, delivered_seq = 0, read_seq = 0, rev, last_seq } = told;
+    const { unread, mentions = 0, delivered_seq = 0, read_seq = 0, rev, last_seq } = fields;
     if (unread !== undefined && (isNewer || have.unread === undefined)) {
-      this.#counted.set(got.id, { rev, last_seq, read_seq, unread, mentions });
+      this.#serverCounts.set(got.id, { rev, last_seq, read_seq, unread, mentions });
       this.#tallies.delete(got.id);
     }
-    this.#forward(got.id, this.userId, { delivered_seq, read_seq });
-    this.#roster.changed(got.id);
-    this.#conversations.set(got.id, isNewer ? { ...have, ...told } : { ...told, ...have });
+    this.#advance(got.id, this.userId, { delivered_seq, read_seq });
+    this.#sorted.changed(got.id);
+    this.#conversations.set(got.id, isNewer ? { ...have, ...fields } : { ...fields, ...have });
     if (last_message) this.applyMessage(last_message);
   }
 
-  /** Applies a page of history, and notes which part of the conversation is complete by it. */
+  /** Applies a page of history, and notes which range of the conversation it completes. */
   applyPage(conversationId: number, messages: readonly Message[], of: PageOf): void {
     const seqs = messages.map((message) => message.seq);
     const { before_seq = Infinity, after_seq } = of;
@@ -247,14 +247,14 @@ export class ChatState {
         : [after_seq + 1, Math.max(...seqs, after_seq) + 1];
     this.#timeline(conversationId).complete(from, to);
     const shown = messages.filter((message) => !this.#isHidden(message));
-    for (const message of this.#timeline(conversationId).putAll(shown)) this.#taken(message);
+    for (const message of this.#timeline(conversationId).putAll(shown)) this.#afterPut(message);
   }
 
-  /** Forgets everything but whose it is. */
+  /** Forgets everything except the user's id. */
   clear(): void {
     const parts = [
       this.#timelines, this.#messages, this.#lengths, this.#replies, this.#conversations,
-      this.#counted, this.#tallies, this.#roster, this.#receipts, this.#presence, this.#hidden,
+      this.#serverCounts, this.#tallies, this.#sorted, this.#receipts, this.#presence, this.#hidden,
     ];
     for (const part of parts) part.clear();
   }
@@ -278,31 +278,31 @@ export class ChatState {
 
   #receipt(frame: ReceiptFrame): boolean {
     const { conversation_id: id, read_seq, unread, mentions = 0 } = frame;
-    const wasAt = this.pointers(id, frame.user_id).read_seq;
-    const isUnmarked = unread !== undefined && this.#unmark(id);
-    if (!this.#forward(id, frame.user_id, frame)) return isUnmarked;
+    const previousSeq = this.pointers(id, frame.user_id).read_seq;
+    const wasUnmarked = unread !== undefined && this.#unmark(id);
+    if (!this.#advance(id, frame.user_id, frame)) return wasUnmarked;
     const timeline = this.#timeline(id);
-    // What is known behind the pointer is counted here; the server's count is for what is not loaded.
-    if (unread !== undefined && read_seq > wasAt && !timeline.isCompleteAfter(read_seq)) {
+    // Known messages after the pointer are counted here. The server's count is needed only for those not loaded.
+    if (unread !== undefined && read_seq > previousSeq && !timeline.isCompleteAfter(read_seq)) {
       const have = this.#conversations.get(id);
       const last_seq = Math.max(have?.last_seq ?? 0, timeline.known.at(-1)?.seq ?? 0);
-      this.#counted.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
+      this.#serverCounts.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
       this.#tallies.delete(id);
     }
     return true;
   }
 
-  /** Reading takes the mark of being unread away, and no other frame tells of that. */
+  /** Removes the unread mark: reading clears it, and no other frame reports that. */
   #unmark(id: number): boolean {
     const have = this.#conversations.get(id);
     if (have?.marked_unread !== true) return false;
     this.#conversations.set(id, { ...have, marked_unread: false });
-    this.#roster.changed(id);
+    this.#sorted.changed(id);
     return true;
   }
 
-  /** Pointers only grow. */
-  #forward(conversationId: number, userId: number, to: Pointers): boolean {
+  /** Moves a member's pointers. They only grow. */
+  #advance(conversationId: number, userId: number, to: Pointers): boolean {
     const have = this.pointers(conversationId, userId);
     if (to.delivered_seq <= have.delivered_seq && to.read_seq <= have.read_seq) return false;
     const members = this.#receipts.get(conversationId) ?? new Map<number, Pointers>();
@@ -317,7 +317,7 @@ export class ChatState {
 
   #hide(frame: HiddenFrame): boolean {
     if (this.#hidden.has(frame.message_id)) return false;
-    // Remembered, so that a page on its way does not bring it back.
+    // Remembered, so that a page in flight does not bring it back.
     this.#hidden.add(frame.message_id);
     const have = this.#messages.get(frame.message_id);
     if (have === undefined) return true;
@@ -325,7 +325,7 @@ export class ChatState {
     this.#lengths.delete(have.id);
     this.#timelines.get(have.conversation_id)?.remove(have.seq);
     this.#tallies.get(have.conversation_id)?.replace(have, undefined);
-    this.#roster.changed(have.conversation_id);
+    this.#sorted.changed(have.conversation_id);
     return true;
   }
 }

@@ -1,10 +1,10 @@
-/** The known messages of one conversation, ordered by seq. Knows no conversation and no network. */
+/** The known messages of one conversation, by `seq`. Knows no conversation and no network. */
 
 import type { Message } from "./protocol.js";
-import { Stretches } from "./stretches.js";
+import { SeqRanges } from "./seq-ranges.js";
 
-/** Where a seq is or belongs. */
-function position(list: readonly Message[], seq: number): number {
+/** Returns the index of a `seq`, or the index at which it belongs. */
+function indexOf(list: readonly Message[], seq: number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -17,32 +17,32 @@ function position(list: readonly Message[], seq: number): number {
 
 export class Timeline {
   readonly #list: Message[] = [];
-  /** Where everything there is, is known: a seq that is missing there is a message hidden for oneself. */
-  readonly #complete = new Stretches();
+  /** The ranges in which everything is known: a `seq` missing there is a message hidden for this user. */
+  readonly #complete = new SeqRanges();
   #isFollowed = false;
   #windows = new Map<number, readonly Message[]>();
-  /** The highest `rev` of all that has been put. */
+  /** The highest `rev` of all messages that were put. */
   rev = 0;
 
-  /** All that is known, older messages that stand alone included. */
+  /** All known messages, including old ones outside complete ranges. */
   get known(): readonly Message[] {
     return this.#list;
   }
 
-  /** The newest stretch without a hole; the same array until something changes. */
+  /** The newest messages without a gap. The same array until something changes. */
   get window(): readonly Message[] {
     const newest = this.#list.at(-1);
-    return newest === undefined ? [] : this.stretch(newest.seq);
+    return newest === undefined ? [] : this.around(newest.seq);
   }
 
-  /** The stretch without a hole that a seq is in; empty if it is not known; the same array until something changes. */
-  stretch(seq: number): readonly Message[] {
-    const around = this.#complete.around(seq);
-    if (around === undefined) return [];
-    const have = this.#windows.get(around.from);
+  /** Returns the messages around `seq` without a gap; empty if it is unknown. The same array until one changes. */
+  around(seq: number): readonly Message[] {
+    const range = this.#complete.around(seq);
+    if (range === undefined) return [];
+    const have = this.#windows.get(range.from);
     if (have !== undefined) return have;
-    const found = this.#list.slice(position(this.#list, around.from), position(this.#list, around.to));
-    this.#windows.set(around.from, found);
+    const found = this.#list.slice(indexOf(this.#list, range.from), indexOf(this.#list, range.to));
+    this.#windows.set(range.from, found);
     return found;
   }
 
@@ -52,13 +52,13 @@ export class Timeline {
   }
 
   find(seq: number): Message | undefined {
-    const found = this.#list[position(this.#list, seq)];
+    const found = this.#list[indexOf(this.#list, seq)];
     return found?.seq === seq ? found : undefined;
   }
 
-  /** Takes a message if it is new or newer. */
+  /** Adds a message if it is new, or newer than the known version. */
   put(message: Message): boolean {
-    const at = position(this.#list, message.seq);
+    const at = indexOf(this.#list, message.seq);
     const have = this.#list[at];
     const isKnown = have?.seq === message.seq;
     if (isKnown && message.rev <= have.rev) return false;
@@ -69,13 +69,13 @@ export class Timeline {
     return true;
   }
 
-  /** Takes those of a page that are new or newer, and tells which. Put one by one, each would move all behind it. */
+  /** Adds all new or newer messages of a page, and returns them. In one step, because each put moves all after it. */
   putAll(messages: readonly Message[]): Message[] {
     const taken = messages.filter((message) => message.rev > (this.find(message.seq)?.rev ?? -1));
     if (taken.length === 0) return [];
     const seqs = taken.map(({ seq }) => seq);
-    const from = position(this.#list, Math.min(...seqs));
-    const to = position(this.#list, Math.max(...seqs) + 1);
+    const from = indexOf(this.#list, Math.min(...seqs));
+    const to = indexOf(this.#list, Math.max(...seqs) + 1);
     const between = new Map(this.#list.slice(from, to).map((message) => [message.seq, message]));
     for (const message of taken) {
       if (message.rev > (between.get(message.seq)?.rev ?? -1)) between.set(message.seq, message);
@@ -87,22 +87,22 @@ export class Timeline {
     return taken.filter((message) => between.get(message.seq) === message);
   }
 
-  /** Puts a message in the place of what is known of it, however new that is. */
+  /** Replaces the known version of a message, whatever its `rev`. */
   replace(message: Message): void {
-    const at = position(this.#list, message.seq);
+    const at = indexOf(this.#list, message.seq);
     if (this.#list[at]?.seq !== message.seq) return;
     this.#list[at] = message;
     this.#windows.clear();
   }
 
   remove(seq: number): void {
-    const at = position(this.#list, seq);
+    const at = indexOf(this.#list, seq);
     if (this.#list[at]?.seq !== seq) return;
     this.#list.splice(at, 1);
     this.#windows.clear();
   }
 
-  /** Notes that the stream tells everything from here on, unless it is known from earlier on. */
+  /** Notes that the stream delivers everything from here on. Only the first call counts. */
   follow(seq: number): void {
     if (this.#isFollowed) return;
     this.#isFollowed = true;
@@ -110,7 +110,7 @@ export class Timeline {
     this.#windows.clear();
   }
 
-  /** Notes that a page about to be put holds everything from `from` to just before `to`. */
+  /** Notes that a page about to be put contains everything from `from` inclusive to `to` exclusive. */
   complete(from: number, to: number): void {
     this.#complete.add(from, to);
     this.#windows.clear();

@@ -1,9 +1,9 @@
-/** How many messages wait to be read. Pure: what the server counted, corrected by what has come since. */
+/** The number of unread messages. Pure: the server's count, corrected by what has arrived since. */
 
 import type { Message } from "./protocol.js";
 
-/** The server's own count, and the moment it holds for. */
-export interface Counted {
+/** The server's count, and the state of the conversation for which it holds. */
+export interface ServerCount {
   rev: number;
   last_seq: number;
   read_seq: number;
@@ -20,13 +20,13 @@ const mentionsUser = (message: Message, user: number): boolean =>
   message.mention_all || message.mentions.includes(user);
 
 /**
- * Counts for `user`, who has read up to `read`. `known` is ordered by seq and holds everything that came after `counted`.
+ * Counts for `user`, who has read up to `read`. `known` is ordered by `seq` and contains everything after `counted`.
  *
- * As long as the pointer stands where the server counted, older messages need not be known: the count is the server's,
- * plus what is newer, less what was deleted since. Once it has moved, what is known behind it is counted.
+ * While the pointer is where the server counted, older messages need not be known: the result is the server's count,
+ * plus newer messages, minus those deleted since. Once the pointer has moved, the known messages after it are counted.
  */
 export function countUnread(
-  counted: Counted | undefined,
+  counted: ServerCount | undefined,
   known: readonly Message[],
   read: number,
   user: number,
@@ -34,16 +34,16 @@ export function countUnread(
   return new Tally(counted, known, read, user).sum;
 }
 
-/** The same count, kept while messages come and change: the pointer, the server's count and the user stay as they are. */
+/** The same count, maintained as messages arrive and change. Pointer, server's count and user are fixed. */
 export class Tally {
-  readonly #base: Counted | undefined;
-  /** What is behind it counts. */
+  readonly #base: ServerCount | undefined;
+  /** Messages after this `seq` count. */
   readonly #from: number;
   readonly #user: number;
   #unread: number;
   #mentions: number;
 
-  constructor(counted: Counted | undefined, known: readonly Message[], read: number, user: number) {
+  constructor(counted: ServerCount | undefined, known: readonly Message[], read: number, user: number) {
     this.#base = counted !== undefined && read <= counted.read_seq ? counted : undefined;
     this.#from = Math.max(read, this.#base?.read_seq ?? 0);
     this.#user = user;
@@ -56,7 +56,7 @@ export class Tally {
     return { unread: Math.max(0, this.#unread), mentions: Math.max(0, this.#mentions) };
   }
 
-  /** A message has come, is another than before, or is gone. */
+  /** Notes that a message has arrived, changed or gone. */
   replace(had: Message | undefined, has: Message | undefined): void {
     this.#add(had, -1);
     this.#add(has, 1);

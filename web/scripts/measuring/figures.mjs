@@ -1,11 +1,11 @@
-// What is measured, each once. A figure is an object of numbers by name; times are in milliseconds.
+// The measurements. Each returns an object of numbers by name; times are in milliseconds.
 
-import { BUSY, conversationOf, person } from "./ground.mjs";
+import { BUSY, conversationOf, person } from "./fixture.mjs";
 import { newPage, shown } from "./screens.mjs";
-import { profiled, traced } from "./trace.mjs";
+import { recordProfile, trace } from "./trace.mjs";
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-/** What a page does after it has shown something is not to be counted with what comes next. */
+/** Pause that separates a measurement from the page's activity before it. */
 const REST_MS = 1000;
 
 async function closing(page, work) {
@@ -16,17 +16,17 @@ async function closing(page, work) {
   }
 }
 
-/** From the address to the front door, in a browser that has been there, and in one that has not. */
-export async function door({ browser, url }) {
-  return closing(await newPage(browser, url, undefined, ["door"]), async (page) => {
+/** From opening the URL to the sign-in page, with an empty and with a filled cache. */
+export async function signIn({ browser, url }) {
+  return closing(await newPage(browser, url, undefined, ["signIn"]), async (page) => {
     await page.goto(url);
-    const { door: first } = await shown(page);
+    const { signIn: first } = await shown(page);
     await page.reload();
-    return { first, again: (await shown(page)).door };
+    return { first, again: (await shown(page)).signIn };
   });
 }
 
-/** From a reload to where one reads and writes. */
+/** From a reload until the user can read and write. */
 async function reloaded({ browser, url, profile }, who, conversation, name) {
   return closing(await newPage(browser, url, who, ["list", "conversation"]), async (page) => {
     await page.goto(`${url}/#/c/${conversation}`);
@@ -37,31 +37,31 @@ async function reloaded({ browser, url, profile }, who, conversation, name) {
       await page.reload();
       when = await shown(page);
     };
-    const { cpu, longestCpu } = await traced(page, reload);
-    if (profile !== undefined) profile(name, await profiled(page, reload));
+    const { cpu, longestCpu } = await trace(page, reload);
+    if (profile !== undefined) profile(name, await recordProfile(page, reload));
     return { ...when, cpu, "longest task, CPU": longestCpu };
   });
 }
 
-export async function reload(ground) {
-  const tom = await person(ground.url, "tom");
+export async function reload(context) {
+  const tom = await person(context.url, "tom");
   const { id } = await conversationOf(tom, ({ kind }) => kind === "group");
-  return reloaded(ground, tom, id, "reload");
+  return reloaded(context, tom, id, "reload");
 }
 
 /** The same with very many conversations. */
-export async function reloadOfMany(ground) {
-  const busy = await person(ground.url, BUSY);
+export async function reloadOfMany(context) {
+  const busy = await person(context.url, BUSY);
   const { id } = await conversationOf(busy, ({ kind }) => kind === "group");
-  return reloaded(ground, busy, id, "reload-of-many");
+  return reloaded(context, busy, id, "reload-of-many");
 }
 
-/** From Enter to the message on the other's screen. */
+/** From Enter to the message on the other user's screen. */
 export async function delivery({ browser, url }) {
   const MESSAGES = 20;
   const [tom, jerry] = await Promise.all(["tom", "jerry"].map((name) => person(url, name)));
   const { id, last_seq: seq } = await conversationOf(tom, ({ kind }) => kind === "direct");
-  // The reader would be shown what is new from an earlier time, and not the end.
+  // Otherwise the reader's list would open at the first unread message of an earlier run, and not at the end.
   for (const { rest } of [tom, jerry]) await rest.post("/v1/conversations/{id}/read", { path: { id }, body: { seq } });
   const [sender, reader] = await Promise.all([tom, jerry].map((who) => newPage(browser, url, who, ["conversation"])));
   return closing(sender, () =>
@@ -87,7 +87,7 @@ export async function delivery({ browser, url }) {
   );
 }
 
-/** Runs in the page: notes when the frame with a text in it is drawn, by the machine's clock. */
+/** Runs in the page: records when the frame with a text is drawn, by the machine's clock. */
 function watchFor(text) {
   window.happened = new Promise((resolve) => {
     const log = document.querySelector("[role=log]");
@@ -100,7 +100,7 @@ function watchFor(text) {
   });
 }
 
-/** Runs in the page: notes when the next key goes down. */
+/** Runs in the page: records when the next key is pressed. */
 function watchKeys() {
   window.happened = new Promise((resolve) => {
     const pressed = () => resolve(performance.timeOrigin + performance.now());
@@ -108,9 +108,9 @@ function watchKeys() {
   });
 }
 
-/** Up through the whole of a very long conversation, by the wheel. */
-export async function scrolling(ground) {
-  const { browser, url, profile } = ground;
+/** Scrolls up through the whole of a very long conversation by mouse wheel. */
+export async function scrolling(context) {
+  const { browser, url, profile } = context;
   const PIXELS = 2500;
   const tom = await person(url, "tom");
   const { id } = await conversationOf(tom, ({ kind }) => kind === "group");
@@ -122,22 +122,22 @@ export async function scrolling(ground) {
     const log = page.locator("[role=log]");
     const up = async () => {
       const began = Date.now();
-      for (let turns = 0; Date.now() - began < ground.patience; turns += 1) {
+      for (let turns = 0; Date.now() - began < context.timeoutMs; turns += 1) {
         await page.mouse.wheel(0, -PIXELS);
-        // The first message of all says that it is.
+        // The first message of the conversation is marked as such.
         if (turns % 50 === 0 && (await log.locator(".start").count()) > 0) break;
       }
     };
-    const sum = await traced(page, up);
+    const sum = await trace(page, up);
     const height = await log.evaluate((log) => log.scrollHeight);
     const isThrough = (await log.locator(".start").count()) > 0;
     const { longestCpu, longestWall, longCpu, longWall, frames, dropped, cpu } = sum;
-    // At the far end everything is there, and the list is as long as it gets.
+    // At the start of the conversation everything is loaded, and the list has its full length.
     const there = async () => {
       for (let turn = 0; turn < 100; turn += 1) await page.mouse.wheel(0, turn < 50 ? PIXELS : -PIXELS);
     };
-    const end = await traced(page, there);
-    if (profile !== undefined) profile("scrolling", await profiled(page, there));
+    const end = await trace(page, there);
+    if (profile !== undefined) profile("scrolling", await recordProfile(page, there));
     return {
       "longest task, CPU": longestCpu,
       "longest task": longestWall,
@@ -153,9 +153,9 @@ export async function scrolling(ground) {
   });
 }
 
-/** What a very long list of conversations costs. */
-export async function list(ground) {
-  const { browser, url, profile } = ground;
+/** The cost of a very long list of conversations. */
+export async function list(context) {
+  const { browser, url, profile } = context;
   const MESSAGES = 40;
   const [busy, jerry] = [await person(url, BUSY), await person(url, "jerry")];
   const { conversations } = await busy.rest.get("/v1/conversations", { query: { limit: 200 } });
@@ -163,7 +163,7 @@ export async function list(ground) {
   return closing(await newPage(browser, url, busy, ["list"]), async (page) => {
     await page.goto(url);
     await shown(page);
-    // The list shows itself with its first page.
+    // The list appears with its first page; wait for the others.
     await page.waitForLoadState("networkidle");
     await pause(REST_MS);
     const come = async () => {
@@ -179,11 +179,11 @@ export async function list(ground) {
       await pause(300);
       for (let key = 0; key < 8; key += 1) await page.keyboard.press("Backspace", { delay: 80 });
     };
-    const coming = await traced(page, come);
-    const typing = await traced(page, type);
+    const coming = await trace(page, come);
+    const typing = await trace(page, type);
     if (profile !== undefined) {
-      profile("coming", await profiled(page, come));
-      profile("typing", await profiled(page, type));
+      profile("coming", await recordProfile(page, come));
+      profile("typing", await recordProfile(page, type));
     }
     return {
       "one message, CPU": coming.cpu / groups.length,

@@ -1,16 +1,16 @@
-// Pages of people who are signed in, which note when they first show what is waited for.
+// Pages of signed-in users that record when they first show something.
 
-/** What takes longer on a busy machine is measured all the same. */
-const PATIENCE_MS = 120_000;
+/** Long, because a busy machine must not abort the measurement. */
+const TIMEOUT_MS = 120_000;
 
-/** Runs in the page: looks in every frame whether it shows that, and notes the time since the page's loading began. */
+/** Runs in the page: checks in every frame whether it shows something, and records the time since loading began. */
 function note(what) {
   const isSeen = (element) =>
     element !== null && element !== undefined && element.checkVisibility({ visibilityProperty: true });
   const shows = {
-    /** One can write who one is. */
-    door: () => isSeen(document.querySelector("main form input:enabled")),
-    /** One can write, and reads the newest message. */
+    /** The user can type a name. */
+    signIn: () => isSeen(document.querySelector("main form input:enabled")),
+    /** The user can write, and sees the newest message. */
     conversation: () => {
       const log = document.querySelector("[role=log]");
       const newest = [...(log?.querySelectorAll("[data-message]") ?? [])].at(-1);
@@ -30,7 +30,7 @@ function note(what) {
   requestAnimationFrame(look);
 }
 
-/** An empty page of a browser profile of its own. `notes`: what it is to show. */
+/** Opens an empty page in a browser profile of its own. `notes` names what it watches for. */
 export async function newPage(browser, url, person, notes) {
   const session = person && {
     name: "chatserver.session",
@@ -41,12 +41,12 @@ export async function newPage(browser, url, person, notes) {
     locale: "en-GB",
     storageState: { cookies: [], origins: session === undefined ? [] : [{ origin: url, localStorage: [session] }] },
   });
-  context.setDefaultTimeout(PATIENCE_MS);
+  context.setDefaultTimeout(TIMEOUT_MS);
   await context.addInitScript(note, notes);
   return context.newPage();
 }
 
-/** When the page showed what it was to show, in milliseconds since its loading began. */
+/** Returns when the page showed what it watched for, in milliseconds since loading began. */
 export async function shown(page) {
   await page.waitForFunction(() => window.hasShown === true);
   return page.evaluate(() => window.shown);

@@ -1,4 +1,4 @@
-// What a page's main thread does while something is done to it, as the browser's trace tells.
+// The activity of a page's main thread during an action, from the browser's trace.
 
 const CATEGORIES = [
   "toplevel",
@@ -9,8 +9,8 @@ const CATEGORIES = [
 const MARK = "measured page";
 const LONG_MS = 50;
 
-/** The tasks of the page's main thread while `act` goes on, and the frames that came too late. Times are in milliseconds. */
-export async function traced(page, act) {
+/** Returns the main thread's tasks during `act`, and the number of late frames. Times are in milliseconds. */
+export async function trace(page, act) {
   const cdp = await page.context().newCDPSession(page);
   const events = [];
   cdp.on("Tracing.dataCollected", ({ value }) => events.push(...value));
@@ -45,8 +45,8 @@ function summed(events) {
   };
 }
 
-/** Where the page's scripts spend their time while `act` goes on: a profile that the browser's own tools can open. */
-export async function profiled(page, act) {
+/** Profiles the page's scripts during `act`. The browser's developer tools can open the result. */
+export async function recordProfile(page, act) {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("Profiler.enable");
   await cdp.send("Profiler.setSamplingInterval", { interval: 200 });

@@ -1,4 +1,4 @@
-/** What is offered at the caret now, and which of it is chosen by the next Enter. */
+/** The suggestions at the caret, and the one that Enter would choose. */
 
 import { emojiOptions, mentionOptions, triggerAt, type Option, type Trigger } from "./completion.js";
 import { loadEmoji } from "./emoji-load.js";
@@ -7,7 +7,7 @@ import type { Member } from "./naming.js";
 
 export interface Sources {
   members: () => Promise<readonly Member[]>;
-  /** What stands for all members. */
+  /** Label of the option that mentions all members. */
   allLabel: string;
 }
 
@@ -16,9 +16,9 @@ export class Completing {
   active = $state(0);
 
   #trigger: Trigger | undefined;
-  /** Where it was declined: that word is not offered anything again. */
+  /** Index of the word for which the user closed the suggestions; it gets no further ones. */
   #declined: number | undefined;
-  #looks = 0;
+  #updates = 0;
 
   constructor(readonly sources: Sources) {}
 
@@ -26,14 +26,14 @@ export class Completing {
     return this.options.length > 0;
   }
 
-  /** Looks at what was typed; what was looked for before is no longer wanted. */
-  async look(text: string, caret: number): Promise<void> {
-    const look = (this.#looks += 1);
+  /** Updates the suggestions for the text before the caret. Results of earlier calls are dropped. */
+  async update(text: string, caret: number): Promise<void> {
+    const update = (this.#updates += 1);
     const trigger = triggerAt(text, caret);
     if (trigger === undefined || trigger.from !== this.#declined) this.#declined = undefined;
     if (trigger === undefined || this.#declined !== undefined) return this.#offer([]);
     const options = await this.#optionsFor(trigger).catch(() => []);
-    if (look !== this.#looks) return;
+    if (update !== this.#updates) return;
     this.#trigger = trigger;
     this.#offer(options);
   }
@@ -43,7 +43,7 @@ export class Completing {
     this.active = (this.active + step + length) % length;
   }
 
-  /** What takes whose place; nothing is offered any longer. */
+  /** Returns the replacement for an option, and closes the suggestions. */
   choose(option = this.options[this.active]): { from: number; to: number; text: string } | undefined {
     const trigger = this.#trigger;
     this.close();
@@ -58,7 +58,7 @@ export class Completing {
   }
 
   close(): void {
-    this.#looks += 1;
+    this.#updates += 1;
     this.#offer([]);
   }
 

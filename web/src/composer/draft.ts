@@ -1,70 +1,70 @@
 /**
- * What is written and not sent, here and on the user's other devices: who gives way to whom. Pure.
+ * Merges the draft on this device with the one on the server, which the user's other devices write too. Pure.
  *
- * What was typed here and has not reached the server stays, whatever other devices say. Where nothing was typed, the
- * newest word of the server is taken.
+ * Text typed here that has not reached the server stays, whatever other devices send. Without such text, the server's
+ * newest version replaces the local one.
  */
 
-/** What outlives the page. */
-export interface KeptDraft {
+/** A draft as stored on this device. */
+export interface StoredDraft {
   text: string;
-  /** What the server had when this was last in step with it. */
+  /** The server's text when this draft was last in sync with it. */
   base: string;
 }
 
-/** So many of our own changes may still come back to us. */
+/** Number of our own changes whose echoes are still recognized. */
 const MAX_ECHOES = 8;
 
 export class Draft {
   text: string;
   #base: string;
-  /** The server's word as it was last heard, to tell a new one from the same one heard again. */
-  #heard: string | undefined;
-  /** What we have told the server, and will hear from it once more. */
+  /** The server's last text, to tell a new one from a repetition. */
+  #remote: string | undefined;
+  /** Texts sent to the server that it will send back. */
   #echoes: string[] = [];
 
-  constructor({ text, base }: KeptDraft = { text: "", base: "" }) {
+  constructor({ text, base }: StoredDraft = { text: "", base: "" }) {
     this.text = text;
     this.#base = base;
   }
 
-  /** Whether the server has yet to learn of it. */
+  /** Whether the server does not have the text yet. */
   get isDirty(): boolean {
     return this.text !== this.#base;
   }
 
-  /** What has to be kept; nothing, if nothing is written and the server knows it. */
-  get kept(): KeptDraft | undefined {
+  /** The draft to store; `undefined` if nothing is written and the server knows it. */
+  get stored(): StoredDraft | undefined {
     return this.text === "" && !this.isDirty ? undefined : { text: this.text, base: this.#base };
   }
 
-  /** The server says what it has. Whether the text is another one by that. */
-  told(remote: string): boolean {
-    if (remote === this.#heard) return false;
-    this.#heard = remote;
+  /** Takes the server's text. Returns whether it has replaced the local one. */
+  receive(remote: string): boolean {
+    if (remote === this.#remote) return false;
+    this.#remote = remote;
     const echo = this.#echoes.indexOf(remote);
     if (echo >= 0) {
       this.#echoes.splice(0, echo + 1);
       return false;
     }
-    const gives = !this.isDirty && remote !== this.text;
+    const isReplaced = !this.isDirty && remote !== this.text;
     this.#base = remote;
-    if (gives) this.text = remote;
-    return gives;
+    if (isReplaced) this.text = remote;
+    return isReplaced;
   }
 
-  /** The text is on its way to the server. */
+  /** Notes that the text is being sent to the server, and returns it. */
   pushing(): string {
     this.#echoes = [...this.#echoes, this.text].slice(-MAX_ECHOES);
     return this.text;
   }
 
-  /** The server has it. */
+  /** Notes that the server has the text. */
   pushed(text: string): void {
     this.#base = text;
   }
 
-  /** The server refused it, or could not be reached. */
+  /** Notes that the server refused the text or could not be reached. */
   failed(text: string): void {
     this.#echoes = this.#echoes.filter((echo) => echo !== text);
   }

@@ -1,4 +1,4 @@
-/** Loads the emoji when they are first wanted. They are of the page, not of a user. */
+/** Loads the emoji when they are first needed. They belong to the page, not to a user. */
 
 import { parsed, type EmojiGroups } from "./emoji.js";
 

@@ -1,16 +1,16 @@
-/** The emoji, by group, and how one finds them. Pure. */
+/** The emoji by group, and their search. Pure. */
 
 export interface Emoji {
   emoji: string;
   label: string;
-  /** Label and other words for it, in lower case. */
+  /** The words of its label, and other words for it, in lower case. */
   words: string[];
 }
 
-/** Of each group, in the order in which Unicode has them. */
+/** Emoji of each group, in Unicode's order. */
 export type EmojiGroups = Emoji[][];
 
-/** A line for each emoji: the emoji, its name and other words, with tabs between. */
+/** Parses one line per emoji: the emoji, its name and other words, separated by tabs. */
 export function parsed(lines: string): Emoji[] {
   return lines.split("\n").map((line) => {
     const [emoji = "", label = "", tags = ""] = line.split("\t");
@@ -22,7 +22,7 @@ export function parsed(lines: string): Emoji[] {
   });
 }
 
-/** Those that have a word for each word of the query; what is called so comes before what has to do with it. */
+/** Returns the emoji that match every word of the query, matches of the name first. */
 export function findEmoji(groups: EmojiGroups, query: string): Emoji[] {
   const wanted = query
     .toLowerCase()
@@ -37,7 +37,7 @@ export function findEmoji(groups: EmojiGroups, query: string): Emoji[] {
     .map(({ emoji }) => emoji);
 }
 
-/** The smaller the better: the first word of the name, another word, then what merely begins so. */
+/** Ranks a match, best first: 0 for the first word of the name, more for later words, most for mere prefixes. */
 function rankOf({ words }: Emoji, wanted: readonly string[]): number {
   let rank = 0;
   for (const word of wanted) {

@@ -1,11 +1,11 @@
-/** What is done to a field of text by others than its user's fingers, so that it can be undone as what was typed. */
+/** Changes a text field from code in a way that the user can undo. */
 
 import type { Change } from "./marks.js";
 
 export function replaceIn(field: HTMLTextAreaElement, { from, to, text, start, end }: Change): void {
   field.focus();
   field.setSelectionRange(from, to);
-  // No other way keeps the browser's own undo.
+  // Only this method keeps the browser's undo history.
   const isDone = document.execCommand("insertText", false, text);
   if (!isDone) {
     field.setRangeText(text, from, to, "end");
@@ -14,20 +14,20 @@ export function replaceIn(field: HTMLTextAreaElement, { from, to, text, start, e
   field.setSelectionRange(start, end);
 }
 
-/** Puts text where the caret is. */
+/** Inserts text at the caret. */
 export function insertInto(field: HTMLTextAreaElement, text: string): void {
   const { selectionStart: from, selectionEnd: to } = field;
   replaceIn(field, { from, to, text, start: from + text.length, end: from + text.length });
 }
 
-/** Makes a field as high as what is in it, in browsers that don't do so by themselves. */
-export function fit(field: HTMLTextAreaElement): void {
+/** Fits a field's height to its content, in browsers that don't do so themselves. */
+export function fitHeight(field: HTMLTextAreaElement): void {
   if (CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
 }
 
-/** Whether Enter is a key under a thumb: there it begins a new line. */
-export function hasThumbs(): boolean {
+/** Whether the device has an on-screen keyboard; there Enter begins a new line. */
+export function hasTouchKeyboard(): boolean {
   return matchMedia("(hover: none) and (pointer: coarse)").matches;
 }

@@ -1,10 +1,10 @@
-/** Files that are dropped or pasted: the server takes none yet, and the browser would leave the page for what is dropped. */
+/** Refuses dropped and pasted files: the server takes none, and a browser would leave the page for a dropped one. */
 
 import type { Attachment } from "svelte/attachments";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 
-/** Says what is possible in their place. */
+/** Cancels such events and shows what is possible instead. */
 export function filesDeclined({ notices }: Session): Attachment<HTMLElement> {
   const decline = (event: Event): void => {
     event.preventDefault();
@@ -15,17 +15,17 @@ export function filesDeclined({ notices }: Session): Attachment<HTMLElement> {
   };
   const pasted = (event: ClipboardEvent): void => {
     const types = event.clipboardData?.types ?? [];
-    // Programs that copy a table give a picture of it along with the text.
+    // Programs that copy a table add a picture of it to the text.
     if (types.includes("Files") && !types.includes("text/plain")) decline(event);
   };
-  return (ground) => {
-    ground.addEventListener("dragover", dragged);
-    ground.addEventListener("drop", dragged);
-    ground.addEventListener("paste", pasted);
+  return (element) => {
+    element.addEventListener("dragover", dragged);
+    element.addEventListener("drop", dragged);
+    element.addEventListener("paste", pasted);
     return () => {
-      ground.removeEventListener("dragover", dragged);
-      ground.removeEventListener("drop", dragged);
-      ground.removeEventListener("paste", pasted);
+      element.removeEventListener("dragover", dragged);
+      element.removeEventListener("drop", dragged);
+      element.removeEventListener("paste", pasted);
     };
   };
 }

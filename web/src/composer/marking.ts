@@ -1,12 +1,12 @@
-/** Keys that put marks around what is chosen in the field, and addresses that are put there. */
+/** Keys that format the selection, and addresses pasted over it. */
 
 import { replaceIn } from "./field.js";
 import { isAddress, link, linkTo, toggleMark } from "./marks.js";
 
 const MARKS: Record<string, string> = { b: "**", i: "*", e: "`" };
 
-/** Whether the key was one of them. */
-export function marked(
+/** Formats the selection if the key is a formatting key. Returns whether it was one. */
+export function format(
   field: HTMLTextAreaElement,
   { key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent,
 ): boolean {
@@ -20,8 +20,8 @@ export function marked(
   return true;
 }
 
-/** Whether an address was put where a text was chosen, which is a link to it now. */
-export function linked(field: HTMLTextAreaElement, event: ClipboardEvent): boolean {
+/** Turns the selection into a link if an address is pasted over it. Returns whether it did. */
+export function linkByPaste(field: HTMLTextAreaElement, event: ClipboardEvent): boolean {
   const text = event.clipboardData?.getData("text/plain").trim() ?? "";
   const { value, selectionStart: start, selectionEnd: end } = field;
   if (start === end || !isAddress(text) || isAddress(value.slice(start, end).trim())) return false;

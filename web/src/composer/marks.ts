@@ -1,11 +1,11 @@
-/** Puts Markdown's marks around what is chosen, and takes them away again. Pure. */
+/** Adds and removes Markdown's marks around the selection. Pure. */
 
 export interface Change {
-  /** What is replaced. */
+  /** The range to replace. */
   from: number;
   to: number;
   text: string;
-  /** What is chosen afterwards. */
+  /** The selection afterwards. */
   start: number;
   end: number;
 }
@@ -23,24 +23,24 @@ export function toggleMark(text: string, start: number, end: number, mark: strin
   return { from: start, to: end, text: mark + chosen + mark, start: start + width, end: end + width };
 }
 
-/** Whether these are marks of this kind and no part of longer ones: `**` is no two of `*`. */
+/** Whether the marks around the selection are complete, and not part of longer ones: `**` is not two times `*`. */
 function isWhole(text: string, start: number, end: number, mark: string): boolean {
   const [sign] = mark;
   return text[start - mark.length - 1] !== sign && text[end + mark.length] !== sign;
 }
 
-/** Whether a text is an address and nothing else. Brackets would end the link that is made of it. */
+/** Whether a text is just an address. Brackets are refused, because they would end the link made of it. */
 export function isAddress(text: string): boolean {
   return /^https?:\/\/[^\s()<>]+$/i.test(text) && URL.canParse(text);
 }
 
-/** Makes a link to an address of what is chosen. */
+/** Turns the selection into a link to an address. */
 export function linkTo(text: string, start: number, end: number, address: string): Change {
   const made = `[${text.slice(start, end)}](${address})`;
   return { from: start, to: end, text: made, start: start + made.length, end: start + made.length };
 }
 
-/** Makes a link of what is chosen, and chooses the place where its address goes. */
+/** Turns the selection into a link, and selects the place for its address. */
 export function link(text: string, start: number, end: number): Change {
   const chosen = text.slice(start, end);
   const at = start + chosen.length + 3;

@@ -1,10 +1,10 @@
-/** Who can be mentioned where one writes: a group's members, asked for when somebody is first to be named. */
+/** The members of a group who can be mentioned, loaded when the user first types a mention. */
 
 import type { Conversation, Rest } from "chatserver-client";
 import type { Member } from "./naming.js";
 
-/** A message does not wait longer to learn whom it names. */
-const PATIENCE_MS = 2000;
+/** Longest time that sending waits for the members, in milliseconds. */
+const TIMEOUT_MS = 2000;
 
 export class Members {
   #of = "";
@@ -12,7 +12,7 @@ export class Members {
 
   constructor(readonly rest: Rest) {}
 
-  /** Nobody, in a conversation of two or where the server can't be reached. */
+  /** Returns the members; none for direct conversations, or if the server can't be reached. */
   in(conversation: Conversation | undefined): Promise<readonly Member[]> {
     const id = conversation?.group_id;
     if (conversation === undefined || typeof id !== "number") return Promise.resolve([]);
@@ -26,9 +26,9 @@ export class Members {
     return this.#asked;
   }
 
-  /** The same, or nobody, if it takes long. */
+  /** Returns the members, or none if loading takes too long. */
   soon(conversation: Conversation | undefined): Promise<readonly Member[]> {
-    const late = new Promise<readonly Member[]>((resolve) => setTimeout(() => resolve([]), PATIENCE_MS));
+    const late = new Promise<readonly Member[]>((resolve) => setTimeout(() => resolve([]), TIMEOUT_MS));
     return Promise.race([this.in(conversation), late]);
   }
 }

@@ -1,4 +1,4 @@
-/** Whom a text that is about to be sent names. Pure. */
+/** Finds the mentions in a text before it is sent. Pure. */
 
 import { mentionsOf } from "../text/mentions.js";
 
@@ -12,12 +12,12 @@ export interface Named {
   mention_all: boolean;
 }
 
-/** As many as the server takes. */
+/** The server's limit. */
 const MAX_MENTIONS = 100;
-/** The sign of a mention, but not within an address or a word. */
+/** The sign of a mention, outside addresses and words. */
 const SIGN = /(?<![\p{L}\p{N}_@])@/gu;
 
-/** Whom a text names, found as it will be when the message is shown. */
+/** Returns the users that a text mentions, found in the same way as when the message is displayed. */
 export function mentionsIn(text: string, members: readonly Member[]): Named {
   if (members.length === 0) return { mentions: [], mention_all: false };
   const named = members.map(({ id, username }) => ({ id, name: username }));

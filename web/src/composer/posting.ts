@@ -1,4 +1,4 @@
-/** Sends what is being written. It stays in its field until it is in the outbox, and comes back if the server refuses it. */
+/** Sends the composer's content. It stays there until it is in the outbox, and returns if the server refuses it. */
 
 import { ChatError, type Conversation, type Draft, type Message, type Target as Recipient } from "chatserver-client";
 import type { Target } from "../place/place.svelte.js";
@@ -9,15 +9,15 @@ import type { Writing } from "./writing.svelte.js";
 
 export interface Destination {
   target: Target;
-  /** Absent as long as there is none with the user. */
+  /** Absent until there is a conversation with the user. */
   conversation: Conversation | undefined;
   thread: number | undefined;
 }
 
-/** The person has ended it, or it waits in the outbox all the same. */
+/** Error codes that are no refusal: the user ended the sending, or the message stays in the outbox. */
 const NO_REFUSAL = ["closed", "discarded", "another_user", "unauthorized"];
 
-/** What is sent of a text: not the empty lines around it. */
+/** Removes empty lines at the beginning, and white space at the end. */
 export function trimmed(text: string): string {
   return text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
 }
@@ -28,12 +28,12 @@ export function canPost(writing: Writing): boolean {
   return trimmed(text) !== "" || (editing === undefined ? attached.length > 0 : editing.media.length > 0);
 }
 
-/** Whether nothing would be left of the message that is changed: then it may as well be deleted. */
+/** Whether an edit leaves nothing of the message, so that the client offers to delete it. */
 export function isEmptied({ text, editing }: Writing): boolean {
   return editing !== undefined && editing.media.length === 0 && trimmed(text) === "";
 }
 
-/** Every message to a user goes by the same way, so that none overtakes another. */
+/** Returns the address to send to: always the same for one user, so that no message overtakes another. */
 function recipient({ target, conversation }: Destination): Recipient {
   if ("user" in target) return { to_user: target.user };
   const user = conversation?.kind === "direct" ? conversation.user_id : null;
@@ -65,7 +65,7 @@ export function post(session: Session, writing: Writing, to: Destination, named:
   });
 }
 
-/** Changes a message to what is in the field; the draft comes back there. */
+/** Edits a message and restores the draft. If the server refuses, the edit returns to the field. */
 export function change(session: Session, writing: Writing, message: Message): void {
   const { text } = writing;
   const content = trimmed(text);

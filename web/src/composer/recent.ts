@@ -1,15 +1,15 @@
-/** The emoji that one used last, on this device. */
+/** The recently used emoji, on this device. */
 
-import type { Shelf } from "../session/shelf.js";
+import type { UserStorage } from "../session/user_storage.js";
 
 const NAME = "emoji";
 const MAX_RECENT = 24;
 
-export function recentEmoji(shelf: Shelf): string[] {
-  const found = shelf.get(NAME);
+export function recentEmoji(userStorage: UserStorage): string[] {
+  const found = userStorage.get(NAME);
   return Array.isArray(found) ? found.filter((emoji) => typeof emoji === "string") : [];
 }
 
-export function usedEmoji(shelf: Shelf, emoji: string): void {
-  shelf.set(NAME, [emoji, ...recentEmoji(shelf).filter((other) => other !== emoji)].slice(0, MAX_RECENT));
+export function usedEmoji(userStorage: UserStorage, emoji: string): void {
+  userStorage.set(NAME, [emoji, ...recentEmoji(userStorage).filter((other) => other !== emoji)].slice(0, MAX_RECENT));
 }

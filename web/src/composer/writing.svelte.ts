@@ -1,30 +1,30 @@
-/** What is being written, in one conversation or thread. What acts on messages (reply, edit) speaks to the composer by it. */
+/** The content of one composer. Actions on messages (reply, edit) reach the composer through it. */
 
 import type { Media, Message } from "chatserver-client";
 
 export class Writing {
-  /** The message that is answered. */
+  /** The message that is being replied to. */
   replyTo = $state.raw<Message | undefined>();
-  /** The message of our own that is changed. */
+  /** The user's own message that is being edited. */
   editing = $state.raw<Message | undefined>();
-  /** What goes along with the text. */
+  /** Attachments of the message. */
   attached = $state.raw<readonly Media[]>([]);
-  /** What was sent from here last: fulfilled when the server has it. */
+  /** The last message sent from here; resolves when the server has stored it. */
   sent: Promise<Message> | undefined;
-  /** Moves when the composer is to have the focus. */
-  wanted = $state(0);
+  /** Incremented to move the focus into the composer. */
+  focusCount = $state(0);
 
   #text = $state("");
-  /** The draft, while a message is changed in its place. */
-  #aside = $state("");
+  /** The draft, while a message is being edited in its place. */
+  #held = $state("");
   readonly #changed: (draft: string) => void;
 
-  /** `changed` hears of every change of the draft that is made here. */
+  /** `changed` is called after every local change of the draft. */
   constructor(changed: (draft: string) => void = () => undefined) {
     this.#changed = changed;
   }
 
-  /** What stands in the field. */
+  /** The text in the field. */
   get text(): string {
     return this.#text;
   }
@@ -34,50 +34,50 @@ export class Writing {
     if (this.editing === undefined) this.#changed(text);
   }
 
-  /** What is written and not sent; the text of a message that is being changed is none. */
+  /** The unsent text; does not include the text of an edit. */
   get draft(): string {
-    return this.editing === undefined ? this.#text : this.#aside;
+    return this.editing === undefined ? this.#text : this.#held;
   }
 
-  /** Whether there is nothing that could be lost. */
+  /** Whether nothing would be lost by starting something else. */
   get isIdle(): boolean {
     return this.draft === "" && this.editing === undefined && this.attached.length === 0;
   }
 
-  /** Puts a draft in its place that was written elsewhere. */
+  /** Replaces the draft by one that was written elsewhere. */
   fill(draft: string): void {
     if (this.editing === undefined) this.#text = draft;
-    else this.#aside = draft;
+    else this.#held = draft;
   }
 
   reply(message: Message): void {
     this.#leaveEditing();
     this.replyTo = message;
-    this.wanted += 1;
+    this.focusCount += 1;
   }
 
   edit(message: Message): void {
-    this.#aside = this.draft;
+    this.#held = this.draft;
     this.replyTo = undefined;
     this.editing = message;
     this.#text = message.content;
-    this.wanted += 1;
+    this.focusCount += 1;
   }
 
-  /** Neither answers nor changes anything any longer. */
+  /** Ends replying and editing. */
   cancel(): void {
     this.replyTo = undefined;
     this.#leaveEditing();
   }
 
-  /** It has been sent: nothing is left. */
+  /** Empties the composer after sending. */
   clear(): void {
     this.replyTo = undefined;
     this.attached = [];
     this.text = "";
   }
 
-  /** Goes on with what was being written in another place. */
+  /** Takes over the content of another composer. */
   takeOver(other: Writing): void {
     this.sent = other.sent;
     if (other.isIdle && other.replyTo === undefined) return;
@@ -91,7 +91,7 @@ export class Writing {
   #leaveEditing(): void {
     if (this.editing === undefined) return;
     this.editing = undefined;
-    this.#text = this.#aside;
-    this.#aside = "";
+    this.#text = this.#held;
+    this.#held = "";
   }
 }

@@ -1,18 +1,18 @@
 /**
- * All that one user is writing, by place. Drafts of conversations are kept in step with the server, and so with the user's
- * other devices; those of threads, and to users with whom there is no conversation yet, are kept on this device alone.
+ * The composers of one user, by target. Drafts of conversations are synced with the server, and so with the user's
+ * other devices. Drafts of threads, and to users without a conversation yet, are stored only on this device.
  */
 
 import type { ChatClient, Conversation } from "chatserver-client";
 import type { Target } from "../place/place.svelte.js";
-import type { Shelf } from "../session/shelf.js";
-import { Draft, type KeptDraft } from "./draft.js";
+import type { UserStorage } from "../session/user_storage.js";
+import { Draft, type StoredDraft } from "./draft.js";
 import { isTooLong } from "./length.js";
 import { Writing } from "./writing.svelte.js";
 
-/** How long the hands have to rest until the server is told. */
+/** Pause in typing after which the draft is sent to the server. */
 const REST_MS = 1000;
-const SHELF = "drafts";
+const NAME = "drafts";
 const CONVERSATION = /^c(\d+)$/;
 
 interface Entry {
@@ -27,7 +27,7 @@ function keyOf(target: Target, thread: number | undefined): string {
   return thread === undefined ? place : `${place}t${thread}`;
 }
 
-/** The conversation whose draft it is, where the server keeps it. */
+/** Returns the id of the conversation whose draft it is, if the server stores it. */
 function conversationOf(key: string): number | undefined {
   const [, id] = CONVERSATION.exec(key) ?? [];
   return id === undefined ? undefined : Number(id);
@@ -39,29 +39,29 @@ export class Writings {
 
   constructor(
     readonly client: ChatClient,
-    readonly shelf: Shelf,
+    readonly storage: UserStorage,
   ) {
-    client.on("conversation", (conversation) => this.#told(conversation));
+    client.on("conversation", (conversation) => this.#received(conversation));
     client.on("live", () => this.flush());
-    for (const key of Object.keys(this.#shelved())) this.#entry(key);
+    for (const key of Object.keys(this.#stored())) this.#entry(key);
   }
 
-  /** What is being written there. */
+  /** Returns the composer of a target. */
   of(target: Target, thread?: number): Writing {
     return this.#entry(keyOf(target, thread)).writing;
   }
 
-  /** The conversation with a user is there now: what was begun before goes on in it. */
+  /** Moves what was begun before there was a conversation with the user into that conversation. */
   move(from: Target, to: Target): void {
     this.of(to).takeOver(this.of(from));
   }
 
-  /** Tells the server now what it has yet to learn. */
+  /** Sends all unsynced drafts to the server now. */
   flush(): void {
     for (const key of this.#entries.keys()) void this.#push(key);
   }
 
-  /** From now on nothing is told and nothing is kept. */
+  /** Stops syncing and storing. */
   close(): void {
     this.#isClosed = true;
     for (const { timer } of this.#entries.values()) clearTimeout(timer);
@@ -70,12 +70,12 @@ export class Writings {
   #entry(key: string): Entry {
     const have = this.#entries.get(key);
     if (have !== undefined) return have;
-    const draft = new Draft(this.#shelved()[key]);
+    const draft = new Draft(this.#stored()[key]);
     const writing = new Writing((text) => this.#typed(key, text));
     const entry: Entry = { writing, draft, isPushing: false, timer: undefined };
     this.#entries.set(key, entry);
     const conversation = this.client.state.conversation(conversationOf(key) ?? 0);
-    if (conversation !== undefined) this.#told(conversation);
+    if (conversation !== undefined) this.#received(conversation);
     writing.fill(draft.text);
     return entry;
   }
@@ -84,18 +84,18 @@ export class Writings {
     const entry = this.#entry(key);
     if (text === entry.draft.text) return;
     entry.draft.text = text;
-    this.#keep(key, entry.draft);
+    this.#store(key, entry.draft);
     clearTimeout(entry.timer);
-    // What has been sent is no draft any longer, on no device.
+    // A sent text must disappear from the drafts of all devices at once.
     entry.timer = setTimeout(() => void this.#push(key), text === "" ? 0 : REST_MS);
   }
 
-  #told({ id, draft: remote }: Conversation): void {
+  #received({ id, draft: remote }: Conversation): void {
     const key = keyOf({ conversation: id }, undefined);
     const entry = this.#entries.get(key);
     if (entry === undefined || remote === undefined) return;
-    if (entry.draft.told(remote ?? "")) entry.writing.fill(entry.draft.text);
-    this.#keep(key, entry.draft);
+    if (entry.draft.receive(remote ?? "")) entry.writing.fill(entry.draft.text);
+    this.#store(key, entry.draft);
   }
 
   async #push(key: string): Promise<void> {
@@ -111,25 +111,25 @@ export class Writings {
       const body = { draft: text === "" ? null : text };
       await this.client.rest.patch("/v1/conversations/{id}/state", { path: { id }, body });
       draft.pushed(text);
-      this.#keep(key, draft);
+      this.#store(key, draft);
     } catch {
-      // It is kept here, and told with the next change or the next connection.
+      // The draft is stored here, and sent with the next change or after the next connect.
       draft.failed(text);
     }
     entry.isPushing = false;
     if (draft.text !== text) void this.#push(key);
   }
 
-  #shelved(): Record<string, KeptDraft> {
-    return (this.shelf.get(SHELF) ?? {}) as Record<string, KeptDraft>;
+  #stored(): Record<string, StoredDraft> {
+    return (this.storage.get(NAME) ?? {}) as Record<string, StoredDraft>;
   }
 
-  /** Other tabs keep theirs in the same place: only this one is changed. */
-  #keep(key: string, draft: Draft): void {
+  /** Stores one draft. Others stay as they are, because other tabs store theirs under the same key. */
+  #store(key: string, draft: Draft): void {
     if (this.#isClosed) return;
-    const { [key]: before, ...others } = this.#shelved();
-    const { kept } = draft;
-    if (before?.text === kept?.text && before?.base === kept?.base) return;
-    this.shelf.set(SHELF, kept === undefined ? others : { ...others, [key]: kept });
+    const { [key]: before, ...others } = this.#stored();
+    const { stored } = draft;
+    if (before?.text === stored?.text && before?.base === stored?.base) return;
+    this.storage.set(NAME, stored === undefined ? others : { ...others, [key]: stored });
   }
 }

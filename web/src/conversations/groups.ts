@@ -1,12 +1,12 @@
-/** What is done with groups. */
+/** Creates groups and adds members. */
 
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 
-/** How long the stream may take to tell of a new group. */
-const PATIENCE_MS = 10_000;
+/** Longest wait until the stream announces a new group. */
+const TIMEOUT_MS = 10_000;
 
-/** Makes a group with these members; gives its conversation. Members who are refused are named, the group is there. */
+/** Creates a group and returns its conversation's id. Refused members are reported, but the group exists. */
 export async function createGroup(session: Session, name: string, members: readonly number[]): Promise<number> {
   const { id } = await session.client.rest.post("/v1/groups", { body: { name } });
   await addMembers(session, id, members);
@@ -23,19 +23,19 @@ export async function addMembers(
   }
 }
 
-/** The conversation of a group: known, or told by the stream in a moment. */
+/** Returns the id of a group's conversation, when the stream has announced it. */
 function conversationOf({ client }: Session, group: number): Promise<number> {
   const known = client.state.conversations().find(({ group_id }) => group_id === group);
   if (known !== undefined) return Promise.resolve(known.id);
   return new Promise((resolve, reject) => {
-    const patience = setTimeout(() => {
-      leave();
+    const timer = setTimeout(() => {
+      remove();
       reject(new Error(say.conversations.groupLater));
-    }, PATIENCE_MS);
-    const leave = client.on("conversation", ({ id, group_id }) => {
+    }, TIMEOUT_MS);
+    const remove = client.on("conversation", ({ id, group_id }) => {
       if (group_id !== group) return;
-      clearTimeout(patience);
-      leave();
+      clearTimeout(timer);
+      remove();
       resolve(id);
     });
   });

@@ -1,4 +1,4 @@
-/** What the list of conversations shows at the moment, to its rows and to whoever moves through it by keys. */
+/** The content of the conversation list, shared by its rows and by keyboard navigation. */
 
 import type { Conversation } from "chatserver-client";
 import type { Chat } from "../model/chat.svelte.js";
@@ -7,24 +7,23 @@ import { theSession, type Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 import { arrange, matching } from "./order.js";
 
-/** One row. */
 export type Entry =
   | { kind: "conversation"; key: string; conversation: Conversation }
   | { kind: "person"; key: string; user: User }
   | { kind: "heading"; key: string; text: string }
-  /** Leads to what is archived, or back. */
+  /** Opens the archive, or leads back from it. */
   | { kind: "archive"; key: string; isBack: boolean; count: number; unread: number }
   | { kind: "search"; key: string; text: string };
 
 class Listing {
-  /** What is looked for; all are shown while it is empty. */
+  /** The search text; all conversations are shown while it is empty. */
   filter = $state("");
   showsArchived = $state(false);
-  /** Moves when the field of the filter is to have the focus. */
-  wanted = $state(0);
+  /** Incremented to move the focus into the filter field. */
+  focusCount = $state(0);
   /** Users whose names begin with the filter. */
   found = $state.raw<readonly User[]>([]);
-  /** What they were looked for by. */
+  /** The search text that `found` belongs to. */
   #answered = $state("");
 
   readonly #chat: Chat;
@@ -53,29 +52,29 @@ class Listing {
     return this.showsArchived ? [archive, ...archived.map(row)] : [...present.map(row), archive];
   });
 
-  /** The conversations in the order in which one steps through them. */
+  /** The conversations in display order. */
   get inOrder(): Conversation[] {
     return this.entries.flatMap((entry) => (entry.kind === "conversation" ? [entry.conversation] : []));
   }
 
-  /** How many conversations have something that waits for us; muted and archived ones don't call. */
+  /** Number of unread messages, without muted and archived conversations. A mark as unread counts as one. */
   unreadMessages(isMuted: (conversation: Conversation) => boolean): number {
-    const calling = this.#arranged.present.filter((conversation) => !isMuted(conversation));
-    return calling.reduce((sum, { unread = 0, marked_unread = false }) => sum + (unread || Number(marked_unread)), 0);
+    const counted = this.#arranged.present.filter((conversation) => !isMuted(conversation));
+    return counted.reduce((sum, { unread = 0, marked_unread = false }) => sum + (unread || Number(marked_unread)), 0);
   }
 
   nameOf({ name, user_id }: Conversation): string {
     return name ?? this.#people.name(user_id ?? 0);
   }
 
-  /** Looks for users whose names begin with the filter. */
+  /** Searches users whose names begin with the filter. */
   async search(): Promise<void> {
     const text = this.filter.trim();
     if (text === "") {
       this.found = [];
       return;
     }
-    // Those of a former search are none of this one, should it fail.
+    // If this search fails, the results of the previous one must not stay.
     let found: readonly User[] = [];
     try {
       found = await this.#people.search(text.replace(/^@/, ""), 8);
@@ -87,7 +86,7 @@ class Listing {
 
   #filtered(text: string): Entry[] {
     const { present, archived } = this.#arranged;
-    // By the names that are known: a thousand users are not asked for because of one key.
+    // Matches only known names, so that one keystroke does not request a thousand users.
     const known = ({ name, user_id }: Conversation): string => name ?? this.#people.known(user_id ?? 0)?.username ?? "";
     const matched = matching([...present, ...archived], text.replace(/^@/, ""), known);
     const partners = new Set(matched.map(({ user_id }) => user_id));
@@ -105,19 +104,19 @@ class Listing {
 
 const all = new WeakMap<Session, Listing>();
 
-/** The one list of a session. */
+/** Returns the list of a session. */
 export function listingOf(session: Session): Listing {
   const have = all.get(session) ?? new Listing(session.chat, session.people);
   all.set(session, have);
   return have;
 }
 
-/** The list of the session that the component belongs to. */
+/** Returns the list of the session that the component belongs to. */
 export function theListing(): Listing {
   return listingOf(theSession());
 }
 
-/** A row is the same until its conversation changes: a list of thousands is not made anew with every message. */
+/** Rows are reused until their conversation changes, so that a list of thousands is not rebuilt with every message. */
 const rows = new WeakMap<Conversation, Entry>();
 
 function row(conversation: Conversation): Entry {

@@ -1,12 +1,12 @@
-/** Which conversations the list shows, and in which order. Pure. */
+/** Selects and sorts the conversations of the list. Pure. */
 
 import type { Conversation } from "chatserver-client";
-import { finding } from "../text/finding.js";
+import { findByName } from "../text/finding.js";
 
 export interface Arranged {
-  /** Pinned ones first, then the newest. */
+  /** Pinned ones first, then by the newest message. */
   present: Conversation[];
-  /** What was put away, the newest first. */
+  /** By the newest message. */
   archived: Conversation[];
 }
 
@@ -20,10 +20,10 @@ export function arrange(conversations: readonly Conversation[]): Arranged {
   };
 }
 
-/** A conversation is another object when it has changed. */
+/** Cached by object: a conversation that changes becomes another object. */
 const dates = new WeakMap<Conversation, number>();
 
-/** When something last happened there: a message, or that it came into being. */
+/** Time of the last message, or of the conversation's creation, in milliseconds. */
 export function newestAt(conversation: Conversation): number {
   const known = dates.get(conversation);
   if (known !== undefined) return known;
@@ -33,16 +33,19 @@ export function newestAt(conversation: Conversation): number {
   return at;
 }
 
-/** Those of whose name a word begins so, whatever its case and accents; names that themselves begin so first. */
+/**
+ * Returns the conversations with a word in their name that begins with `text`, ignoring case and accents; those whose
+ * whole name begins with it come first.
+ */
 export function matching(
   conversations: readonly Conversation[],
   text: string,
   nameOf: (conversation: Conversation) => string,
 ): Conversation[] {
-  return finding(conversations, text, nameOf);
+  return findByName(conversations, text, nameOf);
 }
 
-/** The one before or after another; with `wants`, the next of those that are wanted, around the end. */
+/** Returns the conversation before or after another. With `wants`, returns the next match and wraps around. */
 export function neighbour(
   list: readonly Conversation[],
   from: number | undefined,

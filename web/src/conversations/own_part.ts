@@ -1,6 +1,6 @@
 /**
- * What a conversation is to us alone: pinned, muted, archived, marked as unread. The server is asked, and its stream
- * tells the change to this and all other devices of ours.
+ * Changes the per-member state of a conversation: pinned, muted, archived, marked as unread. The server applies it, and
+ * its stream reports the change to all devices of the user.
  */
 
 import Archive from "@lucide/svelte/icons/archive";
@@ -20,14 +20,14 @@ import { isMuted, isUnread } from "./order.js";
 type Change = Input<"patch", "/v1/conversations/{id}/state">["body"];
 
 const HOUR_MS = 3_600_000;
-/** Later than anybody waits, and within what servers can count. */
+/** Far in the future, but within the range of times that servers accept. */
 const FOR_EVER = "9999-01-01T00:00:00Z";
 
 export function changeOwnPart(session: Session, id: number, change: Change): void {
   void session.notices.try(session.client.rest.patch("/v1/conversations/{id}/state", { path: { id }, body: change }));
 }
 
-/** Mutes for so many hours; for ever without a number. */
+/** Mutes for a number of hours; forever without one. */
 export function mute(session: Session, id: number, hours?: number): void {
   const until = hours === undefined ? FOR_EVER : new Date(Date.now() + hours * HOUR_MS).toISOString();
   changeOwnPart(session, id, { muted_until: until });
@@ -37,7 +37,7 @@ export function unmute(session: Session, id: number): void {
   changeOwnPart(session, id, { muted_until: null });
 }
 
-/** Whoever marks what is open wants to come back to it later: left open, it would be read again at once. */
+/** Marks as unread, and closes the conversation if it is open, because an open one would be marked as read at once. */
 export function markUnread(session: Session, { id }: Conversation): void {
   const { target } = session.place;
   const open = target && ("user" in target ? session.chat.directWith(target.user)?.id : target.conversation);
@@ -50,7 +50,7 @@ export function markRead(session: Session, { id, last_seq, unread = 0 }: Convers
   else changeOwnPart(session, id, { marked_unread: false });
 }
 
-/** Everything that can be changed so, for a menu. */
+/** Returns the menu items for all of these changes. */
 export function ownPartItems(session: Session, conversation: Conversation): Item[] {
   const { id, pinned = false, archived = false } = conversation;
   const words = say.conversations;

@@ -1,7 +1,7 @@
-/** What is left of a Markdown text in one line of plain text. Pure; for previews, titles and notifications. */
+/** Converts Markdown to one line of plain text, for previews, titles and notifications. Pure. */
 
-/** More than any line shows. */
-const LONGEST = 240;
+/** Longer than any line that is displayed, in UTF-16 units. */
+const MAX_LENGTH = 240;
 
 const RULES: readonly (readonly [RegExp, string])[] = [
   [/^\s*(?:`{3,}|~{3,})[^\n]*$/gm, ""],
@@ -13,19 +13,19 @@ const RULES: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function plain(markdown: string): string {
-  // What is nested is unwrapped by the second round.
-  let text = hidden(markdown.slice(0, 2 * LONGEST));
+  // The second round unwraps nested marks.
+  let text = hideEscaped(markdown.slice(0, 2 * MAX_LENGTH));
   for (const [pattern, replacement] of [...RULES, ...RULES]) text = text.replace(pattern, replacement);
-  return shown(text).trim().slice(0, LONGEST);
+  return restoreEscaped(text).trim().slice(0, MAX_LENGTH);
 }
 
-/** Where Unicode has no characters of its own: what was escaped stands there, out of reach of the rules. */
-const ASIDE = 0xe000;
+/** Start of Unicode's private use area, where escaped characters are hidden from the rules. */
+const PRIVATE = 0xe000;
 
-function hidden(text: string): string {
-  return text.replace(/\\([!-/:-@[-`{-~])/g, (_, sign: string) => String.fromCharCode(ASIDE + sign.charCodeAt(0)));
+function hideEscaped(text: string): string {
+  return text.replace(/\\([!-/:-@[-`{-~])/g, (_, sign: string) => String.fromCharCode(PRIVATE + sign.charCodeAt(0)));
 }
 
-function shown(text: string): string {
-  return text.replace(/[\ue021-\ue07e]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) - ASIDE));
+function restoreEscaped(text: string): string {
+  return text.replace(/[\ue021-\ue07e]/g, (sign) => String.fromCharCode(sign.charCodeAt(0) - PRIVATE));
 }

@@ -1,4 +1,4 @@
-/** The line under a conversation's name: what is being written, or was written last. Pure. */
+/** The line below a conversation's name: what is being written, or the last message. Pure. */
 
 import type { Conversation, Message, MessageOp } from "chatserver-client";
 import { say } from "../strings.js";
@@ -6,35 +6,35 @@ import { plain } from "./plain.js";
 
 export interface Preview {
   kind: "typing" | "draft" | "waiting" | "deleted" | "message" | "none";
-  /** Who wrote it, where that is not clear. */
+  /** Name of the author, where it is not obvious. */
   by?: string;
   text: string;
 }
 
-export interface Surroundings {
+export interface PreviewContext {
   me: number;
   name: (user: number) => string;
-  /** Who types there now. */
+  /** Ids of the users who are typing there. */
   typists: readonly number[];
-  /** What waits there to be sent, oldest first. */
+  /** Messages that wait to be sent, oldest first. */
   waiting: readonly MessageOp[];
-  /** Whether it is open: what is begun there is seen in the composer. */
+  /** Whether the conversation is open; its draft is then visible in the composer. */
   isOpen: boolean;
 }
 
-export function previewOf(conversation: Conversation, around: Surroundings): Preview {
+export function previewOf(conversation: Conversation, context: PreviewContext): Preview {
   const isGroup = conversation.kind === "group";
-  if (around.typists.length > 0) return { kind: "typing", text: typing(isGroup, around) };
+  if (context.typists.length > 0) return { kind: "typing", text: typing(isGroup, context) };
   const draft = conversation.draft ?? "";
-  if (draft !== "" && !around.isOpen) return { kind: "draft", by: say.conversations.draft, text: plain(draft) };
-  const waiting = around.waiting.at(-1);
+  if (draft !== "" && !context.isOpen) return { kind: "draft", by: say.conversations.draft, text: plain(draft) };
+  const waiting = context.waiting.at(-1);
   if (waiting !== undefined) return { kind: "waiting", by: say.conversations.you, text: textOfOp(waiting) };
   const message = conversation.last_message;
   if (message === undefined) return { kind: "none", text: say.conversations.nothingYet };
-  return said(message, isGroup, around);
+  return messagePreview(message, isGroup, context);
 }
 
-/** What a message says in one line; of pictures and files, what they are. */
+/** Returns a message in one line; for pictures and files, their kind. */
 export function textOf(message: Pick<Message, "content" | "media" | "type">): string {
   const text = plain(message.content);
   if (text !== "") return text;
@@ -48,7 +48,7 @@ export function firstName(name: string): string {
   return name.split(/\s/)[0] ?? name;
 }
 
-function said(message: Message, isGroup: boolean, { me, name }: Surroundings): Preview {
+function messagePreview(message: Message, isGroup: boolean, { me, name }: PreviewContext): Preview {
   const isOwn = message.sender_id === me;
   const by = isOwn ? say.conversations.you : isGroup ? firstName(name(message.sender_id)) : undefined;
   const whose = by === undefined ? {} : { by };
@@ -59,7 +59,7 @@ function said(message: Message, isGroup: boolean, { me, name }: Surroundings): P
   return { kind: "message", ...whose, text };
 }
 
-function typing(isGroup: boolean, { typists, name }: Surroundings): string {
+function typing(isGroup: boolean, { typists, name }: PreviewContext): string {
   return isGroup ? say.conversations.typing(typists.map((id) => firstName(name(id)))) : say.conversations.isTyping;
 }
 

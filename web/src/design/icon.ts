@@ -1,4 +1,4 @@
-/** Makes a component of a sign's path. What the build puts in place of Lucide's components calls it. */
+/** Makes a component from an icon's path. The build replaces Lucide's components with calls of it. */
 
 import type { Component } from "svelte";
 import Icon from "./Icon.svelte";

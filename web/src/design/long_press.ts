@@ -1,17 +1,17 @@
-/** A long touch, or what else asks for the menu of something: the other button of a mouse, a key. */
+/** Requests for a context menu: a long touch, the secondary mouse button, or a key. */
 
 import type { Attachment } from "svelte/attachments";
 
 const LONG_MS = 500;
-/** A finger that moves further scrolls. */
-const STILL_PX = 10;
+/** Movement from which a touch counts as scrolling. */
+const MAX_MOVE_PX = 10;
 
-/** Not every browser tells of a long touch by itself; where one does, it counts once. */
-export function menuAsked(act: () => void): Attachment<HTMLElement> {
+/** Calls `act` on such a request. Not every browser reports a long touch by itself; where one does, it counts once. */
+export function onMenuRequest(act: () => void): Attachment<HTMLElement> {
   return (element) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let from = { x: 0, y: 0 };
-    /** Whether the touch has done what it was for, so that lifting the finger does nothing more. */
+    /** Whether the touch has already opened the menu, so that lifting the finger must do nothing. */
     let isDone = false;
     let isTouched = false;
 
@@ -31,7 +31,7 @@ export function menuAsked(act: () => void): Attachment<HTMLElement> {
         timer = setTimeout(done, LONG_MS);
       },
       pointermove: ({ clientX, clientY }: PointerEvent) => {
-        if (Math.hypot(clientX - from.x, clientY - from.y) > STILL_PX) stop();
+        if (Math.hypot(clientX - from.x, clientY - from.y) > MAX_MOVE_PX) stop();
       },
       pointerup: stop,
       pointercancel: stop,

@@ -1,11 +1,11 @@
-/** What a list needs of virtua's core, which comes without types: it keeps the sizes of rows, and where they are scrolled to. */
+/** Types and a wrapper for virtua's core, which comes without types: it stores row sizes and the scroll position. */
 
 import * as core from "virtua/unstable_core";
 
 export type Align = "start" | "center" | "end" | "nearest";
 export type Range = [first: number, last: number];
 
-/** The sizes of the rows, as far as they were measured. */
+/** The sizes of the rows measured so far. */
 interface Layout {
   $findIndex(offset: number): number;
   $getLength(): number;
@@ -22,7 +22,7 @@ interface Store {
   $getTotalSize(): number;
   $getViewportSize(): number;
   $isScrolling(): boolean;
-  $subscribe(what: number, heard: () => void): () => void;
+  $subscribe(what: number, listener: () => void): () => void;
   $update(what: number, length: number, grewAtStart?: boolean): void;
   $dispose(): void;
 }
@@ -30,13 +30,13 @@ interface Store {
 interface Driver {
   $observe(container: HTMLElement, scroller?: HTMLElement): void;
   $observeItem(row: HTMLElement, index: number): () => void;
-  /** To be called after the rows were drawn. */
+  /** Must be called after the rows were rendered. */
   $effect(): void;
   $scroll(index: number, options: { align: Align }): void;
   $dispose(): void;
 }
 
-/** What a list that is on the screen can be asked. */
+/** The interface of a list that is on the screen. */
 export interface ListHandle {
   findItemIndex(offset: number): number;
   getScrollOffset(): number;
@@ -45,7 +45,7 @@ export interface ListHandle {
   scrollToIndex(index: number, options: { align: Align }): void;
 }
 
-export interface Heard {
+export interface Listeners {
   drawn: () => void;
   scrolled: () => void;
   rested: () => void;
@@ -57,15 +57,15 @@ export class Virtual implements ListHandle {
   readonly store: Store;
   readonly driver: Driver;
 
-  constructor(length: number, rowSize: number | undefined, heard: Heard) {
+  constructor(length: number, rowSize: number | undefined, listeners: Listeners) {
     this.layout = core.createListLayout(length, rowSize) as Layout;
     const store: Store = core.createVirtualStore(this.layout) as Store;
     this.store = store;
     this.driver = core.createContainerDriver(store, this.layout, false) as Driver;
-    store.$subscribe(core.UPDATE_VIRTUAL_STATE, heard.drawn);
-    store.$subscribe(core.UPDATE_SCROLL_EVENT, heard.scrolled);
-    store.$subscribe(core.UPDATE_SCROLL_END_EVENT, heard.rested);
-    store.$subscribe(core.UPDATE_SIZE_EVENT, heard.resized);
+    store.$subscribe(core.UPDATE_VIRTUAL_STATE, listeners.drawn);
+    store.$subscribe(core.UPDATE_SCROLL_EVENT, listeners.scrolled);
+    store.$subscribe(core.UPDATE_SCROLL_END_EVENT, listeners.rested);
+    store.$subscribe(core.UPDATE_SIZE_EVENT, listeners.resized);
   }
 
   grow(length: number, isAtStart: boolean): void {

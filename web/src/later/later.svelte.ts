@@ -1,17 +1,17 @@
 /**
- * What nobody needs to read a conversation and to write in it: what can be done with messages, what helps while one writes.
- * Loaded as soon as the conversation has been drawn, so that the first picture waits for less and the rest is there before
- * a hand has come near it. Of the page, not of a user.
+ * Code that is not needed to read and write in a conversation: actions on messages, aids for writing.
+ * Loaded as soon as the conversation has been rendered, so that the first picture needs less code, and the rest is
+ * there before the user needs it. Belongs to the page, not to a user.
  */
 
 type Parts = typeof import("./parts.js");
 
 class Later {
-  /** All of it, once it is there. */
+  /** The loaded code; `undefined` until then. */
   parts = $state.raw<Parts | undefined>();
   #loading: Promise<void> | undefined;
 
-  /** What could not be loaded is loaded by the next who asks. */
+  /** Loads the code. After a failure the next call tries again. */
   load(): Promise<void> {
     this.#loading ??= import("./parts.js").then(
       (parts) => void (this.parts = parts),

@@ -1,10 +1,9 @@
-/** What a user may do with a message (what the server would refuse is not offered), and what is done by one touch. */
+/** The actions that a user may take on a message, without those that the server would refuse. */
 
 import type { Message } from "chatserver-client";
 import type { Session } from "../session/session.svelte.js";
 import { isWaiting } from "./rows.js";
 
-/** What the user may do with a message. */
 export interface Abilities {
   reply: boolean;
   thread: boolean;
@@ -28,7 +27,7 @@ export function abilitiesOf({ chat }: Session, message: Message): Abilities {
   };
 }
 
-/** Takes the user's reaction back if it is there, else adds it. */
+/** Removes the user's reaction if it is there, and adds it otherwise. */
 export function toggleReaction({ client, notices }: Session, message: Message, emoji: string): void {
   const isMine = message.reactions.some((reaction) => reaction.emoji === emoji && reaction.me);
   void notices.try(isMine ? client.unreact(message.id, emoji) : client.react(message.id, emoji));

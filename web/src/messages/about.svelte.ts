@@ -1,15 +1,15 @@
-/** What is asked about a message in a dialog. It outlives the message's place on the screen, which may scroll away. */
+/** The open dialog about a message. It outlives the message's row, which may scroll away. */
 
 import type { Message } from "chatserver-client";
 
-export type Question = "delete" | "forward" | "versions" | "info";
+export type DialogKind = "delete" | "forward" | "versions" | "info";
 
 export class About {
   message = $state.raw<Message | undefined>();
-  question = $state<Question>("info");
+  kind = $state<DialogKind>("info");
 
-  ask(question: Question, message: Message): void {
-    this.question = question;
+  open(kind: DialogKind, message: Message): void {
+    this.kind = kind;
     this.message = message;
   }
 

@@ -22,7 +22,7 @@ import { copyText } from "../text/copy.js";
 import { abilitiesOf } from "./abilities.js";
 import { isWaiting } from "./rows.js";
 
-/** `writing` is the composer beside it, where there is one. */
+/** Returns the menu items of a message. `writing` is the composer next to it, if there is one. */
 export function actionsOn(session: Session, message: Message, writing: Writing | undefined): Item[] {
   if (isWaiting(message)) return waitingActions(session, message);
   const can = abilitiesOf(session, message);
@@ -34,8 +34,8 @@ export function actionsOn(session: Session, message: Message, writing: Writing |
     ...(message.deleted_at === null ? textActions(session, message) : []),
     can.pin && pinAction(session, message),
     message.deleted_at === null && saveAction(session, message),
-    { name: words.info, icon: Info, act: () => about.ask("info", message) },
-    { name: words.delete, icon: Trash, danger: true, act: () => about.ask("delete", message) },
+    { name: words.info, icon: Info, act: () => about.open("info", message) },
+    { name: words.delete, icon: Trash, danger: true, act: () => about.open("delete", message) },
   ];
   return all.filter((item) => item !== false);
 }
@@ -50,7 +50,7 @@ function waitingActions({ client }: Session, message: Message): Item[] {
 function textActions(session: Session, message: Message): Item[] {
   const link = linkTo(message.conversation_id, message.id);
   return [
-    { name: words.forward, icon: Forward, act: () => session.about.ask("forward", message) },
+    { name: words.forward, icon: Forward, act: () => session.about.open("forward", message) },
     { name: words.copyText, icon: Copy, act: () => copy(session, message.content) },
     { name: words.copyLink, icon: Link, act: () => copy(session, link) },
   ];

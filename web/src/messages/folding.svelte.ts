@@ -1,4 +1,4 @@
-/** Long messages are folded. Which ones were unfolded is kept by the list, because a message that scrolls away is taken down. */
+/** Folds long messages. The list stores which ones are unfolded, because rows that scroll away are removed. */
 
 import { getContext, setContext } from "svelte";
 
@@ -27,7 +27,7 @@ class Unfolded {
   }
 }
 
-/** To be called by a list of messages. */
+/** Must be called by a list of messages. */
 export function provideUnfolded(): void {
   setContext(KEY, new Unfolded());
 }

@@ -1,6 +1,6 @@
-/** Where a key leads in a list of messages. Pure. */
+/** Keyboard navigation in a list of messages. Pure. */
 
-/** The index to go to, or `undefined` for a key that leads nowhere. `page`: so many rows are in sight. */
+/** Returns the index that a key leads to; `undefined` for other keys. `page` is the number of visible rows. */
 export function destination(key: string, at: number, length: number, page: number): number | undefined {
   const step: Record<string, number> = {
     ArrowUp: -1,
@@ -14,7 +14,7 @@ export function destination(key: string, at: number, length: number, page: numbe
   return by === undefined ? undefined : Math.max(0, Math.min(length - 1, at + by));
 }
 
-/** Whether a key opens what can be done with a message. */
+/** Whether a key opens the actions of a message. */
 export function isMenuKey(event: KeyboardEvent): boolean {
   return event.key === "Enter" || event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey);
 }

@@ -1,4 +1,4 @@
-/** What is known of an attachment before it has come. Pure. */
+/** Properties of an attachment that are known before it is loaded. Pure. */
 
 import type { Media } from "chatserver-client";
 import { say } from "../strings.js";
@@ -8,7 +8,7 @@ import { safeHref } from "../text/links.js";
 const KINDS = ["image", "video", "audio", "file"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Narrower or wider ones are cut. */
+/** Aspect ratios beyond these are cropped. */
 const NARROWEST = 0.5;
 const WIDEST = 2.5;
 const USUAL = 4 / 3;
@@ -19,23 +19,23 @@ export function kindOf({ type }: Media): Kind {
   return KINDS.find((kind) => kind === type) ?? "file";
 }
 
-/** Where it is, if one may go there. */
+/** Returns the address of an attachment if it is safe to open. */
 export function hrefOf({ url }: Media): string | undefined {
   return URL.canParse(url, location.href) ? safeHref(new URL(url, location.href).href) : undefined;
 }
 
-/** Whether the page's policy lets it be shown here: pictures of anywhere else come encrypted. */
+/** Whether the page's policy allows to show it: pictures from other sites need HTTPS. */
 export function isShown(media: Media): boolean {
   const href = hrefOf(media);
   return href !== undefined && (href.startsWith("https:") || new URL(href).origin === location.origin);
 }
 
-/** Its name, else the last part of where it is, else what it is. */
+/** Returns its name, or else the last part of its address, or else its kind. */
 export function nameOf(media: Media): string {
   return media.name || lastPart(media.url) || say.actions.media[kindOf(media)]!;
 }
 
-/** Width by height, so that nothing moves when it comes. */
+/** Returns width divided by height, so that nothing moves when the picture loads. */
 export function ratioOf({ width = 0, height = 0 }: Media): number {
   if (width <= 0 || height <= 0) return USUAL;
   return Math.min(WIDEST, Math.max(NARROWEST, width / height));

@@ -1,6 +1,6 @@
 /**
- * Which pictures may be loaded. Whoever has a picture learns the address of everybody who loads it, so those of other
- * sites wait until somebody wants to see them; what was wanted once stays so for as long as the page is there.
+ * Decides which pictures may be loaded. A site that serves a picture learns the IP address of everybody who loads it,
+ * so pictures of other sites wait until the user asks for them. A request holds as long as the page.
  */
 
 import { preferences } from "../settings/preferences.svelte.js";

@@ -1,42 +1,42 @@
-/** The rows of a list of messages: what comes from the server, and what waits to be sent. Pure. */
+/** The rows of a message list: messages of the server, and those waiting to be sent. Pure. */
 
 import type { Message, MessageOp } from "chatserver-client";
 import { dayOf } from "../text/time.js";
 
-/** Messages of one sender that are no further apart stand together. */
+/** Longest time between consecutive messages of one sender that are displayed as a group. */
 const GROUP_MS = 5 * 60_000;
 
-/** A message that waits has no number yet; it is behind all others. */
+/** Whether a message waits to be sent. It has no id and no `seq` yet, and follows all others. */
 export const isWaiting = (message: Message): boolean => message.id <= 0;
 
-/** Whether it shows what is loaded later only: something attached, a program's text, what it answers, reactions. */
+/** Whether displaying a message needs code that is loaded later: attachments, code blocks, quotes, reactions. */
 export function isMoreThanText({ content, media, media_url, quote, reactions }: Message): boolean {
   const isAttached = media.length > 0 || media_url !== "";
   return isAttached || quote !== null || reactions.length > 0 || content.includes("```");
 }
 
-/** Stays the same when a message that waited becomes one of the server's, so that its bubble does, too. */
+/** Returns a key that stays the same when a waiting message is accepted, so that its element does, too. */
 export function keyOf(message: Message, me: number): string {
   const isOwn = message.sender_id === me && message.client_msg_id !== null;
   return isOwn ? `own ${message.client_msg_id}` : `${message.id}`;
 }
 
-/** Messages that stand in the conversation itself, without those in its threads; the same list where there are no such. */
+/** Returns the messages outside of threads; the same array if all are. */
 export function outsideThreads(messages: readonly Message[]): readonly Message[] {
-  // A copy of a very long list with every page of it keeps the browser busy with what it leaves behind.
+  // Copying a very long array for every page would produce much garbage.
   const isInThread = ({ thread_id }: Message): boolean => thread_id !== null;
   return messages.some(isInThread) ? messages.filter((message) => !isInThread(message)) : messages;
 }
 
-/** What waits, as messages to come. */
+/** Converts waiting ops to messages. */
 export class Waiting {
   readonly #made = new WeakMap<MessageOp, Message>();
 
-  /** `of` gives a message that is to be forwarded. */
+  /** `of` returns the original of a message to forward. */
   messages(ops: readonly MessageOp[], me: number, of: (id: number) => Message | undefined): Message[] {
     return ops.map((op, index) => {
       const made = this.#made.get(op);
-      // What an earlier run left is there before the server has said who we are.
+      // Ops of an earlier run exist before the server has named the user.
       if (made?.sender_id === me) return made;
       const original = "message_id" in op ? of(op.message_id) : undefined;
       const message = { ...(made ?? messageOf(op, -1 - index, original)), sender_id: me };
@@ -87,14 +87,14 @@ function messageOf(op: MessageOp, id: number, original: Message | undefined): Om
   };
 }
 
-/** Whether two messages that follow each other stand together. */
+/** Whether two consecutive messages are displayed as a group. */
 export function areTogether(before: Message | undefined, after: Message | undefined): boolean {
   if (before === undefined || after === undefined || before.sender_id !== after.sender_id) return false;
   const between = Date.parse(after.timestamp) - Date.parse(before.timestamp);
   return between <= GROUP_MS && dayOf(before.timestamp) === dayOf(after.timestamp);
 }
 
-/** Where a place in the conversation is or belongs among the rows. */
+/** Returns the index of a `seq` among the rows, or the index at which it belongs. */
 export function indexOf(rows: readonly Message[], seq: number): number {
   let low = 0;
   let high = rows.length;

@@ -1,9 +1,9 @@
-/** Which messages the user has saved. Loaded when a message first wants to know, then followed by the stream. */
+/** The user's saved messages. Loaded on first use, then updated by the stream. */
 
 import type { ChatClient } from "chatserver-client";
 
-/** Of older ones it is not known here; the list of saved messages has them all. */
-const MOST = 200;
+/** Number of messages loaded. For older ones the mark is missing here, but the list of saved messages has them all. */
+const LIMIT = 200;
 
 export class Saved {
   #ids = $state.raw<ReadonlySet<number>>(new Set());
@@ -26,7 +26,7 @@ export class Saved {
     if (this.#isAsked) return;
     this.#isAsked = true;
     const forget = (): void => void (this.#isAsked = false);
-    this.client.rest.get("/v1/saved", { query: { limit: MOST } }).then(({ messages }) => {
+    this.client.rest.get("/v1/saved", { query: { limit: LIMIT } }).then(({ messages }) => {
       this.#ids = new Set([...this.#ids, ...messages.map(({ id }) => id)]);
     }, forget);
   }

@@ -1,4 +1,4 @@
-/** Where the list of messages is scrolled to: kept at the newest message while one is there, and led to goals. */
+/** The scroll position of the message list. Stays at the newest message while the user is there, and moves to goals. */
 
 import type { Message } from "chatserver-client";
 import { tick, untrack } from "svelte";
@@ -7,16 +7,16 @@ import { later } from "../later/later.svelte.js";
 import { indexOf, isMoreThanText, keyOf } from "./rows.js";
 import type { Goal, Timeline } from "./timeline.svelte.js";
 
-/** Nearer than that to the end is at the end. */
+/** Distance from the end that still counts as being there. */
 const AT_END_PX = 40;
-/** More is loaded before the end of what is there comes into sight. */
+/** Distance from the end of the loaded messages at which more are loaded. */
 const AHEAD_PX = 2000;
 const MARKED_MS = 2000;
 const RESTED_MS = 900;
-const FEWEST_FRAMES = 3;
-export const MOST_FRAMES = 30;
+const MIN_FRAMES = 3;
+export const MAX_FRAMES = 30;
 
-/** The rows, and whether they grew at their beginning. */
+/** The rows, and whether some were added at the beginning. */
 export interface View {
   rows: readonly Message[];
   shift: boolean;
@@ -26,18 +26,18 @@ export const nextFrame = (): Promise<void> => new Promise((resolve) => requestAn
 
 export class Scroll {
   list = $state.raw<ListHandle | undefined>();
-  /** Whether the newest message is to stay in sight. */
+  /** Whether the newest message stays in view. */
   isAtEnd = $state(true);
-  /** Whether the list stands where it was to begin. */
+  /** Whether the list has reached its initial position. */
   isSettled = $state(false);
-  /** The last message that is in sight. */
+  /** `seq` of the last visible message. */
   seenSeq = $state(0);
   markedSeq = $state<number | undefined>();
-  /** The first row that is in sight. */
+  /** `seq` of the first visible row. */
   firstSeq: number | undefined;
-  /** When the message at the top was written. */
+  /** Time of the topmost visible message. */
   topAt = $state<string | undefined>();
-  /** Whether somebody scrolls, or has a moment ago. */
+  /** Whether the user is scrolling, or was a moment ago. */
   isMoving = $state(false);
   #rest: ReturnType<typeof setTimeout> | undefined;
   #offset = 0;
@@ -53,12 +53,12 @@ export class Scroll {
     return { rows, shift: had.part === part && had.length > 0 && had.first !== first };
   });
 
-  /** Brings a message onto the screen. */
+  /** Scrolls a message into view. */
   async reach(goal: Goal): Promise<void> {
     this.isAtEnd = goal.align === "end";
-    // What is more than text is there before a place is looked for among it: nothing moves once it is seen.
+    // Code for attachments, quotes and reactions is loaded first, so that nothing moves after the position was found.
     if (this.view.rows.some(isMoreThanText)) await later.load();
-    // Rows that have just been put into the list have to be there first.
+    // New rows have to be rendered first.
     await tick();
     const { rows } = this.view;
     const index = Math.min(indexOf(rows, goal.seq), rows.length - 1);
@@ -69,14 +69,14 @@ export class Scroll {
     this.scrolled();
   }
 
-  /** Rows are measured as they come, so that the list may take a few frames to be where it was sent. */
+  /** Waits until the list stays in place: rows are measured as they are rendered, which takes a few frames. */
   async #settle(): Promise<void> {
-    let stood = "";
-    for (let frame = 0; frame < MOST_FRAMES; frame += 1) {
+    let last = "";
+    for (let frame = 0; frame < MAX_FRAMES; frame += 1) {
       await nextFrame();
-      const stands = `${this.list?.getScrollOffset()} ${this.list?.getScrollSize()}`;
-      if (stands === stood && frame >= FEWEST_FRAMES) return;
-      stood = stands;
+      const position = `${this.list?.getScrollOffset()} ${this.list?.getScrollSize()}`;
+      if (position === last && frame >= MIN_FRAMES) return;
+      last = position;
     }
   }
 
@@ -87,24 +87,24 @@ export class Scroll {
     }, MARKED_MS);
   }
 
-  /** Another part begins. */
+  /** Resets the position when another part is shown. */
   restart(): void {
     this.isSettled = false;
     this.#offset = 0;
   }
 
-  /** The list was scrolled, by somebody or by itself. */
+  /** Handles scrolling, by the user or by code. */
   scrolled(): void {
     const { list } = this;
     if (list === undefined || !this.isSettled) return;
     const offset = list.getScrollOffset();
     const below = list.getScrollSize() - offset - list.getViewportSize();
     if (below <= AT_END_PX) this.isAtEnd = true;
-    // What grows below leaves the offset as it is: only who goes up leaves the end.
+    // Growth below leaves the offset unchanged: only scrolling up leaves the end.
     else if (offset < this.#offset) this.isAtEnd = false;
     if (!this.isAtEnd && offset !== this.#offset) this.#moved();
     this.#offset = offset;
-    this.#look(list, offset);
+    this.#updateSeen(list, offset);
     if (offset < AHEAD_PX) void this.timeline.loadOlder();
     if (below < AHEAD_PX) void this.timeline.loadNewer();
   }
@@ -115,18 +115,18 @@ export class Scroll {
     this.#rest = setTimeout(() => (this.isMoving = false), RESTED_MS);
   }
 
-  #look(list: ListHandle, offset: number): void {
+  #updateSeen(list: ListHandle, offset: number): void {
     const { rows } = this.view;
     const first = rows[list.findItemIndex(offset)];
     this.firstSeq = first?.seq;
     this.topAt = first?.timestamp;
     const { messages, isNewest } = this.timeline;
-    // What is in threads only is read along with what stands around it.
+    // At the end, messages that are only in threads count as read, too.
     if (this.isAtEnd && isNewest) this.seenSeq = messages.at(-1)?.seq ?? 0;
     else this.seenSeq = rows[list.findItemIndex(offset + list.getViewportSize()) - 1]?.seq ?? 0;
   }
 
-  /** Rows, or the room for them, have another size. */
+  /** Handles a change in the size of rows or of the list. */
   resized(): void {
     if (this.isAtEnd && this.isSettled) this.toEnd();
     this.scrolled();

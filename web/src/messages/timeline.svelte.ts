@@ -1,6 +1,6 @@
 /**
- * The part of a conversation that is on the screen: its newest messages, or those around some place. Loads more of it in
- * both directions, and another part when a message elsewhere is wanted. Knows no element.
+ * The part of a conversation that is displayed: its newest messages, or those around a given one. Loads more in both
+ * directions, and another part when a message elsewhere is requested. Knows no element.
  */
 
 import { ChatError, type Message, type PageOf } from "chatserver-client";
@@ -8,35 +8,35 @@ import { untrack } from "svelte";
 import type { Session } from "../session/session.svelte.js";
 import { indexOf, outsideThreads, Waiting } from "./rows.js";
 
-/** Of one request. */
+/** Messages per request. */
 export const PAGE = 80;
-/** So many known messages are enough to begin with. */
+/** Number of known messages with which the list opens without a request. */
 const ENOUGH = 40;
-/** Where more than these wait to be read, one begins at the first of them. */
+/** Number of unread messages above which the list opens at the first of them. */
 const UNREAD_AT_ONCE = 100;
 
-/** What is to be brought onto the screen, and where. A new object each time. */
+/** The message to scroll to, and its position on the screen. A new object for each request. */
 export interface Goal {
   seq: number;
   align: "start" | "center" | "end";
-  /** Shown for a moment. */
+  /** Whether it is highlighted for a moment. */
   isMarked: boolean;
 }
 
 export class Timeline {
-  /** Another number when another part is shown: then nothing of the former one's place is kept. */
+  /** Changes when another part is shown; the scroll position of the previous part is then dropped. */
   part = $state(0);
   goal = $state.raw<Goal | undefined>();
   isLoading = $state(false);
   error = $state.raw<unknown>();
-  /** Up to where everything had been read when the conversation was opened; only if something waited. */
+  /** `seq` up to which everything had been read on opening; only if something was unread. */
   readUpTo = $state.raw<number | undefined>();
-  /** What was asked for last; what comes for anything before it is not wanted. */
+  /** Number of the last request; results of earlier ones are dropped. */
   #asked = 0;
-  /** Somewhere in the part that is shown; absent for the newest. */
+  /** A `seq` within the displayed part; `undefined` for the newest part. */
   #around = $state.raw<number | undefined>();
   #isStartReached = $state(false);
-  /** That of the chat when the part was loaded. */
+  /** The chat's generation when the part was loaded. */
   #generation = $state(0);
   readonly #pages = new Set<"older" | "newer">();
   readonly #waiting = new Waiting();
@@ -50,13 +50,13 @@ export class Timeline {
     this.#generation = untrack(() => session.chat.generation);
   }
 
-  /** All messages of the part, those in threads included. */
+  /** All messages of the part, including those in threads. */
   get messages(): readonly Message[] {
     const { chat } = this.session;
     return this.#around === undefined ? chat.messages(this.id) : chat.stretch(this.id, this.#around);
   }
 
-  /** Whether the part goes on to the newest message. */
+  /** Whether the part extends to the newest message. */
   get isNewest(): boolean {
     return this.#around === undefined || this.messages === this.session.chat.messages(this.id);
   }
@@ -66,17 +66,18 @@ export class Timeline {
     return this.#isStartReached || first === undefined || first.seq <= 1;
   }
 
-  /** Whether the state was emptied and the part is to be loaded again. */
+  /** Whether the state was cleared and the part has to be reloaded. */
   get isStale(): boolean {
     return this.#generation !== this.session.chat.generation;
   }
 
-  /** What stands below each other: the part's messages outside of threads, then what waits to be sent. */
+  /** The displayed rows: the part's messages outside of threads, then those waiting to be sent. */
   readonly rows = $derived.by((): readonly Message[] => {
     const { chat, client } = this.session;
-    // The chat tells of what was loaded a little later; where to begin is looked for at once.
+    // The chat reports loaded messages slightly later, but the initial position is needed at once.
     void this.part;
-    // Not derived apart: a message that was accepted leaves the outbox before the list is told, and would be gone for a moment.
+    // Not a separate derived value: an accepted message leaves the outbox before the list is updated, and would
+    // disappear for a moment.
     const waits = chat.waiting(this.#addresses()).filter((op) => !("thread_id" in op));
     if (this.isStale) return this.#last;
     const { messages } = this;
@@ -91,15 +92,15 @@ export class Timeline {
     return { conversation_id: this.id, user_id, group_id };
   }
 
-  /** Begins where something waits to be read, else at the newest message. */
+  /** Opens at the first unread message, or else at the newest. */
   async open(): Promise<void> {
     const { chat } = this.session;
     const { unread = 0, read_seq = 0 } = chat.conversation(this.id) ?? {};
     this.readUpTo = unread > 0 ? read_seq : undefined;
-    if (unread > UNREAD_AT_ONCE && !chat.isRecalled) return this.showAround(read_seq + 1, "start");
+    if (unread > UNREAD_AT_ONCE && !chat.isSnapshot) return this.showAround(read_seq + 1, "start");
     await this.#show(async () => {
-      await this.session.ahead(this.id);
-      const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1 || chat.isRecalled;
+      await this.session.prefetched(this.id);
+      const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1 || chat.isSnapshot;
       if (!isEnough) await this.#page({ limit: PAGE + unread });
       if (unread === 0) return { around: undefined, goal: { seq: Infinity, align: "end" } };
       const seq = this.#firstOfOthers(read_seq + 1);
@@ -108,14 +109,14 @@ export class Timeline {
     });
   }
 
-  /** The first from there on that is news to us, which our own messages are not. */
+  /** Returns the `seq` of the first message from there on by another user: own messages are not news. */
   #firstOfOthers(from: number): number {
     const { messages, session } = this;
     const after = messages.slice(indexOf(messages, from));
     return after.find(({ sender_id, thread_id }) => sender_id !== session.chat.me && thread_id === null)?.seq ?? from;
   }
 
-  /** Goes to the newest messages. */
+  /** Shows the newest messages. */
   async showNewest(): Promise<void> {
     if (this.isNewest && !this.isStale) {
       this.goal = { seq: Infinity, align: "end", isMarked: false };
@@ -127,7 +128,7 @@ export class Timeline {
     });
   }
 
-  /** Goes to a message, wherever it is; one in a thread is shown there. */
+  /** Shows a message, wherever it is; one in a thread is shown there. */
   async show(messageId: number): Promise<void> {
     const { client, place, notices } = this.session;
     const find = async (id: number): Promise<Message> =>
@@ -157,7 +158,7 @@ export class Timeline {
     });
   }
 
-  /** Loads what was on the screen again, after the state has been emptied. */
+  /** Reloads what was displayed after the state was cleared. */
   async reload(seq: number | undefined): Promise<void> {
     if (seq === undefined) await this.showNewest();
     else await this.showAround(seq, "start");
@@ -168,7 +169,7 @@ export class Timeline {
     if (this.isFromStart || this.isStale || first === undefined) return;
     await this.#more("older", async () => {
       const found = await this.#page({ before_seq: first.seq, limit: PAGE });
-      // What is left before it was deleted for ourselves.
+      // All earlier messages were deleted for this user.
       if (found.length === 0) this.#isStartReached = true;
     });
   }
@@ -182,9 +183,9 @@ export class Timeline {
     });
   }
 
-  /** Loads at one end, once at a time. */
+  /** Loads more at one end, one request at a time. */
   async #more(end: "older" | "newer", load: () => Promise<void>): Promise<void> {
-    if (this.#pages.has(end) || this.error !== undefined || this.session.chat.isRecalled) return;
+    if (this.#pages.has(end) || this.error !== undefined || this.session.chat.isSnapshot) return;
     this.#pages.add(end);
     try {
       await load();
@@ -195,7 +196,7 @@ export class Timeline {
     }
   }
 
-  /** Puts another part onto the screen, unless something else is asked for before it has come. */
+  /** Displays another part, unless something else is requested before it is loaded. */
   async #show(
     load: () => Promise<{ around: number | undefined; goal: Omit<Goal, "isMarked"> & Partial<Goal> }>,
   ): Promise<void> {
@@ -227,8 +228,8 @@ export class Timeline {
     if (!(error instanceof ChatError && error.code === "closed")) this.error = error;
   }
 
-  /** Tries once more what has failed. */
-  async again(): Promise<void> {
+  /** Retries what has failed. */
+  async retry(): Promise<void> {
     this.error = undefined;
     if (this.part === 0 || this.isStale) await this.open();
   }

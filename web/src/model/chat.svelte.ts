@@ -1,29 +1,29 @@
 /**
- * What the SDK's client knows, for components to follow: whoever reads a conversation, its messages or its receipts here
- * is drawn again when they change. Holds nothing of its own but who types.
+ * Makes the SDK client's state reactive: components that read a conversation, its messages or its receipts here are
+ * updated when these change. Adds no state of its own except who is typing.
  */
 
 import type { ChatClient, Conversation, Message, MessageOp, Pointers, PresenceFrame, Status } from "chatserver-client";
-import type { Recalled } from "./recalled.js";
+import type { Snapshot } from "./snapshot.js";
 import { Ticks } from "./ticks.svelte.js";
 import { Typists } from "./typists.svelte.js";
 
-/** What stands for the list as a whole. */
+/** The key of the list as a whole. */
 const ALL = 0;
 
 export class Chat {
   readonly typists = new Typists();
-  /** Of the connection. */
+  /** Status of the connection. */
   status = $state.raw<Status>({ status: "closed" });
-  /** What waits to be accepted by the server, oldest first. */
+  /** Messages that the server has not accepted yet, oldest first. */
   outbox = $state.raw<readonly MessageOp[]>([]);
-  /** Moves with every `resync`: what is on the screen has to be loaded again. */
+  /** Incremented by every `resync`: what is on the screen has to be reloaded. */
   generation = $state(0);
-  /** Whether the list of conversations has come. */
+  /** Whether the list of conversations is loaded. */
   isLoaded = $state(false);
 
-  /** Shown until the server has told what is there. */
-  #recalled = $state.raw<Recalled | undefined>();
+  /** The stored state, shown until the server's is loaded. */
+  #snapshot = $state.raw<Snapshot | undefined>();
   readonly #conversations = new Ticks<number>();
   readonly #messages = new Ticks<number>();
   readonly #receipts = new Ticks<number>();
@@ -31,52 +31,52 @@ export class Chat {
   readonly #saved = new Ticks<number>();
 
   constructor(readonly client: ChatClient) {
-    // It may have been at work before.
+    // The client may have been running before.
     this.status = client.status;
     this.outbox = [...client.outbox];
     this.#listen();
   }
 
-  /** Who we are; 0 until that is known. */
+  /** Id of the user; 0 until it is known. */
   get me(): number {
     void this.status;
-    return this.client.state.userId || (this.#recalled?.me ?? 0);
+    return this.client.state.userId || (this.#snapshot?.me ?? 0);
   }
 
-  /** Whether what is shown is what was there before, since the server has not been heard yet. */
-  get isRecalled(): boolean {
-    return this.#recalled !== undefined;
+  /** Whether the displayed state is the stored one, because the server has not answered yet. */
+  get isSnapshot(): boolean {
+    return this.#snapshot !== undefined;
   }
 
   get isLive(): boolean {
     return this.status.status === "live";
   }
 
-  /** All conversations, the one with the newest message first. */
+  /** All conversations, newest message first. */
   get conversations(): Conversation[] {
     this.#conversations.follow(ALL);
-    const all = this.#recalled?.conversations ?? this.client.state.conversations();
+    const all = this.#snapshot?.conversations ?? this.client.state.conversations();
     return all.filter(({ role }) => role !== null);
   }
 
   conversation(id: number): Conversation | undefined {
     this.#conversations.follow(id);
-    return this.#recalled?.conversation(id) ?? this.client.state.conversation(id);
+    return this.#snapshot?.conversation(id) ?? this.client.state.conversation(id);
   }
 
-  /** The conversation with a user, if there is one. */
+  /** Returns the direct conversation with a user, if there is one. */
   directWith(userId: number): Conversation | undefined {
     return this.conversations.find((conversation) => conversation.kind === "direct" && conversation.user_id === userId);
   }
 
-  /** The newest messages without a hole, by `seq`. */
+  /** Returns the newest messages without a gap, by `seq`. */
   messages(conversationId: number): readonly Message[] {
     this.#messages.follow(conversationId);
     const known = this.client.state.messages(conversationId);
-    return this.#recalled?.messages(conversationId, known) ?? known;
+    return this.#snapshot?.messages(conversationId, known) ?? known;
   }
 
-  /** The messages around a place, without a hole; empty until `history` has loaded them. */
+  /** Returns the messages around a `seq` without a gap; empty until `history` has loaded them. */
   stretch(conversationId: number, seq: number): readonly Message[] {
     this.#messages.follow(conversationId);
     return this.client.state.stretch(conversationId, seq);
@@ -87,13 +87,13 @@ export class Chat {
     return this.client.state.message(id);
   }
 
-  /** `PENDING`, `DELIVERED`, `READ` or `SENT`. */
+  /** Returns `PENDING`, `DELIVERED`, `READ` or `SENT`. */
   deliveryOf(message: Message): string {
     this.#receipts.follow(message.conversation_id);
     return this.client.state.status(message);
   }
 
-  /** How far a member has come. */
+  /** Returns a member's pointers. */
   pointers(conversationId: number, userId: number): Pointers {
     this.#receipts.follow(conversationId);
     return this.client.state.pointers(conversationId, userId);
@@ -104,12 +104,12 @@ export class Chat {
     return this.client.state.presence(userId);
   }
 
-  /** Moves when something is saved or no longer saved, on any device. */
+  /** Changes when a message is saved or no longer saved, on any device. */
   followSaved(): number {
     return this.#saved.follow(ALL);
   }
 
-  /** What waits to be sent to a conversation, or to a user with whom there is none yet. */
+  /** Returns the messages waiting for a conversation, or for a user without one. */
   waiting(to: { conversation_id?: number; user_id?: number | null; group_id?: number | null }): readonly MessageOp[] {
     return this.outbox.filter(
       (op) =>
@@ -119,28 +119,28 @@ export class Chat {
     );
   }
 
-  /** Something that the stream does not tell was learned: a page of history, a change of our own part. */
+  /** Notes a change that the stream does not report: a page of history, or a change of per-member state. */
   touched(conversationId: number): void {
     this.#messages.touch(conversationId);
     this.#touchConversation(conversationId);
   }
 
-  /** Shows what was there before, until the server is heard. */
-  recall(past: Recalled): void {
-    this.#recalled = past;
-    this.#everything();
+  /** Shows stored state until the server's is loaded. */
+  showSnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    this.#touchAll();
   }
 
-  /** The list of conversations has come. */
+  /** Notes that the list of conversations is loaded. */
   loaded(): void {
     this.isLoaded = true;
-    if (this.isRecalled) this.#forgetRecalled();
+    if (this.isSnapshot) this.#dropSnapshot();
   }
 
-  #forgetRecalled(): void {
-    this.#recalled = undefined;
+  #dropSnapshot(): void {
+    this.#snapshot = undefined;
     this.generation += 1;
-    this.#everything();
+    this.#touchAll();
   }
 
   #listen(): void {
@@ -151,7 +151,7 @@ export class Chat {
     });
     client.on("outbox", (ops) => (this.outbox = [...ops]));
     client.on("message", ({ conversation_id, message }) => {
-      this.typists.ceased(conversation_id, message.sender_id);
+      this.typists.stopped(conversation_id, message.sender_id);
       this.touched(conversation_id);
     });
     client.on("append", ({ conversation_id }) => this.touched(conversation_id));
@@ -163,14 +163,14 @@ export class Chat {
     });
     client.on("presence", ({ user_id }) => this.#presence.touch(user_id));
     client.on("saved", () => this.#saved.touch(ALL));
-    client.on("typing", (frame) => this.typists.types(frame));
+    client.on("typing", (frame) => this.typists.started(frame));
     client.on("live", () => {
-      if (this.isRecalled && this.#recalled?.me !== client.state.userId) this.#forgetRecalled();
-      this.#everything();
+      if (this.isSnapshot && this.#snapshot?.me !== client.state.userId) this.#dropSnapshot();
+      this.#touchAll();
     });
     client.on("resync", () => {
       this.generation += 1;
-      this.#everything();
+      this.#touchAll();
     });
   }
 
@@ -179,7 +179,7 @@ export class Chat {
     this.#conversations.touch(ALL);
   }
 
-  #everything(): void {
+  #touchAll(): void {
     for (const ticks of [this.#conversations, this.#messages, this.#receipts, this.#presence]) ticks.touchAll();
   }
 }

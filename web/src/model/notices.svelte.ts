@@ -1,4 +1,4 @@
-/** Short messages of the client itself to the person at the screen. */
+/** Short messages of the client to the user. */
 
 import { ChatError } from "chatserver-client";
 import { reasonOf } from "./reason.js";
@@ -10,12 +10,12 @@ export interface Notice {
 }
 
 const SHOWN_MS = 6000;
-/** What somebody did on purpose. */
+/** Errors that the user has caused on purpose. */
 const EXPECTED = new Set(["closed", "discarded"]);
 
 export class Notices {
   list = $state.raw<readonly Notice[]>([]);
-  /** Those who can show them, the topmost last: a dialog makes all that is outside of it unreachable. */
+  /** The components that can show notices, the topmost last: a dialog makes everything outside of it unreachable. */
   holders = $state.raw<readonly symbol[]>([]);
   #next = 1;
 
@@ -23,12 +23,12 @@ export class Notices {
     this.#add(text, "info");
   }
 
-  /** What went wrong. */
+  /** Shows an error. */
   error(error: unknown): void {
     this.#add(reasonOf(error), "error");
   }
 
-  /** Does something that may be refused; says so if it is. */
+  /** Waits for a request, and shows its error if it fails. */
   async try<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -38,7 +38,7 @@ export class Notices {
     }
   }
 
-  /** From now on they are shown there, until the function that comes back is called. */
+  /** Shows the notices in another component. Returns a function that ends that. */
   hold(holder: symbol): () => void {
     this.holders = [...this.holders, holder];
     return () => (this.holders = this.holders.filter((one) => one !== holder));
@@ -50,7 +50,7 @@ export class Notices {
 
   #add(text: string, kind: Notice["kind"]): void {
     const id = this.#next++;
-    // The same thing said twice is said once.
+    // A repeated text replaces the earlier notice.
     this.list = [...this.list.filter((notice) => notice.text !== text), { id, text, kind }].slice(-4);
     setTimeout(() => this.dismiss(id), SHOWN_MS);
   }

@@ -1,4 +1,4 @@
-/** The users of the server, by id: asked for once, when somebody's name is first wanted. */
+/** The users of the server by id. Each is loaded once, when its name is first needed. */
 
 import { ChatError, type Answer, type Rest } from "chatserver-client";
 import { Ticks } from "./ticks.svelte.js";
@@ -9,38 +9,38 @@ export class People {
   readonly #known = new Map<number, User>();
   readonly #ticks = new Ticks<number>();
   readonly #asked = new Set<number>();
-  /** Whom the server did not answer for. */
-  readonly #missed = new Set<number>();
-  /** Whom there is not. */
+  /** Ids for which the request failed. */
+  readonly #failed = new Set<number>();
+  /** Ids of users that don't exist. */
   readonly #missing = new Set<number>();
 
   constructor(readonly rest: Rest) {}
 
-  /** The user, as soon as the server has answered. */
+  /** Returns a user; `undefined` until loaded. */
   user(id: number): User | undefined {
     this.#ask(id);
     return this.known(id);
   }
 
-  /** The user, if the server has answered already; does not ask. */
+  /** Returns a user if already loaded; sends no request. */
   known(id: number): User | undefined {
     this.#ticks.follow(id);
     return this.#known.get(id);
   }
 
-  /** Whether the server has said that there is no such user. */
+  /** Whether the server has answered that there is no such user. */
   isMissing(id: number): boolean {
     this.#ask(id);
     this.#ticks.follow(id);
     return this.#missing.has(id);
   }
 
-  /** The user's name, or a stand-in until it is known. */
+  /** Returns the user's name, or a placeholder until it is loaded. */
   name(id: number): string {
     return this.user(id)?.username ?? `#${id}`;
   }
 
-  /** The user's name, asked for if it is not known. */
+  /** Returns the user's name, and loads it if necessary. */
   async nameOf(id: number): Promise<string> {
     const known =
       this.#known.get(id) ?? (await this.rest.get("/v1/users/{id}", { path: { id } }).catch(() => undefined));
@@ -48,13 +48,13 @@ export class People {
     return this.name(id);
   }
 
-  /** Users whose names begin so. */
+  /** Returns users whose names begin with a prefix. */
   async search(prefix: string, limit = 20): Promise<User[]> {
     const query = prefix === "" ? { limit } : { q: prefix, limit };
     return this.learn(await this.rest.get("/v1/users", { query }));
   }
 
-  /** Takes what another answer told of users. */
+  /** Takes users from another response. */
   learn(users: User[]): User[] {
     for (const user of users) {
       this.#known.set(user.id, user);
@@ -63,17 +63,17 @@ export class People {
     return users;
   }
 
-  /** Asks again for those whom nobody answered for: the connection is back. */
-  again(): void {
-    const missed = [...this.#missed];
-    this.#missed.clear();
-    for (const id of missed) {
+  /** Repeats the failed requests after a reconnect. */
+  retry(): void {
+    const failed = [...this.#failed];
+    this.#failed.clear();
+    for (const id of failed) {
       this.#asked.delete(id);
       this.#ask(id);
     }
   }
 
-  #lacks(id: number): void {
+  #markMissing(id: number): void {
     this.#missing.add(id);
     this.#ticks.touch(id);
   }
@@ -81,11 +81,11 @@ export class People {
   #ask(id: number): void {
     if (id <= 0 || this.#asked.has(id)) return;
     this.#asked.add(id);
-    const failed = (error: unknown): void => {
-      if (error instanceof ChatError && error.status === 404) return this.#lacks(id);
-      this.#missed.add(id);
+    const onError = (error: unknown): void => {
+      if (error instanceof ChatError && error.status === 404) return this.#markMissing(id);
+      this.#failed.add(id);
       setTimeout(() => this.#asked.delete(id), 5_000);
     };
-    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), failed);
+    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), onError);
   }
 }

@@ -1,9 +1,9 @@
-/** What went wrong, as a sentence for people. */
+/** Describes an error in a sentence for users. */
 
 import { ChatError } from "chatserver-client";
 import { say } from "../strings.js";
 
-/** In the server's own words, if it has answered; that it has not, browsers say each in a way of its own. */
+/** Returns the server's text if it has answered. Browsers describe a missing answer differently, so it has its own. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ChatError) return error.message;
   const isUnanswered = error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");

@@ -1,42 +1,40 @@
-/**
- * Makes what changes elsewhere something that components follow. Knows numbers and keys, nothing of what they stand for.
- */
+/** Version counters that make outside changes reactive. Knows keys and numbers, and not what they mean. */
 
-/** Between two looks of the components at what changes: as often as a screen is drawn. */
+/** Shortest time between two updates of components: one frame. */
 const FRAME_MS = 16;
 
 class Tick {
   version = $state(0);
 }
 
-/** Made outside of whoever asks first: a reaction does not follow what it has made itself. */
+/** Makes the counter in a root of its own, because an effect does not track state that it has created itself. */
 function newTick(): Tick {
   let tick!: Tick;
   $effect.root(() => void (tick = new Tick()))();
   return tick;
 }
 
-/** For each key a version that moves when what the key stands for has changed. A burst of changes moves it once. */
+/** One version per key, incremented when the key's object has changed. A burst of changes counts once. */
 export class Ticks<Key> {
   readonly #ticks = new Map<Key, Tick>();
   readonly #touched = new Set<Key>();
   #flushedAt = 0;
   #isDue = false;
 
-  /** Whoever reads this is run again when the key is touched. */
+  /** Returns the version. The calling effect runs again when the key is touched. */
   follow(key: Key): number {
     let tick = this.#ticks.get(key);
     if (tick === undefined) this.#ticks.set(key, (tick = newTick()));
     return tick.version;
   }
 
-  /** What the key stands for has changed. */
+  /** Notes that the key's object has changed. */
   touch(key: Key): void {
     this.#touched.add(key);
     this.#flushSoon();
   }
 
-  /** Everything has changed. */
+  /** Notes that everything has changed. */
   touchAll(): void {
     for (const key of this.#ticks.keys()) this.#touched.add(key);
     this.#flushSoon();

@@ -1,4 +1,4 @@
-/** Who types where, for as long as the server said. */
+/** The users who are typing, for as long as the server has said. */
 
 import type { TypingFrame } from "chatserver-client";
 
@@ -13,12 +13,12 @@ export class Typists {
   #typing = $state.raw<readonly Typist[]>([]);
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
-  /** The users who type in a conversation now. */
+  /** Returns the ids of the users who are typing in a conversation. */
   in(conversation: number): number[] {
     return this.#typing.filter((typist) => typist.conversation === conversation).map(({ user }) => user);
   }
 
-  types({ conversation_id: conversation, user_id: user, expires_in_ms }: TypingFrame): void {
+  started({ conversation_id: conversation, user_id: user, expires_in_ms }: TypingFrame): void {
     const key = keyOf(conversation, user);
     clearTimeout(this.#timers.get(key));
     if (!this.#timers.has(key)) this.#typing = [...this.#typing, { conversation, user }];
@@ -28,8 +28,8 @@ export class Typists {
     );
   }
 
-  /** Whoever has sent a message does not type any longer. */
-  ceased(conversation: number, user: number): void {
+  /** Ends a user's typing, because a message of that user has arrived. */
+  stopped(conversation: number, user: number): void {
     this.#end(keyOf(conversation, user));
   }
 

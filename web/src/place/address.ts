@@ -1,35 +1,35 @@
-/** Keeps a place and the page's address in step, so that links, reloads and the back button work. */
+/** Syncs the place with the page's URL, so that links, reloads and the back button work. */
 
 import type { Place, Target } from "./place.svelte.js";
 
 const CONVERSATION = /^#\/c\/(\d+)(?:\/m\/(\d+))?$/;
 const USER = /^#\/u\/(\d+)$/;
 
-/** The address of a message, for others to open in the client. */
+/** Returns the URL of a message, for others to open in the client. */
 export function linkTo(conversation: number, message: number): string {
   return `${location.origin}/#/c/${conversation}/m/${message}`;
 }
 
-/** What the address of a place is, after the `#`. */
+/** Returns the URL fragment of a place. */
 export function addressOf({ target }: { target: Target | undefined }): string {
   if (target === undefined) return "#/";
   return "conversation" in target ? `#/c/${target.conversation}` : `#/u/${target.user}`;
 }
 
-/** Whether an address is but another one of the same place: then the way back must not stop at it, it would lead nowhere. */
-export function leadsTo(place: string, address: string): boolean {
+/** Whether an address names the same place. History must not keep both, because going back would change nothing. */
+export function isSamePlace(place: string, address: string): boolean {
   return address === "" ? place === "#/" : address.startsWith(`${place}/m/`);
 }
 
-/** Opens a place in another tab, if it was pressed as links are for that; says whether it was. */
-export function openedAside({ button, ctrlKey, metaKey }: MouseEvent, target: Target): boolean {
-  const isAside = button === 1 || (button === 0 && (ctrlKey || metaKey));
-  if (isAside) open(addressOf({ target }), "_blank", "noopener");
-  return isAside;
+/** Opens a target in a new tab if it was clicked like a link for that. Returns whether it was. */
+export function openedInNewTab({ button, ctrlKey, metaKey }: MouseEvent, target: Target): boolean {
+  const isNewTab = button === 1 || (button === 0 && (ctrlKey || metaKey));
+  if (isNewTab) open(addressOf({ target }), "_blank", "noopener");
+  return isNewTab;
 }
 
-/** Goes where an address says. */
-export function follow(place: Place, address: string): void {
+/** Opens the place that an address names. */
+export function goTo(place: Place, address: string): void {
   const [, conversation, message] = CONVERSATION.exec(address) ?? [];
   const [, user] = USER.exec(address) ?? [];
   if (conversation !== undefined && message !== undefined) place.show(Number(conversation), Number(message));
@@ -38,10 +38,10 @@ export function follow(place: Place, address: string): void {
   else place.open(undefined);
 }
 
-/** Follows the address until the function that comes back is called; to be used in an effect beside `addressOf`. */
-export function keepInStep(place: Place): () => void {
+/** Follows the URL. Returns a function that stops it. Used in an effect together with `addressOf`. */
+export function followUrl(place: Place): () => void {
   const moved = (): void => {
-    if (location.hash !== addressOf(place)) follow(place, location.hash);
+    if (location.hash !== addressOf(place)) goTo(place, location.hash);
   };
   moved();
   addEventListener("hashchange", moved);

@@ -1,32 +1,32 @@
-/** Where in the client somebody is: which conversation, which message, what stands beside it. Knows no URL. */
+/** The current place in the client: conversation, message, side panel. Knows no URL. */
 
-/** What stands beside the conversation. */
+/** The panel beside the conversation. */
 export type Panel =
   | { kind: "thread"; root: number }
   | { kind: "details" }
   | { kind: "pins" }
-  /** With the text that is looked for, where it is known already. */
+  /** `text` is the search text, if it is already known. */
   | { kind: "search"; everywhere: boolean; text?: string }
   | { kind: "saved" };
 
-/** What stands over everything. */
+/** The dialog above everything. */
 export type Sheet = "settings" | "new-direct" | "new-group" | "shortcuts" | undefined;
 
-/** A conversation, or a user with whom there is none yet. */
+/** A conversation, or a user without one yet. */
 export type Target = { conversation: number } | { user: number };
 
 export class Place {
   target = $state.raw<Target | undefined>();
   panel = $state.raw<Panel | undefined>();
   sheet = $state<Sheet>();
-  /** A message to be shown and marked. A new object each time, so that the same one can be jumped to twice. */
+  /** A message to show and highlight. A new object each time, so that the same one can be jumped to twice. */
   jump = $state.raw<{ conversation: number; message: number } | undefined>();
-  /** What was looked for when something that was found was gone to, for whoever comes back to the search. */
+  /** Search text of the last opened result, to restore it when the user returns to the search. */
   searched = "";
-  /** Whether the last step led to the same place by another name: then the way back does not stop at the former one. */
+  /** Whether the last change only renamed the place. History then replaces the previous entry. */
   isRenamed = false;
 
-  /** The conversation that is open. */
+  /** Id of the open conversation. */
   get conversation(): number | undefined {
     return this.target !== undefined && "conversation" in this.target ? this.target.conversation : undefined;
   }
@@ -41,18 +41,18 @@ export class Place {
     }
   }
 
-  /** The conversation with the user that is open has begun. */
+  /** Replaces the open user by the conversation that has begun with them. */
   rename(target: Target): void {
     this.isRenamed = true;
     this.target = target;
   }
 
-  /** The thread below a message stands beside the conversation. */
+  /** Opens the thread of a message beside the conversation. */
   openThread(root: number): void {
     this.panel = { kind: "thread", root };
   }
 
-  /** Shows one message, wherever it is. */
+  /** Shows a message, wherever it is. */
   show(conversation: number, message: number): void {
     this.open({ conversation });
     this.jump = { conversation, message };

@@ -1,14 +1,13 @@
 /**
- * Where messages that wait to be sent outlive the page. Each tab has a place of its own, and takes over what tabs that are
- * gone have left behind.
+ * Stores unsent messages in the browser. Each tab has a key of its own, and takes over what closed tabs have left.
  */
 
 import type { OutboxStorage } from "chatserver-client";
 
 const PREFIX = "chatserver.outbox.";
 const TAB = "chatserver.tab";
-/** A page that is loaded again may have to wait for its former self to let go. */
-const PATIENCE_MS = 500;
+/** Longest wait of a reloaded page for the lock of its predecessor. */
+const TIMEOUT_MS = 500;
 
 interface Saved {
   user_id: number;
@@ -20,7 +19,7 @@ export function outboxOfThisTab(username: string): OutboxStorage {
   let own = prefix + tabId();
   return {
     get: async () => {
-      // A tab that was duplicated has its twin's name.
+      // A duplicated tab has copied the id of the original.
       if (!(await hold(own))) {
         own = prefix + tabId(true);
         await hold(own);
@@ -32,27 +31,27 @@ export function outboxOfThisTab(username: string): OutboxStorage {
   };
 }
 
-/** Stays the same when the page is loaded again. */
+/** Returns the tab's id, which survives reloads. */
 function tabId(isNew = false): string {
   const id = (isNew ? null : sessionStorage.getItem(TAB)) ?? Math.random().toString(36).slice(2);
   sessionStorage.setItem(TAB, id);
   return id;
 }
 
-/** Says to the other tabs that this one lives, for as long as the page is there; `false` if another one has the name. */
+/** Holds a lock for as long as the page exists. Returns `false` if another tab has it. */
 function hold(name: string): Promise<boolean> {
-  // Only pages that came by TLS or from this machine have locks.
+  // Locks exist only on pages loaded over TLS or from localhost.
   if (navigator.locks === undefined) return Promise.resolve(true);
   return new Promise((resolve) => {
     const held = (): Promise<void> => {
       resolve(true);
       return new Promise(() => undefined);
     };
-    navigator.locks.request(name, { signal: AbortSignal.timeout(PATIENCE_MS) }, held).catch(() => resolve(false));
+    navigator.locks.request(name, { signal: AbortSignal.timeout(TIMEOUT_MS) }, held).catch(() => resolve(false));
   });
 }
 
-/** Puts what the tabs that are gone have left into our own place. */
+/** Moves the messages of closed tabs into this tab's outbox. */
 async function adopt(prefix: string, own: string): Promise<void> {
   if (navigator.locks === undefined) return;
   const { held = [] } = await navigator.locks.query();

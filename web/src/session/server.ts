@@ -1,14 +1,14 @@
-/** What the server says of itself to its own client, and the accounts that everybody may try. */
+/** Information that the server gives its own client, and access to the demo accounts. */
 
 import { login, Rest } from "chatserver-client";
-import { SERVER } from "./here.js";
+import { SERVER } from "./server_url.js";
 
-/** Of the demo users; contract of the first run. */
+/** Password of the demo users, as created by the server on its first start. */
 const DEMO_PASSWORD = "password123";
 
 export interface ServerInfo {
   version: string;
-  /** Who can be tried without an account. */
+  /** Names of users that can be tried without an account. */
   demo_users: string[];
 }
 

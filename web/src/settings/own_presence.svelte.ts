@@ -1,4 +1,4 @@
-/** How one wants to be seen by others. Kept on this device where the session is. */
+/** The presence status that the user has chosen. Stored on this device if the session is. */
 
 import type { ChatClient } from "chatserver-client";
 import type { Session } from "../session/session.svelte.js";
@@ -13,9 +13,9 @@ class OwnPresence {
 
   constructor(
     readonly client: ChatClient,
-    readonly isKept: boolean,
+    readonly isStored: boolean,
   ) {
-    const found = PRESENCES.find((presence) => isKept && presence === localStorage.getItem(KEY));
+    const found = PRESENCES.find((presence) => isStored && presence === localStorage.getItem(KEY));
     if (found === undefined) return;
     this.choice = found;
     client.presence(found);
@@ -24,15 +24,15 @@ class OwnPresence {
   choose(presence: Presence): void {
     this.choice = presence;
     this.client.presence(presence);
-    if (this.isKept) localStorage.setItem(KEY, presence);
+    if (this.isStored) localStorage.setItem(KEY, presence);
   }
 }
 
 const all = new WeakMap<Session, OwnPresence>();
 
-/** The one of a session, which has told the server what was kept. */
+/** Returns the presence of a session. Creating it sends the stored status to the server. */
 export function ownPresenceOf(session: Session): OwnPresence {
-  const have = all.get(session) ?? new OwnPresence(session.client, session.shelf.username !== undefined);
+  const have = all.get(session) ?? new OwnPresence(session.client, session.userStorage.username !== undefined);
   all.set(session, have);
   return have;
 }

@@ -1,51 +1,51 @@
-/** How whoever is signed in wants to be told, to write and to read, on this device. Forgotten with the session. */
+/** The user's preferences for notifications, writing and reading, on this device. Removed on signing out. */
 
 const KEY = "chatserver.preferences";
 
-interface Kept {
+interface Values {
   notifies: boolean;
   sounds: boolean;
   sendsByEnter: boolean;
   loadsPictures: boolean;
 }
 
-const DEFAULTS: Kept = { notifies: false, sounds: false, sendsByEnter: true, loadsPictures: false };
+const DEFAULTS: Values = { notifies: false, sounds: false, sendsByEnter: true, loadsPictures: false };
 
 class Preferences {
-  #kept = $state.raw<Kept>(DEFAULTS);
+  #values = $state.raw<Values>(DEFAULTS);
 
-  /** Whether the system shows messages that come while the page is out of sight. */
+  /** Whether the system shows messages that arrive while the page is hidden. */
   get notifies(): boolean {
-    return this.#kept.notifies;
+    return this.#values.notifies;
   }
 
   get sounds(): boolean {
-    return this.#kept.sounds;
+    return this.#values.sounds;
   }
 
-  /** Whether Enter sends; else it begins a line, and Ctrl or Cmd with it sends. */
+  /** Whether Enter sends. Otherwise it begins a new line, and Ctrl+Enter or Cmd+Enter sends. */
   get sendsByEnter(): boolean {
-    return this.#kept.sendsByEnter;
+    return this.#values.sendsByEnter;
   }
 
-  /** Whether pictures of other sites are loaded unasked, which tells these where the reader is. */
+  /** Whether pictures of other sites load by themselves, which tells those sites the reader's IP address. */
   get loadsPictures(): boolean {
-    return this.#kept.loadsPictures;
+    return this.#values.loadsPictures;
   }
 
-  /** Reads what was kept; to be called when somebody signs in, since signing out forgets it. */
+  /** Reads the stored preferences. Must be called after signing in, since signing out removes them. */
   load(): void {
     try {
-      const found = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Kept> | null;
-      this.#kept = { ...DEFAULTS, ...found };
+      const found = JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Values> | null;
+      this.#values = { ...DEFAULTS, ...found };
     } catch {
-      this.#kept = DEFAULTS;
+      this.#values = DEFAULTS;
     }
   }
 
-  choose(change: Partial<Kept>): void {
-    this.#kept = { ...this.#kept, ...change };
-    localStorage.setItem(KEY, JSON.stringify(this.#kept));
+  choose(change: Partial<Values>): void {
+    this.#values = { ...this.#values, ...change };
+    localStorage.setItem(KEY, JSON.stringify(this.#values));
   }
 }
 

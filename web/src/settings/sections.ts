@@ -1,4 +1,4 @@
-/** The parts of the settings, in the order of their navigation. A new part is one line here and a component. */
+/** The sections of the settings, in the order of their tabs. A new section is one line here and a component. */
 
 import Bell from "@lucide/svelte/icons/bell";
 import CircleUser from "@lucide/svelte/icons/circle-user";

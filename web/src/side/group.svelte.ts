@@ -1,19 +1,19 @@
-/** A group's members as the details show them, and what may be done with them. */
+/** The members of a group, and the changes that the details offer. */
 
 import type { Answer, Conversation } from "chatserver-client";
 import type { Session } from "../session/session.svelte.js";
-import { fit, wanted } from "../text/finding.js";
+import { matchRank, normalizeQuery } from "../text/finding.js";
 
 export type Member = Answer<"get", "/v1/groups/{id}/members">[number];
 
 const MEMBER = "/v1/groups/{id}/members/{userId}";
 const RANKS = ["owner", "admin", "member"];
-/** More than one sees at a glance. */
+/** Number of members above which the list has a filter field. */
 export const MANY = 12;
-/** Several changes that come together are one. */
+/** Pause that combines changes which arrive together. */
 const PAUSE_MS = 200;
 
-/** By role, then by name. */
+/** Sorts by role, then by name. */
 export function ranked(members: readonly Member[]): Member[] {
   const rank = ({ role }: Member): number => RANKS.indexOf(role);
   return members.toSorted(
@@ -21,10 +21,10 @@ export function ranked(members: readonly Member[]): Member[] {
   );
 }
 
-/** Those of whose names a word begins so. */
+/** Returns the members with a word in their name that begins with `part`. */
 export function named(members: readonly Member[], part: string): Member[] {
-  const sought = wanted(part.trim());
-  return members.filter(({ username }) => fit(username, sought) !== undefined);
+  const wanted = normalizeQuery(part.trim());
+  return members.filter(({ username }) => matchRank(username, wanted) !== undefined);
 }
 
 export class Group {
@@ -40,10 +40,10 @@ export class Group {
     this.#id = group_id ?? 0;
   }
 
-  /** Loads the members, and again when something about them changes, until the function that comes back is called. */
+  /** Loads the members, and reloads them after changes. Returns a function that stops it. */
   follow(): () => void {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const leave = this.#session.client.on("conversation", ({ id }) => {
+    const remove = this.#session.client.on("conversation", ({ id }) => {
       if (id !== this.#conversation) return;
       clearTimeout(timer);
       timer = setTimeout(() => void this.load(), PAUSE_MS);
@@ -51,7 +51,7 @@ export class Group {
     void this.load();
     return () => {
       clearTimeout(timer);
-      leave();
+      remove();
     };
   }
 
@@ -74,11 +74,11 @@ export class Group {
     return this.#change(this.#session.client.rest.patch(MEMBER, { path, body: { role } }));
   }
 
-  /** Leaves it, and gives it to another member before, if one is named. Says whether one is out. */
-  async leave(heir?: number): Promise<boolean> {
+  /** Leaves the group, after making another member the owner if one is given. Returns whether it succeeded. */
+  async leave(newOwner?: number): Promise<boolean> {
     const { rest } = this.#session.client;
     const left = async (): Promise<boolean> => {
-      if (heir !== undefined) await rest.patch(MEMBER, { path: this.#path(heir), body: { role: "owner" } });
+      if (newOwner !== undefined) await rest.patch(MEMBER, { path: this.#path(newOwner), body: { role: "owner" } });
       await rest.delete(MEMBER, { path: this.#path(this.#session.chat.me) });
       return true;
     };

@@ -1,4 +1,4 @@
-/** A list of messages that is loaded beside the conversation and follows what changes: the pinned ones, the saved ones. */
+/** A list of messages in the side panel that follows changes: pins, saved messages. */
 
 import type { Message } from "chatserver-client";
 import type { Chat } from "../model/chat.svelte.js";
@@ -11,14 +11,14 @@ export class MessageList {
   #loaded = $state.raw<readonly Message[]>([]);
   #asks = 0;
 
-  /** `page` loads those before a message, or the first ones. A page that is not full is the last. */
+  /** `page` loads the messages before one, or the first ones. A page that is not full is the last. */
   constructor(
     readonly chat: Chat,
     readonly size: number,
     readonly page: (before: number | undefined) => Promise<readonly Message[]>,
   ) {}
 
-  /** Each as it is now, as far as that is known. */
+  /** The messages in their latest known state. */
   get messages(): readonly Message[] {
     return this.#loaded.map((message) => {
       const known = this.chat.message(message.id, message.conversation_id);
@@ -26,7 +26,7 @@ export class MessageList {
     });
   }
 
-  /** Loads it anew; what is there stays until it has come. */
+  /** Reloads the list. The present content stays until then. */
   async load(): Promise<void> {
     const ask = (this.#asks += 1);
     try {
@@ -56,7 +56,7 @@ export class MessageList {
     this.#loaded = this.#loaded.filter((message) => message.id !== id);
   }
 
-  again(): void {
+  retry(): void {
     this.state = "loading";
     void this.load();
   }

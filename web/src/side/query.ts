@@ -1,24 +1,24 @@
 /**
- * What somebody types to find messages: words, `"a phrase"`, `begin*`, and of whom, when and with what:
+ * Parses what a user types to search messages: words, `"a phrase"`, `begin*`, and filters:
  * `from:tom`, `after:2025-10-01`, `before:2025-11-01`, `has:media`. Pure.
  */
 
 export interface Query {
-  /** For the server. */
+  /** The query for the server. */
   q: string;
-  /** Whose messages, by name. */
+  /** Name of the sender. */
   from?: string;
   since?: string;
   until?: string;
   hasMedia?: boolean;
-  /** What is to be marked in the messages that are found. */
+  /** Words to highlight in the results. */
   marks: Mark[];
 }
 
 export interface Mark {
   /** Without accents, in lower case. */
   word: string;
-  /** Whether the beginning of a word is enough. */
+  /** Whether it matches the beginning of a word. */
   isPrefix: boolean;
 }
 
@@ -28,7 +28,7 @@ const WORDS = /[\p{L}\p{N}\p{M}]+/gu;
 const HAS_MEDIA = ["media", "attachment", "file", "image", "link", "video", "audio"];
 
 export function parseQuery(typed: string): Query {
-  // Telephones curl them by themselves.
+  // Phones replace straight quotes by curly ones.
   const text = typed.replace(/[“”„«»]/g, '"');
   const query: Query = { q: "", marks: [] };
   const words: string[] = [];
@@ -45,13 +45,13 @@ export function parseQuery(typed: string): Query {
   return query;
 }
 
-/** Whether there is anything to be searched for. */
+/** Whether a query restricts the result enough to be searched. */
 export function isSearchable({ q, from, hasMedia, since, until }: Query, isHere: boolean): boolean {
   if (new RegExp(WORDS).test(q) || from !== undefined || hasMedia !== undefined) return true;
   return isHere && (since !== undefined || until !== undefined);
 }
 
-/** Adds a filter to what is typed, or takes it away. */
+/** Adds a filter to the search text, or removes it. */
 export function toggleFilter(text: string, filter: string): string {
   const without = text.replace(new RegExp(`(?<!\\S)${filter}("[^"]*"|\\S*)`, "giu"), "");
   const tidied = without.trim().replace(/\s+/g, " ");
@@ -66,7 +66,7 @@ function filter(query: Query, name: string, value: string, isLast: boolean): voi
   const day = DAY.exec(value);
   const startOf = ([, year, month, date]: RegExpExecArray): string =>
     new Date(Number(year), Number(month) - 1, Number(date)).toISOString();
-  // A name or a day that is still being typed filters nothing yet.
+  // A name or a day that is still being typed does not filter yet.
   if (name === "from" && value !== "" && !(isLast && value.length < 3)) query.from = value.replace(/^@/, "");
   if (name === "has" && HAS_MEDIA.includes(value.toLowerCase())) query.hasMedia = true;
   if (name === "after" && day !== null) query.since = startOf(day);
@@ -78,7 +78,7 @@ function marksOf(part: string): Mark[] {
   return [...part.matchAll(WORDS)].map(([word]) => ({ word: folded(word), isPrefix }));
 }
 
-/** Without accents, in lower case: so words are compared. */
+/** Normalizes a word for comparison: without accents, in lower case. */
 export function folded(word: string): string {
   return word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
@@ -88,11 +88,11 @@ export interface Piece {
   isMarked: boolean;
 }
 
-/** Where a long text is cut so that what was found in it is seen. */
+/** Characters kept before the first hit, when a long text is cut. */
 const BEFORE = 60;
 const LENGTH = 280;
 
-/** A text in pieces, around the first word that was searched for. */
+/** Splits a text into highlighted and other pieces, cut around the first hit. */
 export function piecesOf(text: string, marks: readonly Mark[]): Piece[] {
   const hits = [...text.matchAll(WORDS)].filter(([word]) => isHit(folded(word), marks));
   const from = startOfCut(text, hits[0]?.index ?? 0);

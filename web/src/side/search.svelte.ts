@@ -1,4 +1,4 @@
-/** One search: what is asked, what was found so far, and whether there is more. */
+/** A search: its text, the results so far, and whether there are more. */
 
 import type { Message } from "chatserver-client";
 import { reasonOf } from "../model/reason.js";
@@ -6,13 +6,13 @@ import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 import { isSearchable, parseQuery, type Mark, type Query } from "./query.js";
 
-/** How long the hands have to rest until the server is asked. */
+/** Pause in typing after which the search starts. */
 const REST_MS = 250;
-/** From then on it is said that it takes long. */
+/** Time after which the client shows that the search is slow. */
 const SLOW_MS = 1500;
 const PAGE = 30;
-/** What is ordered by fitness has one page. */
-const MOST = 100;
+/** Size of the only page of results that are ordered by relevance. */
+const BEST_PAGE = 100;
 
 export type SearchState = "empty" | "busy" | "slow" | "done" | "failed";
 
@@ -21,7 +21,7 @@ export class Search {
   order = $state<"newest" | "best">("newest");
   state = $state<SearchState>("empty");
   found = $state.raw<readonly Message[]>([]);
-  /** Why it failed. */
+  /** Why the search failed. */
   error = $state("");
   hasMore = $state(false);
   isLoadingMore = $state(false);
@@ -30,13 +30,13 @@ export class Search {
   #asks = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `conversation` is where to search; everywhere, where it gives none. */
+  /** `conversation` returns the conversation to search; `undefined` for all. */
   constructor(
     readonly session: Session,
     readonly conversation: () => number | undefined,
   ) {}
 
-  /** Searches as soon as nothing more is typed. */
+  /** Searches after a pause in typing. */
   typed(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.search(), REST_MS);
@@ -102,7 +102,7 @@ export class Search {
       ...(hasMedia === undefined ? {} : { has_media: hasMedia }),
       ...(before === undefined ? {} : { before_id: before }),
       order,
-      limit: order === "best" ? MOST : PAGE,
+      limit: order === "best" ? BEST_PAGE : PAGE,
     };
     const { messages } = await session.client.rest.get("/v1/search", { query });
     return messages;

@@ -1,4 +1,4 @@
-/** A thread: its root and the replies that are loaded, and how far they have been read. */
+/** A thread: its root, the loaded replies, and how far they have been read. */
 
 import { ChatError, type Message } from "chatserver-client";
 import { Waiting } from "../messages/rows.js";
@@ -10,13 +10,13 @@ export class Thread {
   state = $state<"loading" | "done" | "failed" | "gone">("loading");
   hasEarlier = $state(false);
   isLoadingEarlier = $state(false);
-  /** How far it had been read when it was opened. */
+  /** `seq` up to which the thread had been read when it was opened. */
   readSeq = $state(0);
 
   #root = $state.raw<Message | undefined>();
-  /** By place in the conversation. */
+  /** Loaded replies by `seq`. */
   #replies = $state.raw<readonly Message[]>([]);
-  #saidRead = 0;
+  #reportedSeq = 0;
   #loads = 0;
   readonly #waiting = new Waiting();
 
@@ -26,10 +26,10 @@ export class Thread {
   ) {}
 
   get root(): Message | undefined {
-    return this.#root === undefined ? undefined : this.#asItIs(this.#root);
+    return this.#root === undefined ? undefined : this.#latest(this.#root);
   }
 
-  /** What has come, and then what waits to be sent. */
+  /** Loaded replies, followed by those waiting to be sent. */
   get replies(): readonly Message[] {
     const { chat } = this.session;
     const root = this.#root;
@@ -38,13 +38,13 @@ export class Thread {
     const ops = chat.waiting({ ...conversation, conversation_id: root.conversation_id });
     const own = ops.filter((op) => "thread_id" in op && op.thread_id === this.id);
     const find = (id: number): Message | undefined => chat.message(id, root.conversation_id);
-    return [...this.#replies.map((reply) => this.#asItIs(reply)), ...this.#waiting.messages(own, chat.me, find)];
+    return [...this.#replies.map((reply) => this.#latest(reply)), ...this.#waiting.messages(own, chat.me, find)];
   }
 
-  /** Follows what comes, until the function that comes back is called. */
+  /** Follows the stream. Returns a function that stops it. */
   follow(): () => void {
     const { client } = this.session;
-    const ends = [
+    const removers = [
       client.on("message", ({ message }) => {
         if (message.thread_id === this.id && this.state === "done") this.#put([message]);
       }),
@@ -52,7 +52,7 @@ export class Thread {
         this.#replies = this.#replies.filter((reply) => reply.id !== message_id);
       }),
     ];
-    return () => ends.forEach((end) => end());
+    return () => removers.forEach((remove) => remove());
   }
 
   async load(): Promise<void> {
@@ -63,7 +63,7 @@ export class Thread {
       const replies = await this.#page(root.conversation_id);
       if (load !== this.#loads) return;
       if (this.state !== "done") this.readSeq = read_seq;
-      this.#saidRead = read_seq;
+      this.#reportedSeq = read_seq;
       this.#root = root;
       this.#replies = [];
       this.#put(replies);
@@ -87,12 +87,12 @@ export class Thread {
     this.hasEarlier = page.length === PAGE;
   }
 
-  /** What has come is on the screen. */
+  /** Marks the loaded replies as read. */
   read(): void {
     const last = this.#replies.at(-1);
-    if (last === undefined || last.seq <= this.#saidRead) return;
-    this.#saidRead = last.seq;
-    // Said again with the next reply, if it could not be said now.
+    if (last === undefined || last.seq <= this.#reportedSeq) return;
+    this.#reportedSeq = last.seq;
+    // A failure is ignored: the next reply reports a later `seq`.
     this.session.client.read(last.conversation_id, last.seq, this.id).catch(() => undefined);
   }
 
@@ -109,7 +109,7 @@ export class Thread {
     this.#replies = [...others, ...messages].sort((a, b) => a.seq - b.seq);
   }
 
-  #asItIs(message: Message): Message {
+  #latest(message: Message): Message {
     const known = this.session.chat.message(message.id, message.conversation_id);
     return known !== undefined && known.rev >= message.rev ? known : message;
   }

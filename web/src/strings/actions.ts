@@ -1,4 +1,4 @@
-/** What can be done with a message, and what else of the list is loaded later. */
+/** Texts of the actions on messages, and of other parts of the list that are loaded later. */
 
 import { counted } from "./counted.js";
 

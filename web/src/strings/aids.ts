@@ -1,4 +1,4 @@
-/** What helps while one writes: whom one answers, suggestions, attachments, emoji. */
+/** Texts of the composer's aids: replies, suggestions, attachments, emoji. */
 
 import { counted } from "./counted.js";
 

@@ -1,4 +1,4 @@
-/** The parts by name. As exports, so that a page gets only those that it uses. */
+/** The parts by name. Exported one by one, so that a page loads only those that it uses. */
 
 export { actions } from "./actions.js";
 export { aids } from "./aids.js";

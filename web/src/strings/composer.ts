@@ -1,4 +1,4 @@
-/** What is said where one writes. What helps with it is in aids.ts, which is loaded later. */
+/** Texts of the composer. Those of its aids are in aids.ts, which is loaded later. */
 
 import { counted } from "./counted.js";
 

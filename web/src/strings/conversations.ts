@@ -1,4 +1,4 @@
-/** What the list of conversations says, and the ways to new ones. */
+/** Texts of the list of conversations, and of starting new ones. */
 
 import { counted, number } from "./counted.js";
 

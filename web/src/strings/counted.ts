@@ -1,4 +1,4 @@
-/** A number with what is counted. */
+/** A number with the singular or plural of what is counted. */
 
 export const number = new Intl.NumberFormat("en");
 const plural = new Intl.PluralRules("en");

@@ -1,4 +1,4 @@
-/** What the parts of every screen say. */
+/** Texts of components that all screens use. */
 
 export const design = {
   close: "Close",

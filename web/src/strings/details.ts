@@ -1,4 +1,4 @@
-/** What the details of a conversation say. */
+/** Texts of a conversation's details. */
 
 import { counted } from "./counted.js";
 

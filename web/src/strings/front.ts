@@ -1,4 +1,4 @@
-/** What the front door says. */
+/** Texts of the sign-in page. */
 
 export const front = {
   title: "ChatServer",

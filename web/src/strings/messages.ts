@@ -1,4 +1,4 @@
-/** What the messages say. What can be done with them is in actions.ts, which is loaded later. */
+/** Texts of the messages. Those of their actions are in actions.ts, which is loaded later. */
 
 import { counted } from "./counted.js";
 

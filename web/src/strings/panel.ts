@@ -1,4 +1,4 @@
-/** What is said beside the conversation. */
+/** Texts of the side panel. */
 
 import { counted } from "./counted.js";
 

@@ -1,4 +1,4 @@
-/** The list of keys. */
+/** Texts of the list of keyboard shortcuts. */
 
 export const shortcuts = {
   title: "Keyboard shortcuts",

@@ -1,4 +1,4 @@
-/** What stands beside what people wrote. */
+/** Texts within rendered messages. */
 
 export const text = {
   copy: "Copy",

@@ -1,9 +1,9 @@
-/** What the widget says in the page that it stands in. What its window says is in window.ts. */
+/** Texts of the widget in the embedding page. Those of its window are in window.ts. */
 
 const number = new Intl.NumberFormat("en");
 
 export const widget = {
-  // The button, in the page of others
+  // The button, in other sites' pages
   open: "Open chat",
   openWith: (unread: number) => `Open chat, ${number.format(unread)} unread`,
   close: "Close chat",
@@ -12,7 +12,7 @@ export const widget = {
   failed: "The chat cannot be shown here.",
   badge: (unread: number) => (unread > 99 ? "99+" : String(unread)),
 
-  // For those who put it into their page
+  // For developers of the embedding page
   refused: (server: string, origin: string) =>
     `The chat of ${server} did not load. Is ${origin} one of its ALLOWED_ORIGINS, and does this page's policy allow frame-src ${server}?`,
   needsToken: "The chat widget needs a token, or a function getToken that returns one",

@@ -1,4 +1,4 @@
-/** What the widget's window says. */
+/** Texts of the widget's window. */
 
 export const notEmbedded = "This page is the window of the chat widget, and is shown inside other pages.";
 

@@ -1,4 +1,4 @@
-/** What stands around the conversations says: the banner, what arrives elsewhere. */
+/** Texts around the conversations: the banner, notifications of messages elsewhere. */
 
 import { counted } from "./counted.js";
 

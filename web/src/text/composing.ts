@@ -1,8 +1,8 @@
-/** Whether a key writes Chinese, Japanese or Korean: then it is none of ours. */
+/** Whether a key belongs to an input method, such as for Chinese, Japanese or Korean; the client must not handle it. */
 
-/** What Safari has for the key that ends it, which it no longer counts to it. */
-const OF_COMPOSING = 229;
+/** Safari's key code for the key that ends a composition, for which it no longer sets `isComposing`. */
+const COMPOSING_KEY_CODE = 229;
 
 export function isComposing(event: KeyboardEvent): boolean {
-  return event.isComposing || event.keyCode === OF_COMPOSING;
+  return event.isComposing || event.keyCode === COMPOSING_KEY_CODE;
 }

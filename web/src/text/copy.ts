@@ -1,11 +1,11 @@
-/** Copies a text, also where the browser has no clipboard for pages: those that came neither by TLS nor from this machine. */
+/** Copies a text, even on pages without a clipboard API: those loaded neither over TLS nor from localhost. */
 
 export async function copyText(text: string): Promise<void> {
   const clipboard = navigator.clipboard as Clipboard | undefined;
   if (clipboard !== undefined) return clipboard.writeText(text);
   const take = (event: ClipboardEvent): void => {
     event.preventDefault();
-    // What listens for what is copied from messages is not asked.
+    // The listener that formats copied messages must not run.
     event.stopImmediatePropagation();
     event.clipboardData?.setData("text/plain", text);
   };

@@ -1,28 +1,31 @@
 /**
- * How names are found by what somebody types: by the beginning of any word, whatever its accents, case and form. The server
- * finds users by the same rule (`crates/chat-names/src/finding.rs`), and one table of cases holds both to it. Pure.
+ * Finds names by the beginning of any word, ignoring accents, case and Unicode form. The server finds users by the same
+ * rule (`crates/chat-names/src/finding.rs`), and one table of cases tests both. Pure.
  */
 
-/** Letters of which no accent can be taken off. */
-const LIKE: Readonly<Record<string, string>> = { ς: "σ", ł: "l", ø: "o", đ: "d", æ: "ae", œ: "oe" };
-/** Accents, and signs for programs. */
-const UNSEEN = /[\p{M}\p{Cf}]/gu;
-/** What keyboards and programs write for an apostrophe and a dash; to be asked before the form is taken off, which makes a space of an accent that stands by itself. */
+/** Letters whose accents Unicode does not decompose. */
+const BASE_LETTERS: Readonly<Record<string, string>> = { ς: "σ", ł: "l", ø: "o", đ: "d", æ: "ae", œ: "oe" };
+/** Accents and format characters. */
+const INVISIBLE = /[\p{M}\p{Cf}]/gu;
+/**
+ * Characters that keyboards and programs write for an apostrophe and a dash. Replaced before normalization, which turns
+ * a spacing accent into a space.
+ */
 const APOSTROPHE = /[`´ʹ-ʼ‘-‛′＇]/g;
 const DASH = /[‐-―−]/g;
-const UNLIKE = /[ςłøđæœ]/g;
+const UNDECOMPOSED = /[ςłøđæœ]/g;
 const LETTER = /[\p{L}\p{N}]/u;
-/** Scripts that are written without spaces: a word may begin at each character. */
+/** Scripts without spaces between words: a word may begin at each character. */
 const NO_SPACES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Khmer}\p{Script=Lao}\p{Script=Myanmar}\p{Script=Thai}]/u;
 
-/** What is looked for; an empty one finds everybody. */
-export function wanted(query: string): string {
+/** Normalizes a query. An empty one matches every name. */
+export function normalizeQuery(query: string): string {
   return plain(query).trimStart();
 }
 
-/** How well a name fits what is wanted: 0 where it begins so, 1 where another word does, undefined where none does. */
-export function fit(name: string, wanted: string): 0 | 1 | undefined {
+/** Returns how well a name matches: 0 if it begins with `wanted`, 1 if another word does, `undefined` if none does. */
+export function matchRank(name: string, wanted: string): 0 | 1 | undefined {
   const text = plain(name);
   if (text.startsWith(wanted)) return 0;
   let before = "";
@@ -35,21 +38,21 @@ export function fit(name: string, wanted: string): 0 | 1 | undefined {
   return undefined;
 }
 
-/** Those with a name that fits, the best ones first, and otherwise in their order. */
-export function finding<T>(all: readonly T[], query: string, nameOf: (one: T) => string): T[] {
-  const sought = wanted(query);
-  const fits = all.map((one) => ({ one, fit: fit(nameOf(one), sought) }));
-  return [0, 1].flatMap((rank) => fits.filter((it) => it.fit === rank).map(({ one }) => one));
+/** Returns the items whose name matches, best first and otherwise in the given order. */
+export function findByName<T>(all: readonly T[], query: string, nameOf: (one: T) => string): T[] {
+  const wanted = normalizeQuery(query);
+  const matches = all.map((one) => ({ one, rank: matchRank(nameOf(one), wanted) }));
+  return [0, 1].flatMap((rank) => matches.filter((match) => match.rank === rank).map(({ one }) => one));
 }
 
 function plain(text: string): string {
   const bare = bareOf(text.replace(APOSTROPHE, "'").replace(DASH, "-"));
   const small = bareOf(bare.toUpperCase().toLowerCase()).replace(/\s+/g, " ");
-  return small.replace(UNLIKE, (c) => LIKE[c]!);
+  return small.replace(UNDECOMPOSED, (c) => BASE_LETTERS[c]!);
 }
 
 function bareOf(text: string): string {
-  return text.normalize("NFKD").replace(UNSEEN, "");
+  return text.normalize("NFKD").replace(INVISIBLE, "");
 }
 
 function beginsAWord(before: string, c: string): boolean {

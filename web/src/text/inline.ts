@@ -1,53 +1,53 @@
 /**
- * Reads the form of one paragraph: bold, italic, struck out, code, links, mentions. Looks at each character a bounded
- * number of times, whatever the text: it may come from somebody who wants it to take long.
+ * Parses the inline formatting of a paragraph: bold, italic, strikethrough, code, links, mentions. Visits each
+ * character a bounded number of times, because the text may have been written to make parsing slow.
  */
 
-import { addressAt, LONGEST_ADDRESS, safeHref, targetAt } from "./links.js";
+import { addressAt, MAX_ADDRESS, safeHref, targetAt } from "./links.js";
 import type { MentionAt } from "./mentions.js";
-import type { Inline, Left } from "./tree.js";
+import type { Inline, Budget } from "./tree.js";
 
 type Sign = "*" | "_" | "~" | "[";
 
-/** A sign that waits for its counterpart. */
+/** An opening mark that waits for its closing one. */
 interface Opener {
   sign: Sign;
   size: number;
-  /** Where it stands among the parts; it is text until its counterpart comes. */
+  /** Its index among the parts. It is plain text until the closing mark is found. */
   at: number;
 }
 
 /** Longer runs are lines that somebody drew. */
-const LONGEST_RUN = 3;
+const MAX_RUN = 3;
 const WORD = /[A-Za-z0-9_]/;
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const isWord = (sign: string | undefined): boolean => sign !== undefined && WORD.test(sign);
 const isSpace = (sign: string | undefined): boolean => sign === undefined || /\s/.test(sign);
 
-export function parseInline(text: string, mentionAt: MentionAt, left: Left): Inline[] {
-  return new Reader(text, mentionAt, left).read();
+export function parseInline(text: string, mentionAt: MentionAt, budget: Budget): Inline[] {
+  return new Reader(text, mentionAt, budget).read();
 }
 
 class Reader {
   readonly #parts: Inline[] = [];
-  /** At most one of each sign and size, so that nothing nests without end. */
+  /** At most one of each sign and size, which bounds the nesting. */
   #open: Opener[] = [];
   #at = 0;
-  /** Where the plain text that is not among the parts yet begins. */
+  /** Start of the plain text that is not among the parts yet. */
   #from = 0;
-  /** No address begins before this: what looked like one is none, and looking again at every sign of it takes long. */
+  /** No address begins before this index. Saves parsing a failed address again from each of its characters. */
   #noAddress = 0;
-  /** Of such runs of ticks no more come. */
+  /** Lengths of backtick runs that don't occur any more. */
   readonly #noTicks = new Set<number>();
 
   constructor(
     readonly text: string,
     readonly mentionAt: MentionAt,
-    readonly left: Left,
+    readonly budget: Budget,
   ) {}
 
   read(): Inline[] {
-    while (this.#at < this.text.length && this.left.parts > 0) this.#step(this.text[this.#at]!);
+    while (this.#at < this.text.length && this.budget.parts > 0) this.#step(this.text[this.#at]!);
     this.#at = this.text.length;
     this.#flush();
     return joined(this.#parts);
@@ -71,19 +71,19 @@ class Reader {
     if (!isRead) this.#at += 1;
   }
 
-  /** Puts the plain text so far among the parts. */
+  /** Moves the plain text so far to the parts. */
   #flush(): void {
     if (this.#from < this.#at) this.#parts.push({ kind: "text", text: this.text.slice(this.#from, this.#at) });
     this.#from = this.#at;
   }
 
   #push(part: Inline): void {
-    // There is something to be found out about each link.
-    if (part.kind !== "text") this.left.parts -= part.kind === "link" ? 2 : 1;
+    // A link counts twice, because its destination has to be examined.
+    if (part.kind !== "text") this.budget.parts -= part.kind === "link" ? 2 : 1;
     this.#parts.push(part);
   }
 
-  /** Takes the next `length` characters for `part`. */
+  /** Replaces the next `length` characters by `part`. */
   #take(length: number, part: Inline): true {
     this.#flush();
     this.#push(part);
@@ -104,13 +104,13 @@ class Reader {
     const end = this.#nextTicks(size, from);
     if (end === undefined) return this.#take(size, { kind: "text", text: "`".repeat(size) });
     const inner = this.text.slice(from, end);
-    // A space on either side makes room for ticks within.
+    // A space on either side separates backticks within; it is not part of the code.
     const hasRoom = /^ .* $/s.test(inner) && inner.trim() !== "";
     const text = hasRoom ? inner.slice(1, -1) : inner;
     return this.#take(end + size - this.#at, { kind: "code", text });
   }
 
-  /** Where the next run of exactly so many ticks begins. */
+  /** Returns the index of the next run of exactly `size` backticks. */
   #nextTicks(size: number, from: number): number | undefined {
     if (this.#noTicks.has(size)) return undefined;
     for (let at = from; (at = this.text.indexOf("`", at)) >= 0; at += this.#runLength("`", at)) {
@@ -128,7 +128,7 @@ class Reader {
 
   #run(sign: "*" | "_" | "~"): boolean {
     const length = this.#runLength(sign);
-    if (length > LONGEST_RUN || (sign === "~" && length !== 2)) {
+    if (length > MAX_RUN || (sign === "~" && length !== 2)) {
       return this.#take(length, { kind: "text", text: sign.repeat(length) });
     }
     const [before, after] = [this.text[this.#at - 1], this.text[this.#at + length]];
@@ -139,7 +139,7 @@ class Reader {
     return true;
   }
 
-  /** Closes or opens with a part of a run, and says how long that was. */
+  /** Closes or opens with a part of a run, and returns that part's length. */
   #oneOf(sign: Sign, left: number, canClose: boolean, canOpen: boolean): number {
     const opener = canClose && this.#open.findLast((open) => open.sign === sign && open.size <= left);
     if (opener) {
@@ -162,7 +162,7 @@ class Reader {
     return this.#take(size, { kind: "text", text: sign.repeat(size) });
   }
 
-  /** What has come since the opener, which stands among the parts no longer. Those opened in between stay text. */
+  /** Removes an opener and returns the parts since then. Openers in between stay plain text. */
   #close(opener: Opener): Inline[] {
     this.#flush();
     this.#open = this.#open.filter((open) => open.at < opener.at);
@@ -192,7 +192,7 @@ class Reader {
     const address = addressAt(this.text, this.#at);
     if (!address) return false;
     const words: Inline = { kind: "text", text: address };
-    if (address.length > LONGEST_ADDRESS) return this.#take(address.length, words);
+    if (address.length > MAX_ADDRESS) return this.#take(address.length, words);
     const href = safeHref(address);
     if (href === undefined) {
       this.#noAddress = this.#at + address.length;
@@ -220,7 +220,7 @@ function joined(parts: readonly Inline[]): Inline[] {
   return all;
 }
 
-/** A link has no links in it. */
+/** Unwraps nested links: a link contains no links. */
 function withoutLinks(parts: readonly Inline[]): Inline[] {
   return parts.flatMap((part): Inline[] => {
     if (part.kind === "link") return withoutLinks(part.parts);

@@ -1,15 +1,15 @@
-/** Which addresses may be followed, and where one stands in a text. */
+/** Which addresses are safe to follow, and where addresses are in a text. */
 
 const SCHEMES = /^(?:https?|mailto):$/;
-/** Longer ones are text. */
-export const LONGEST_ADDRESS = 2048;
+/** Longer addresses are treated as text. */
+export const MAX_ADDRESS = 2048;
 const BARE = /https?:\/\/[^\s<>"`]+/iy;
-/** What ends a sentence rather than an address. */
+/** Characters at the end of an address that rather belong to the sentence. */
 const TRAILING = ".,;:!?'*_~|…";
 
-/** An address that may be followed, or `undefined`: nothing that runs, and nothing that is none. */
+/** Returns the normalized address if it is safe to follow; `undefined` for other schemes and for invalid ones. */
 export function safeHref(address: string): string | undefined {
-  if (address.length > LONGEST_ADDRESS) return undefined;
+  if (address.length > MAX_ADDRESS) return undefined;
   try {
     const url = new URL(address);
     return SCHEMES.test(url.protocol) ? url.href : undefined;
@@ -18,14 +18,14 @@ export function safeHref(address: string): string | undefined {
   }
 }
 
-/** The bare address that begins at `at`, as it is written. */
+/** Returns the bare address that begins at `at`, as written. */
 export function addressAt(text: string, at: number): string | undefined {
   BARE.lastIndex = at;
   const found = BARE.exec(text)?.[0];
   return found === undefined ? undefined : trimmed(found);
 }
 
-/** Without what belongs to the sentence around it: full stops, and brackets that were opened before it. */
+/** Removes what belongs to the surrounding sentence: punctuation, and closing brackets opened before the address. */
 function trimmed(address: string): string {
   const count = (sign: string): number => address.split(sign).length;
   const extra: Record<string, number> = {};
@@ -36,11 +36,11 @@ function trimmed(address: string): string {
   return address.slice(0, end);
 }
 
-/** The address in `(…)` that begins at `at`, and how long that is with its brackets. Brackets within may be one deep. */
+/** Returns the address in `(…)` at `at`, and its length with the brackets. Brackets within may be one level deep. */
 export function targetAt(text: string, at: number): { address: string; length: number } | undefined {
   if (text[at] !== "(") return undefined;
   let depth = 0;
-  for (let end = at + 1; end < text.length && end - at <= LONGEST_ADDRESS; end += 1) {
+  for (let end = at + 1; end < text.length && end - at <= MAX_ADDRESS; end += 1) {
     const sign = text[end]!;
     if (sign === "(") depth += 1;
     if (depth > 1 || /\s/.test(sign)) return undefined;

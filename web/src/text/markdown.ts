@@ -1,16 +1,16 @@
 /**
- * Reads a message's text into a tree: a small part of Markdown, as people write it in chats. Whatever it does not know
- * stays as it was written, and so does what follows a great many parts. Takes time in proportion to the text's length.
+ * Parses a message's text into a tree: a small subset of Markdown, as people write it in chats. Unknown syntax stays
+ * text, and so does everything after a large number of parts. Takes time proportional to the text's length.
  */
 
 import { parseInline } from "./inline.js";
-import { nobody, type MentionAt } from "./mentions.js";
-import type { Block, Inline, Left } from "./tree.js";
+import { noMentions, type MentionAt } from "./mentions.js";
+import type { Block, Inline, Budget } from "./tree.js";
 
-/** Quotes and lists within each other; what is deeper stays text. */
-const DEEPEST = 4;
-/** Blocks and parts of one message, or half as many links: a browser takes time to draw each; what comes after them stays text. */
-const MOST = 200;
+/** Maximum nesting of quotes and lists; deeper ones stay text. */
+const MAX_DEPTH = 4;
+/** Maximum number of parts in a message, links count twice; the rest stays text. Bounds the time to render it. */
+const MAX_PARTS = 200;
 const FENCE = /^ {0,3}(`{3,})([^`]*)$/;
 const HEADING = /^#{1,6} +(\S.*)$/;
 const QUOTE = /^> ?/;
@@ -18,8 +18,8 @@ const BULLET = /^[-*+•] +(?=\S)/;
 const NUMBER = /^(\d{1,3})[.)] +(?=\S)/;
 const INDENT = /^(?: {2,4}|\t)/;
 
-export function parse(text: string, mentionAt: MentionAt = nobody): Block[] {
-  return new Reader(text.split(/\r\n|\r|\n/), mentionAt, 0, { parts: MOST }).read();
+export function parse(text: string, mentionAt: MentionAt = noMentions): Block[] {
+  return new Reader(text.split(/\r\n|\r|\n/), mentionAt, 0, { parts: MAX_PARTS }).read();
 }
 
 class Reader {
@@ -31,11 +31,11 @@ class Reader {
     readonly lines: readonly string[],
     readonly mentionAt: MentionAt,
     readonly depth: number,
-    readonly left: Left,
+    readonly budget: Budget,
   ) {}
 
   read(): Block[] {
-    while (this.#at < this.lines.length && this.left.parts > 0) {
+    while (this.#at < this.lines.length && this.budget.parts > 0) {
       const line = this.lines[this.#at]!;
       if (line.trim() === "") this.#end();
       else if (!this.#fence(line) && !this.#heading(line) && !this.#quote(line) && !this.#list(line)) {
@@ -48,7 +48,7 @@ class Reader {
     return this.#blocks;
   }
 
-  /** A paragraph is over. */
+  /** Ends the current paragraph. */
   #end(): void {
     if (this.#paragraph.length === 0) return;
     const parts = this.#inline(this.#paragraph.join("\n"));
@@ -57,8 +57,8 @@ class Reader {
   }
 
   #inline(text: string): Inline[] {
-    this.left.parts -= 1;
-    return parseInline(text, this.mentionAt, this.left);
+    this.budget.parts -= 1;
+    return parseInline(text, this.mentionAt, this.budget);
   }
 
   #add(block: Block): true {
@@ -67,7 +67,7 @@ class Reader {
     return true;
   }
 
-  /** The lines from here on that `isIn` takes. */
+  /** Takes the following lines that satisfy `isIn`. */
   #while(isIn: (line: string) => boolean): string[] {
     const from = this.#at;
     while (this.#at < this.lines.length && isIn(this.lines[this.#at]!)) this.#at += 1;
@@ -75,8 +75,8 @@ class Reader {
   }
 
   #within(lines: readonly string[]): Block[] {
-    this.left.parts -= 1;
-    return new Reader(lines, this.mentionAt, this.depth + 1, this.left).read();
+    this.budget.parts -= 1;
+    return new Reader(lines, this.mentionAt, this.depth + 1, this.budget).read();
   }
 
   #fence(line: string): boolean {
@@ -84,11 +84,11 @@ class Reader {
     if (ticks === undefined) return false;
     this.#at += 1;
     const isEnd = (end: string): boolean => end.trim().length >= ticks.length && /^ {0,3}`+\s*$/.test(end);
-    // One that is not closed goes to the end: its text may still be growing.
+    // An unclosed block extends to the end, because its text may still be growing.
     const lines = this.#while((inner) => !isEnd(inner));
     this.#at += 1;
-    // There is much around it.
-    this.left.parts -= 10;
+    // A block of code takes many elements.
+    this.budget.parts -= 10;
     return this.#add({ kind: "code", language: info?.trim() ?? "", text: lines.join("\n") });
   }
 
@@ -100,17 +100,17 @@ class Reader {
   }
 
   #quote(line: string): boolean {
-    if (this.depth >= DEEPEST || !QUOTE.test(line)) return false;
+    if (this.depth >= MAX_DEPTH || !QUOTE.test(line)) return false;
     const lines = this.#while((inner) => QUOTE.test(inner)).map((inner) => inner.replace(QUOTE, ""));
     return this.#add({ kind: "quote", blocks: this.#within(lines) });
   }
 
   #list(line: string): boolean {
     const mark = BULLET.test(line) ? BULLET : NUMBER.test(line) ? NUMBER : undefined;
-    if (mark === undefined || this.depth >= DEEPEST) return false;
+    if (mark === undefined || this.depth >= MAX_DEPTH) return false;
     const number = NUMBER.exec(line)?.[1];
     const items: Block[][] = [];
-    while (this.left.parts > 0 && this.#at < this.lines.length && mark.test(this.lines[this.#at]!)) {
+    while (this.budget.parts > 0 && this.#at < this.lines.length && mark.test(this.lines[this.#at]!)) {
       const first = this.lines[this.#at]!.replace(mark, "");
       this.#at += 1;
       const rest = this.#while((inner) => INDENT.test(inner)).map((inner) => inner.replace(INDENT, ""));

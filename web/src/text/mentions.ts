@@ -1,19 +1,19 @@
-/** Where a text calls upon somebody. */
+/** Finds mentions in a text. */
 
 export interface Mention {
   user: number | "all";
-  /** Its length in the text, with the `@`. */
+  /** Its length in the text, including the `@`. */
   length: number;
 }
 
-/** Finds who is meant by the `@` at a place of a text, if anybody. */
+/** Returns the mention that the `@` at `at` begins, if it begins one. */
 export type MentionAt = (text: string, at: number) => Mention | undefined;
 
-/** What calls upon all, whoever is called so as well. */
+/** Words that mention all members, even if a user has such a name. */
 export const EVERYBODY = ["all", "everyone"];
 const WORD = /[\p{L}\p{N}_]/u;
 
-/** Finds those whom a message calls upon, by their names. */
+/** Makes a function that finds the mentions of a message by the users' names. */
 export function mentionsOf(named: readonly { id: number; name: string }[], all: boolean): MentionAt {
   const byName = new Map<string, number | "all">();
   for (const { id, name } of named) byName.set(name.toLowerCase(), id);
@@ -29,4 +29,4 @@ export function mentionsOf(named: readonly { id: number; name: string }[], all: 
   };
 }
 
-export const nobody: MentionAt = () => undefined;
+export const noMentions: MentionAt = () => undefined;

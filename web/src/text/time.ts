@@ -1,6 +1,6 @@
-/** Times and days as people say them, in the language of the browser. Pure: what the time is now has to be said. */
+/** Formats times and days for people, in the browser's language. Pure: the present time is passed in. */
 
-/** The language to say it in; the browser's own unless given. */
+/** Language of the text; the browser's by default. */
 export type Locale = string | undefined;
 
 const DAY_MS = 86_400_000;
@@ -8,7 +8,7 @@ const WEEK = 7;
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** Making one takes long. */
+/** Returns a cached formatter, because creating one is slow. */
 function format(locale: Locale, name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = `${locale} ${name}`;
   const have = formats.get(key) ?? new Intl.DateTimeFormat(locale, options);
@@ -16,7 +16,7 @@ function format(locale: Locale, name: string, options: Intl.DateTimeFormatOption
   return have;
 }
 
-/** When its day begins, where the browser is. */
+/** Returns the start of a time's day in the browser's time zone, in milliseconds. */
 export function dayOf(time: string | Date): number {
   const date = new Date(time);
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
@@ -27,10 +27,10 @@ export function clockTime(time: string, locale?: Locale): string {
   return format(locale, "clock", { hour: "numeric", minute: "2-digit" }).format(new Date(time));
 }
 
-/** `Today`, `Yesterday`, the weekday within a week, else the date. */
+/** `Today`, `Yesterday`, the weekday within a week, or else the date. */
 export function dayName(time: string, now: Date, locale?: Locale): string {
   const date = new Date(time);
-  // A day that the clocks are changed on is not as long as the others.
+  // Rounded, because a day on which the clocks change has 23 or 25 hours.
   const ago = Math.round((dayOf(now) - dayOf(date)) / DAY_MS);
   if (ago === 0 || ago === 1)
     return capital(new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-ago, "day"));
@@ -41,11 +41,11 @@ export function dayName(time: string, now: Date, locale?: Locale): string {
   return format(locale, "year", { day: "numeric", month: "long", year: "numeric" }).format(date);
 }
 
-/** In a list: the time today, the weekday within a week, else the date in short. */
+/** For lists: the time today, the weekday within a week, or else a short date. */
 export function shortTime(time: string, now: Date, locale?: Locale): string {
   const date = new Date(time);
   const ago = Math.round((dayOf(now) - dayOf(date)) / DAY_MS);
-  // Clocks that differ a little make no date of what has just come.
+  // A server's clock that is slightly ahead must not turn new messages into dates.
   if (ago <= 0) return clockTime(time, locale);
   if (ago < WEEK) return format(locale, "short weekday", { weekday: "short" }).format(date);
   if (date.getFullYear() === now.getFullYear()) {
@@ -59,7 +59,7 @@ export function fullTime(time: string, locale?: Locale): string {
   return format(locale, "full", { dateStyle: "full", timeStyle: "short" }).format(new Date(time));
 }
 
-/** How long ago, in the largest unit that fits. */
+/** Time since then, in the largest unit that fits. */
 export function ago(time: string, now: Date, locale?: Locale): string {
   const minutes = Math.round((Date.parse(time) - now.getTime()) / 60_000);
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });

@@ -1,19 +1,19 @@
-/** Which day it is, for what is drawn again when another one begins. Of the device. */
+/** The current day, as reactive state. Belongs to the device, not to a session. */
 
 import { dayOf } from "./time.js";
 
-/** Longest wait: a computer that slept may have missed midnight. */
-const LOOK_MS = 60_000;
+/** How often the day is checked: a timer for midnight would fail on a computer that sleeps. */
+const CHECK_MS = 60_000;
 
 class Today {
-  /** Some time of this day. */
+  /** Some time within the current day. */
   date = $state.raw(new Date());
 
   constructor() {
     setInterval(() => {
       const now = new Date();
       if (dayOf(now) !== dayOf(this.date)) this.date = now;
-    }, LOOK_MS);
+    }, CHECK_MS);
   }
 }
 

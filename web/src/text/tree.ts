@@ -1,4 +1,4 @@
-/** What a message's text is made of, once it is read: blocks of lines, and parts within a line. Data only. */
+/** The tree of a parsed message: blocks, and inline parts. Data only. */
 
 export type Inline =
   | { kind: "text"; text: string }
@@ -16,17 +16,17 @@ export type Block =
   | { kind: "code"; language: string; text: string }
   | { kind: "list"; start: number | undefined; items: Block[][] };
 
-/** How many parts of a message may still be more than text. */
-export interface Left {
+/** Number of parts that a message may still have; what follows stays text. */
+export interface Budget {
   parts: number;
 }
 
-/** The words of some parts, without their form. */
+/** Returns the text of some parts, without formatting. */
 export function wordsOf(parts: readonly Inline[]): string {
   return parts.map((part) => ("text" in part ? part.text : wordsOf(part.parts))).join("");
 }
 
-/** The words of a whole text in one line, for lists, quotes and those who listen. */
+/** Returns a whole text in one line, for lists, quotes and screen readers. */
 export function inOneLine(blocks: readonly Block[]): string {
   return blocks.map(lineOf).join(" ").replace(/\s+/g, " ").trim();
 }

@@ -1,9 +1,9 @@
 /**
- * What the embedding page's script and the widget's window say to each other, by `postMessage`. Each looks at where a message
- * comes from before it looks at what it says.
+ * The messages between the embedding page's script and the widget's window, sent by `postMessage`. Each side checks the
+ * origin of a message before its content.
  */
 
-/** Whom one talks to: a user, a group, or a conversation that there is. */
+/** The user, group or existing conversation to chat with. */
 export type To = { user: number } | { group: number } | { conversation: number };
 
 export type Theme = "system" | "light" | "dark";
@@ -11,15 +11,15 @@ export type Theme = "system" | "light" | "dark";
 /** From the page to the window. */
 export type ToWindow =
   | { type: "start"; to: To; title: string | undefined; theme: Theme }
-  /** Answers `ask`; without a token there is a reason. */
+  /** Answers `ask`. Has either a token or a reason. */
   | { type: "token"; id: number; token?: string; reason?: string }
-  /** It may well be opened. */
+  /** The user may be about to open the window. */
   | { type: "soon" }
   | { type: "shown"; isOpen: boolean };
 
 /** From the window to the page. */
 export type ToPage =
-  /** It listens, and later it has something to show. */
+  /** `ready`: the window listens. `drawn`: it has something to show. */
   | { type: "ready" }
   | { type: "drawn" }
   | { type: "failed" }
@@ -27,5 +27,5 @@ export type ToPage =
   | { type: "unread"; count: number }
   | { type: "close" };
 
-/** Where the window's address has the origin of the page it stands in. */
+/** Name of the parameter in the window's URL that contains the embedding page's origin. */
 export const HOST = "host";

@@ -1,23 +1,23 @@
-/** What the embedding page may choose, by attributes of the script or by a call. */
+/** The options of the embedding page, given as attributes of the script or in a call. */
 
 import { widget as words } from "../strings/widget.js";
 import type { Theme, To } from "./messages.js";
 
 export interface WidgetOptions {
-  /** Where the chat server is; by default where the script came from. */
+  /** Address of the chat server; by default the script's origin. */
   url?: string;
-  /** The token of the user, or what gives one: asked at the start, and anew when the server takes the former no longer. */
+  /** The user's token, or `getToken`: called at the start, and again when the server no longer accepts the token. */
   token?: string;
   getToken?: () => string | Promise<string>;
   to: To;
   title?: string;
   position?: "left" | "right";
   theme?: Theme;
-  /** Whether the window is open from the start. */
+  /** Whether the window is open initially. */
   open?: boolean;
 }
 
-export interface Chosen {
+export interface ResolvedOptions {
   server: string;
   getToken: () => string | Promise<string>;
   to: To;
@@ -27,8 +27,8 @@ export interface Chosen {
   isOpen: boolean;
 }
 
-/** Checks what was chosen; an error says to the page's developer what is missing. */
-export function chosen(options: WidgetOptions, home: string | undefined): Chosen {
+/** Checks the options and fills in defaults. Throws an error that tells the page's developer what is missing. */
+export function resolveOptions(options: WidgetOptions, home: string | undefined): ResolvedOptions {
   const { url = home, token, getToken, to, title, position, theme, open = false } = options;
   if (url === undefined) throw new TypeError(words.needsUrl);
   if (getToken === undefined && !token) throw new TypeError(words.needsToken);
@@ -47,7 +47,7 @@ export function chosen(options: WidgetOptions, home: string | undefined): Chosen
   };
 }
 
-/** The attributes of the script, if they ask for a widget. */
+/** Reads the script's attributes; `undefined` if they don't ask for a widget. */
 export function attributesOf({ dataset }: HTMLScriptElement): WidgetOptions | undefined {
   const { token, toUser, toGroup, conversation, title, position, theme, open } = dataset;
   if (token === undefined && toUser === undefined && toGroup === undefined && conversation === undefined)

@@ -1,6 +1,6 @@
 /**
- * What the widget shows in the embedding page. In a shadow root, where the page's styles do not reach, and styled by a sheet
- * that is made here, which the strictest policy of the page allows.
+ * The widget's elements in the embedding page. They are in a shadow root, out of reach of the page's styles, and use a
+ * constructed style sheet, which even the strictest policy of the page allows.
  */
 
 import { widget as words } from "../strings/widget.js";
@@ -14,7 +14,7 @@ interface SurfaceOptions {
   theme: Theme;
 }
 
-/** A bubble, and a cross. */
+/** Icon paths: a speech bubble and a cross. */
 const SHAPES = {
   chat: "M21 11.5a8.4 8.4 0 0 1-8.5 8.3 8.7 8.7 0 0 1-3.8-.9L3 21l2-5.4a8 8 0 0 1-1-4.1 8.4 8.4 0 0 1 8.5-8.3 8.4 8.4 0 0 1 8.5 8.3Z",
   cross: "M18 6 6 18M6 6l12 12",
@@ -24,9 +24,9 @@ const SVG = "http://www.w3.org/2000/svg";
 export class Surface {
   ontoggle = (): void => undefined;
   onescape = (): void => undefined;
-  /** Somebody is about to use the button. */
+  /** The user is about to use the button. */
   onnear = (): void => undefined;
-  /** The frame has loaded something. */
+  /** The frame has loaded a page. */
   onload = (): unknown => undefined;
   readonly #host = document.createElement("chatserver-widget");
   readonly #root = this.#host.attachShadow({ mode: "open" });
@@ -34,7 +34,7 @@ export class Surface {
   readonly #icon = document.createElementNS(SVG, "path");
   readonly #badge = document.createElement("span");
   readonly #panel = document.createElement("div");
-  readonly #said = document.createElement("p");
+  readonly #status = document.createElement("p");
   readonly #frame = document.createElement("iframe");
   #unread = 0;
   #isOpen = false;
@@ -72,18 +72,18 @@ export class Surface {
     this.#panel.setAttribute("role", "dialog");
     this.#panel.setAttribute("aria-label", title);
     this.#panel.hidden = true;
-    this.#said.setAttribute("role", "status");
-    this.#said.textContent = words.loading;
-    this.#panel.append(this.#said, this.#frame);
+    this.#status.setAttribute("role", "status");
+    this.#status.textContent = words.loading;
+    this.#panel.append(this.#status, this.#frame);
     this.#root.append(this.#panel, this.#button);
   }
 
-  /** The frame's window, once it is in the page. */
+  /** The frame's window, once the frame is in the page. */
   get window(): Window | null {
     return this.#frame.contentWindow;
   }
 
-  /** Whether the focus is in the widget, its window included. */
+  /** Whether the focus is in the widget, including its window. */
   get hasFocus(): boolean {
     return this.#root.activeElement !== null;
   }
@@ -102,14 +102,14 @@ export class Surface {
     this.#name();
   }
 
-  /** The window shows something; until then the frame is covered by what is said. */
+  /** Uncovers the frame once the window shows something; until then a status text covers it. */
   drawn(): void {
-    this.#said.remove();
+    this.#status.remove();
     this.#panel.classList.add("ready");
   }
 
   failed(): void {
-    this.#said.textContent = words.failed;
+    this.#status.textContent = words.failed;
   }
 
   count(unread: number): void {

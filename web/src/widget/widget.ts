@@ -1,14 +1,14 @@
-/** The widget in the embedding page: a button, and beside it the frame with the chat's window. */
+/** The widget in the embedding page: a button, and the frame with the chat's window. */
 
 import { widget as words } from "../strings/widget.js";
 import { Surface } from "./surface.js";
 import { HOST, type ToPage, type ToWindow } from "./messages.js";
-import type { Chosen } from "./options.js";
+import type { ResolvedOptions } from "./options.js";
 
-/** A window that has said nothing by then will not: the server does not allow this page to show it, or is away. */
-const PATIENCE_MS = 30_000;
-/** The same once something was loaded, which may be the browser's own page about what went wrong. */
-const LOADED_PATIENCE_MS = 3_000;
+/** Time without a message after which the window counts as failed: the server is away, or does not allow this page. */
+const TIMEOUT_MS = 30_000;
+/** The same after the frame has loaded a page, which may be the browser's own error page. */
+const LOADED_TIMEOUT_MS = 3_000;
 
 export interface WidgetEvents {
   unread: number;
@@ -18,50 +18,50 @@ export interface WidgetEvents {
 type Listener<Name extends keyof WidgetEvents> = (payload: WidgetEvents[Name]) => void;
 
 export class Widget {
-  readonly #options: Chosen;
+  readonly #options: ResolvedOptions;
   readonly #surface: Surface;
   readonly #listeners = new Map<keyof WidgetEvents, Set<Listener<never>>>();
   #isOpen = false;
   #isReady = false;
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: Chosen) {
+  constructor(options: ResolvedOptions) {
     this.#options = options;
     const { server, title = words.title, position, theme } = options;
     const address = `${server}/embed.html#${new URLSearchParams({ [HOST]: location.origin })}`;
     this.#surface = new Surface({ address, title, position, theme });
     this.#surface.ontoggle = () => (this.#isOpen ? this.close() : this.open());
     this.#surface.onescape = () => this.close();
-    this.#surface.onnear = () => this.#say({ type: "soon" });
-    addEventListener("message", this.#heard);
-    this.#wait(PATIENCE_MS);
-    this.#surface.onload = () => !this.#isReady && this.#wait(LOADED_PATIENCE_MS);
+    this.#surface.onnear = () => this.#post({ type: "soon" });
+    addEventListener("message", this.#received);
+    this.#wait(TIMEOUT_MS);
+    this.#surface.onload = () => !this.#isReady && this.#wait(LOADED_TIMEOUT_MS);
     this.#surface.show();
     if (options.isOpen) this.#turn(true);
   }
 
-  /** Opens the window, and gives it the focus. */
+  /** Opens the window and focuses it. */
   open(): void {
     this.#turn(true);
     this.#surface.focusWindow();
   }
 
-  /** Closes the window; the focus returns to the button. */
+  /** Closes the window. If it had the focus, the button gets it. */
   close(): void {
     const hadFocus = this.#surface.hasFocus;
     this.#turn(false);
     if (hadFocus) this.#surface.focusButton();
   }
 
-  /** Takes everything out of the page. */
+  /** Removes the widget from the page. */
   destroy(): void {
-    clearTimeout(this.#patience);
-    removeEventListener("message", this.#heard);
+    clearTimeout(this.#timer);
+    removeEventListener("message", this.#received);
     this.#listeners.clear();
     this.#surface.remove();
   }
 
-  /** Listens until the function that comes back is called. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends keyof WidgetEvents>(name: Name, listener: Listener<Name>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
@@ -72,7 +72,7 @@ export class Widget {
     if (isOpen === this.#isOpen) return;
     this.#isOpen = isOpen;
     this.#surface.turn(isOpen);
-    this.#say({ type: "shown", isOpen });
+    this.#post({ type: "shown", isOpen });
     this.#emit(isOpen ? "open" : "close", undefined);
   }
 
@@ -80,11 +80,11 @@ export class Widget {
     for (const listener of this.#listeners.get(name) ?? []) (listener as Listener<Name>)(payload);
   }
 
-  #say(message: ToWindow): void {
+  #post(message: ToWindow): void {
     if (this.#isReady) this.#surface.window?.postMessage(message, this.#options.server);
   }
 
-  readonly #heard = (event: MessageEvent): void => {
+  readonly #received = (event: MessageEvent): void => {
     if (event.source === null || event.source !== this.#surface.window || event.origin !== this.#options.server) return;
     const message = event.data as ToPage;
     if (message.type === "ready") this.#ready();
@@ -99,27 +99,27 @@ export class Widget {
   };
 
   #ready(): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
     this.#isReady = true;
     const { to, title, theme } = this.#options;
-    this.#say({ type: "start", to, title, theme });
-    this.#say({ type: "shown", isOpen: this.#isOpen });
+    this.#post({ type: "start", to, title, theme });
+    this.#post({ type: "shown", isOpen: this.#isOpen });
   }
 
   async #answer(id: number): Promise<void> {
     try {
       const token = await this.#options.getToken();
       if (typeof token !== "string" || token === "") throw new TypeError(words.noToken);
-      this.#say({ type: "token", id, token });
+      this.#post({ type: "token", id, token });
     } catch (error) {
       console.error(error);
-      this.#say({ type: "token", id, reason: error instanceof Error ? error.message : String(error) });
+      this.#post({ type: "token", id, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
   #wait(ms: number): void {
-    clearTimeout(this.#patience);
-    this.#patience = setTimeout(() => this.#failed(), ms);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#failed(), ms);
   }
 
   #failed(): void {

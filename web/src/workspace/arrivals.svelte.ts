@@ -1,4 +1,4 @@
-/** Messages that come where one does not look: who is told of them, and how. */
+/** Notifications of messages that arrive outside the open conversation. */
 
 import type { ChatEvents, Conversation, Message } from "chatserver-client";
 import { isMuted } from "../conversations/order.js";
@@ -11,7 +11,7 @@ import { chime } from "./chime.js";
 export interface Arrival {
   conversation: Conversation;
   message: Message;
-  /** Whose message, and in which group. */
+  /** The sender, and the group if there is one. */
   from: string;
   text: string;
 }
@@ -19,7 +19,7 @@ export interface Arrival {
 const SHOWN_MS = 5000;
 
 export class Arrivals {
-  /** The last one, for a moment. */
+  /** The last arrival, for a moment. */
   latest = $state.raw<Arrival | undefined>();
   readonly #session: Session;
   readonly #isEmbedded: boolean;
@@ -30,11 +30,11 @@ export class Arrivals {
     this.#isEmbedded = isEmbedded;
   }
 
-  /** Listens until the function that comes back is called. */
+  /** Starts listening. Returns a function that stops it. */
   listen(): () => void {
-    const leave = this.#session.client.on("message", (frame) => void this.#came(frame));
+    const remove = this.#session.client.on("message", (frame) => void this.#received(frame));
     return () => {
-      leave();
+      remove();
       clearTimeout(this.#timer);
     };
   }
@@ -49,12 +49,12 @@ export class Arrivals {
     this.latest = undefined;
   }
 
-  async #came({ event, message }: ChatEvents["message"]): Promise<void> {
+  async #received({ event, message }: ChatEvents["message"]): Promise<void> {
     const { chat, place } = this.#session;
-    // What was missed while there was no connection comes all at once, and is seen in the list.
+    // Missed messages arrive all at once after a reconnect, and show in the list.
     if (event !== "created" || !chat.isLive || message.sender_id === chat.me || message.deleted_at !== null) return;
     const conversation = this.#session.client.state.conversation(message.conversation_id);
-    if (conversation === undefined || !this.#calls(conversation, message)) return;
+    if (conversation === undefined || !this.#isNotable(conversation, message)) return;
     const isOpen = place.conversation === conversation.id || isWith(place.target, conversation);
     const isSeen = this.#isEmbedded || (document.visibilityState === "visible" && document.hasFocus());
     if (isOpen && isSeen) return;
@@ -64,7 +64,7 @@ export class Arrivals {
     if (!isSeen) this.#notify(arrival);
   }
 
-  #calls(conversation: Conversation, { seq }: Message): boolean {
+  #isNotable(conversation: Conversation, { seq }: Message): boolean {
     const isQuiet = isMuted(conversation) || conversation.archived === true;
     return !isQuiet && seq > (conversation.read_seq ?? 0);
   }
@@ -92,7 +92,7 @@ export class Arrivals {
         this.open(arrival);
       };
     } catch {
-      // Browsers of phones have the name and refuse the thing; the page itself shows the message.
+      // Mobile browsers have the class but refuse to construct it. The page itself shows the message.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** A short, soft sound, made here: there is no file to load. */
+/** A short, soft sound, generated so that no file has to be loaded. */
 
 const SECONDS = 0.35;
 

@@ -1,6 +1,6 @@
 /**
- * The keys that work wherever the focus is: in the whole page, or inside the workspace where two share one. What the
- * focused part does with a key itself, it keeps from coming here.
+ * Global keyboard shortcuts: for the whole page, or within the workspace where two share one. A focused component that
+ * handles a key itself stops it before it gets here.
  */
 
 import { tick } from "svelte";
@@ -12,14 +12,14 @@ import { isComposing } from "../text/composing.js";
 
 export function shortcuts(session: Session, isEmbedded: boolean): Attachment<HTMLElement> {
   return (workspace) => {
-    const ground: HTMLElement | Window = isEmbedded ? workspace : window;
+    const target: HTMLElement | Window = isEmbedded ? workspace : window;
     const keyed = (event: Event): void => {
-      // What stands over everything has keys of its own.
+      // An open dialog has keys of its own.
       if (event.defaultPrevented || session.place.sheet !== undefined) return;
       if (isDone(session, workspace, event as KeyboardEvent)) event.preventDefault();
     };
-    ground.addEventListener("keydown", keyed);
-    return () => ground.removeEventListener("keydown", keyed);
+    target.addEventListener("keydown", keyed);
+    return () => target.removeEventListener("keydown", keyed);
   };
 }
 
@@ -39,20 +39,20 @@ function isDone(session: Session, workspace: HTMLElement, event: KeyboardEvent):
   return false;
 }
 
-/** Whoever types where nothing has the focus wants to write: the key goes on to where one does. */
+/** Moves the focus to the composer when the user types while nothing has it. The key itself follows. */
 function write(session: Session): void {
   const { target } = session.place;
-  if (target !== undefined) session.writing(target).wanted += 1;
+  if (target !== undefined) session.writing(target).focusCount += 1;
 }
 
-/** To the field of the list, which is out of sight where there is room for one column and a conversation has it. */
+/** Focuses the list's filter field. On narrow screens the open conversation hides it and is closed. */
 function find(session: Session, workspace: HTMLElement): boolean {
   const { place } = session;
   if (workspace.querySelector("nav")?.checkVisibility() === false) {
     place.panel = undefined;
     place.open(undefined);
   }
-  void tick().then(() => (listingOf(session).wanted += 1));
+  void tick().then(() => (listingOf(session).focusCount += 1));
   return true;
 }
 
@@ -70,7 +70,7 @@ function step(session: Session, by: 1 | -1, isToUnread: boolean): boolean {
   return true;
 }
 
-/** Takes back the last thing first: what stands beside, then what is answered or changed. */
+/** Closes the side panel, or else cancels replying or editing. */
 function leave(session: Session): boolean {
   const { place } = session;
   if (place.panel !== undefined) {

@@ -1,4 +1,4 @@
-/** Another application: a server of its own origin, whose pages show the widget under the strictest policy that allows it. */
+/** Another application on its own origin, whose pages embed the widget under the strictest policy that allows it. */
 
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,7 +12,7 @@ interface Answer {
 export class Embedder {
   readonly #http: HttpServer;
   readonly #answers = new Map<string, Answer>();
-  /** Whose script and frame its pages may have. */
+  /** Origin whose script and frame its pages may load. */
   chat = "";
 
   private constructor() {
@@ -36,7 +36,7 @@ export class Embedder {
   static async start(): Promise<Embedder> {
     const embedder = new Embedder();
     await new Promise<void>((resolve) => embedder.#http.listen(0, "127.0.0.1", resolve));
-    // The tests' end does not wait for it.
+    // The end of the tests does not wait for it.
     embedder.#http.unref();
     return embedder;
   }
@@ -45,7 +45,7 @@ export class Embedder {
     return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
-  /** A page that loads the widget with these attributes, and then a script of its own. */
+  /** Adds a page that loads the widget with these attributes, and then a script of its own. */
   page(path: string, attributes: string, script = ""): void {
     const body = `<!doctype html><html lang="en"><head><title>Shop</title></head>
       <body><main><h1>Shop</h1><p><a href="#more">More</a></p></main>
@@ -54,12 +54,12 @@ export class Embedder {
     this.#answers.set(`${path}.js`, { type: "text/javascript", body: script });
   }
 
-  /** A page as it is, without a policy. */
+  /** Adds a page without a policy. */
   plainPage(path: string, body: string): void {
     this.#answers.set(path, { type: "text/html; charset=utf-8", body, isPlain: true });
   }
 
-  /** Something that its pages ask for, such as a token. */
+  /** Adds a response that its pages request, such as a token. */
   answer(path: string, body: string): void {
     this.#answers.set(path, { type: "text/plain", body });
   }

@@ -1,10 +1,10 @@
-/** Waiting for what is to come about, in place of sleeping. */
+/** Waits for a condition instead of sleeping. */
 
-export const PATIENCE_MS = 20_000;
+export const TIMEOUT_MS = 20_000;
 
-/** Tries again until it no longer throws; what it threw last is what is wrong. */
-export async function eventually<T>(check: () => T | Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
-  const deadline = Date.now() + patienceMs;
+/** Retries a check until it no longer throws. After the timeout it throws the last error. */
+export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
       return await check();

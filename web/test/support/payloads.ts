@@ -1,4 +1,4 @@
-/** What people write who want others to run it. Each calls the canary (`complaints.ts`) with its number, if it can. */
+/** Texts of attackers that try to run code. A payload that runs calls the canary (`problems.ts`) with its number. */
 
 const call = (number: number): string => `injected(${number})`;
 
@@ -87,7 +87,7 @@ const LONG: Make[] = [
   (run) => `@tom<img src=x onerror=${run}> :smile"onerror=${run}:`,
 ];
 
-/** Those that fit into a name of 32 characters. */
+/** Payloads that fit into a name of 32 characters. */
 export const SHORT_PAYLOADS = SHORT.map((make, index) => make(call(index + 1)));
 
 export const PAYLOADS = [...SHORT, ...LONG].map((make, index) => make(call(index + 1)));

@@ -1,9 +1,9 @@
-/** Users by the straight way, over REST, for what has to be there before a test begins. */
+/** Users over REST, for what must exist before a test begins. */
 
 import { login, Rest } from "chatserver-client";
 import type { Server } from "./server.js";
 
-/** Of the demo users, who are there from the start. */
+/** Ids of the demo users, who exist from the start. */
 export const TOM = 1;
 export const JERRY = 2;
 export const PASSWORD = "password123";
@@ -15,7 +15,7 @@ export interface Person {
   rest: Rest;
 }
 
-/** Somebody who is there. */
+/** Logs in an existing user. */
 export async function personOf(server: Server, username: string): Promise<Person> {
   const { token } = await login(server.url, { username, password: PASSWORD });
   const rest = new Rest({ url: server.url, token: () => token });
@@ -25,7 +25,7 @@ export async function personOf(server: Server, username: string): Promise<Person
 
 let made = 0;
 
-/** Somebody new. */
+/** Registers a new user. */
 export async function newPerson(server: Server, username: string): Promise<Person> {
   const email = `${(made += 1)}@example.com`;
   await new Rest({ url: server.url }).post("/v1/users/register", { body: { username, email, password: PASSWORD } });

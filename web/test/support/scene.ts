@@ -1,5 +1,5 @@
 /**
- * Tests as scenes: people in front of screens, and one server.
+ * Tests as scenes: users with screens, and one server.
  *
  *     import { scene } from "./support/scene.js";
  *
@@ -11,10 +11,10 @@
  *       await jerry.sees("Is there cheese?");
  *     });
  *
- * A file has one server and one browser, which its scenes share one after the other; whoever needs a user with a clean slate
- * makes one (`people.ts`). Every screen has a browser profile of its own. A scene fails, too, if anything went wrong on its
- * screens that it did not expect: an error of the page or on the console, a violated policy, a script that was injected, a
- * request to anybody else (`complaints.ts`; `screen.expects` names what is in order). Of a scene that fails, pictures are kept.
+ * A file has one server and one browser, which its scenes share one after another; a scene that needs a fresh user
+ * creates one (`people.ts`). Every screen has a browser profile of its own. A scene also fails if anything unexpected
+ * happens on its screens: an error of the page or on the console, a policy violation, an injected script that runs, a
+ * request to another host (`problems.ts`; `screen.expects` allows it). A failed scene leaves screenshots.
  */
 
 import assert from "node:assert/strict";
@@ -23,8 +23,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { Complaints } from "./complaints.js";
-import { PATIENCE_MS } from "./eventually.js";
+import { Problems } from "./problems.js";
+import { TIMEOUT_MS } from "./eventually.js";
 import { newPerson, personOf, type Person } from "./people.js";
 import { Screen } from "./screen.js";
 import { Server } from "./server.js";
@@ -33,23 +33,23 @@ export interface ScreenOptions {
   width?: number;
   height?: number;
   theme?: "light" | "dark";
-  /** What stands behind the server's address. */
+  /** Path of the page. */
   path?: string;
-  /** Where the page comes from, if not from the server: an origin that shows something of the server's. */
+  /** Origin of the page, if not the server's: one that embeds the server's content. */
   origin?: string;
 }
 
-/** What a scene has at hand. */
+/** The means of a scene. */
 export interface Scene {
   server: Server;
-  /** A screen that shows the front door. */
+  /** Opens a screen with the sign-in page. */
   visit: (options?: ScreenOptions) => Promise<Screen>;
-  /** A screen of somebody who is signed in already. */
+  /** Opens a screen of a signed-in user. */
   enter: (who: string | Person, options?: ScreenOptions) => Promise<Screen>;
-  /** Somebody who is there, or is new, over REST. */
+  /** Logs in an existing user, or registers a new one, over REST. */
   person: (username: string) => Promise<Person>;
   newPerson: (username: string) => Promise<Person>;
-  /** A page without the client, without its policy and without anybody who complains. */
+  /** Opens a page without the client, its policy, and the check for problems. */
   plainPage: () => Promise<Page>;
 }
 
@@ -65,7 +65,7 @@ const FLAGS = [
 
 let prepare = async (): Promise<Record<string, string>> => ({});
 
-/** What the file's server is to be told, found out before it starts. */
+/** Sets the configuration of the file's server, determined before it starts. */
 export function settings(found: () => Promise<Record<string, string>>): void {
   prepare = found;
 }
@@ -75,7 +75,7 @@ let browser: Browser;
 
 let starting: Promise<void> | undefined;
 
-/** With the first scene, when all that the file says of settings has been said. */
+/** Runs before the first scene, when all calls of `settings` have been made. */
 async function start(): Promise<void> {
   const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
   [server, browser] = await Promise.all([
@@ -94,9 +94,9 @@ export function scene(name: string, play: (scene: Scene) => Promise<void>): void
     await (starting ??= start());
     const screens: Screen[] = [];
     const plain = await browser.newContext();
-    const complaints = new Complaints();
+    const problems = new Problems();
     const open = async (who: Person | undefined, options: ScreenOptions = {}): Promise<Screen> => {
-      const screen = await newScreen(complaints, who, options);
+      const screen = await newScreen(problems, who, options);
       screens.push(screen);
       return screen;
     };
@@ -109,9 +109,9 @@ export function scene(name: string, play: (scene: Scene) => Promise<void>): void
         newPerson: (username) => newPerson(server, username),
         plainPage: () => plain.newPage(),
       });
-      assert.deepEqual(complaints.all, [], "nothing went wrong on the screens");
+      assert.deepEqual(problems.all, [], "nothing went wrong on the screens");
     } catch (error) {
-      console.error(await pictures(screens), ...complaints.all);
+      console.error(await pictures(screens), ...problems.all);
       throw error;
     } finally {
       await Promise.all([plain, ...screens.map(({ page }) => page.context())].map((context) => context.close()));
@@ -119,7 +119,7 @@ export function scene(name: string, play: (scene: Scene) => Promise<void>): void
   });
 }
 
-async function newScreen(complaints: Complaints, who: Person | undefined, options: ScreenOptions): Promise<Screen> {
+async function newScreen(problems: Problems, who: Person | undefined, options: ScreenOptions): Promise<Screen> {
   const { width = 1280, height = 800, theme = "light", path = "/", origin = server.url } = options;
   const context = await browser.newContext({
     viewport: { width, height },
@@ -128,14 +128,14 @@ async function newScreen(complaints: Complaints, who: Person | undefined, option
     locale: "en-GB",
     ...(who === undefined ? {} : { storageState: signedIn(who) }),
   });
-  context.setDefaultTimeout(PATIENCE_MS);
-  await complaints.watch(context, [server.url, origin]);
+  context.setDefaultTimeout(TIMEOUT_MS);
+  await problems.watch(context, [server.url, origin]);
   const page = await context.newPage();
   await page.goto(origin + path);
-  return new Screen(page, complaints);
+  return new Screen(page, problems);
 }
 
-/** What the client itself keeps of somebody who has signed in. */
+/** Returns what the client stores for a signed-in user. */
 function signedIn({ token, username }: Person) {
   const localStorage = [{ name: "chatserver.session", value: JSON.stringify({ token, username }) }];
   return { cookies: [], origins: [{ origin: server.url, localStorage }] };

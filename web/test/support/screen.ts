@@ -1,43 +1,43 @@
 /**
- * The client on somebody's screen: what a person does there and sees there. All that the tests know of its markup is here,
- * by role and by the client's own words.
+ * The client on a user's screen: what the user does and sees. Everything that tests know of its markup is here, by role
+ * and by the client's own texts.
  */
 
 import assert from "node:assert/strict";
 import type { Locator, Page } from "playwright-core";
 import { say } from "../../src/strings.js";
-import { BREAKS, type Complaints } from "./complaints.js";
+import { OUTAGE_ERRORS, type Problems } from "./problems.js";
 import { eventually } from "./eventually.js";
 
-/** What the client leaves when somebody signs out: how it is to look on this device. */
-const LOOK = "chatserver.look";
+/** Key that stays stored after signing out: the theme on this device. */
+const THEME_KEY = "chatserver.look";
 
 export class Screen {
   readonly page: Page;
-  readonly #complaints: Complaints;
+  readonly #problems: Problems;
 
-  constructor(page: Page, complaints: Complaints) {
+  constructor(page: Page, problems: Problems) {
     this.page = page;
-    this.#complaints = complaints;
+    this.#problems = problems;
   }
 
-  /** What may be found wrong on this screen, since the test is about it: see `complaints.ts`. */
+  /** Allows problems on this screen that the test is about; see `problems.ts`. */
   expects(...patterns: RegExp[]): void {
-    this.#complaints.expect(...patterns);
+    this.#problems.expect(...patterns);
   }
 
-  /** The server goes away in this test, and the browser says so. */
-  expectsBreaks(): void {
-    this.expects(...BREAKS);
+  /** Allows the errors that browsers report while the server is away. */
+  expectsOutage(): void {
+    this.expects(...OUTAGE_ERRORS);
   }
 
-  // ---- the front door
+  // ---- the sign-in page
 
-  get frontDoor(): Locator {
+  get signInPage(): Locator {
     return this.page.getByRole("main").getByRole("heading", { level: 1, name: say.front.title });
   }
 
-  /** Beside the field that has its label, a button that shows what is written may bear the word. */
+  /** Returns the field with a label. The button that reveals a password may contain the same word. */
   field(label: string): Locator {
     return this.page.getByRole("main").getByLabel(label, { exact: true });
   }
@@ -52,44 +52,44 @@ export class Screen {
     await this.page.keyboard.press("Enter");
   }
 
-  /** Says what was wrong. */
+  /** The error message. */
   get alert(): Locator {
     return this.page.getByRole("alert");
   }
 
   // ---- inside
 
-  /** The client of somebody who is signed in. */
+  /** The client of a signed-in user. */
   get inside(): Locator {
     return this.page.getByRole("navigation");
   }
 
-  /** The conversation that is open. */
+  /** The open conversation. */
   get conversation(): Locator {
     return this.page.getByRole("main");
   }
 
-  /** Where one writes: of the fields of several lines the first one. */
+  /** The composer: the first textarea. */
   get composer(): Locator {
     return this.page.getByRole("textbox").and(this.page.locator("textarea")).first();
   }
 
-  /** Where one writes in the thread that is open. */
+  /** The composer of the open thread. */
   get threadComposer(): Locator {
     return this.panel("thread").getByRole("textbox");
   }
 
-  /** The messages of the conversation that is open. */
+  /** The messages of the open conversation. */
   get list(): Locator {
     return this.conversation.getByRole("log", { name: say.messages.list("") });
   }
 
-  /** What stands beside the conversation. */
+  /** The panel beside the conversation. */
   panel(kind: keyof typeof say.panel.titles): Locator {
     return this.conversation.getByRole("region", { name: say.panel.titles[kind], exact: true });
   }
 
-  /** What stands over everything. */
+  /** A dialog above everything. */
   dialog(title: string): Locator {
     return this.page.getByRole("dialog", { name: title, exact: true });
   }
@@ -116,7 +116,7 @@ export class Screen {
     await composer.press("Enter");
   }
 
-  /** A conversation in the list of them, by its name. */
+  /** A conversation in the list, by its name. */
   row(name: string): Locator {
     return this.inside.getByRole("listitem").filter({ has: this.page.getByText(name, { exact: true }) });
   }
@@ -126,52 +126,52 @@ export class Screen {
     await this.composer.waitFor();
   }
 
-  /** Does something by the menu of a conversation in the list. */
+  /** Chooses an item of a conversation's menu in the list. */
   async chooseOfRow(name: string, what: string): Promise<void> {
     await this.row(name).click({ button: "right" });
     await this.choose(what);
   }
 
-  /** Does something by the menu that is open. */
+  /** Chooses an item of the open menu. */
   async choose(what: string): Promise<void> {
     await this.page.getByRole("menuitem", { name: what, exact: true }).click();
   }
 
-  /** Does something by the menu of one's own account. */
+  /** Chooses an item of the user's own menu. */
   async chooseOfAccount(what: string): Promise<void> {
     await this.inside.getByRole("button", { name: say.conversations.ownMenu }).click();
     await this.choose(what);
   }
 
-  /** Does something by the head of the conversation, where a narrow screen has a menu in place of buttons. */
+  /** Uses an action in the head of the conversation, which narrow screens have in a menu. */
   async chooseOfHead(what: string): Promise<void> {
     if (await this.button(what).isVisible()) return this.button(what).click();
     await this.button(say.messages.more).click();
     await this.choose(what);
   }
 
-  /** Does something by the menu of a message. */
+  /** Chooses an item of a message's menu. */
   async chooseOf(text: string, what: string): Promise<void> {
     await this.message(text, this.list).hover();
     await this.message(text, this.list).getByRole("button", { name: say.actions.all, exact: true }).click();
     await this.choose(what);
   }
 
-  /** A message with this text, in the conversation that is open: its name ends in what it says. */
+  /** A message in the open conversation: its accessible name ends in its text. */
   message(text: string, where: Locator = this.conversation): Locator {
     return where.getByRole("article", { name: new RegExp(`: ${text.replace(/[^\w\s]/g, "\\$&")}$`) });
   }
 
-  /** Waits until there is one such message, and no more than one. */
+  /** Waits until there is exactly one such message. */
   async sees(text: string): Promise<void> {
     await this.message(text).first().waitFor();
     await eventually(async () => assert.equal(await this.message(text).count(), 1, `“${text}” is there once`));
   }
 
-  /** Goes from the newest message to the first one, and has a look wherever it stops. */
-  async lookBack(look: () => Promise<void>): Promise<void> {
+  /** Scrolls from the newest message to the first, and calls `look` at each stop. */
+  async scrollToStart(look: () => Promise<void>): Promise<void> {
     const list = this.conversation.getByRole("log");
-    // What has come into sight is drawn in the frame after the one that tells of scrolling.
+    // New rows are drawn in the frame after the scroll event.
     const up = (): Promise<boolean> =>
       list.evaluate(async (log) => {
         log.scrollBy(0, -log.clientHeight);
@@ -185,13 +185,13 @@ export class Screen {
     await look();
   }
 
-  /** How far one's own message has come. */
-  async isMarked(text: string, how: string): Promise<void> {
+  /** Waits for the delivery status of an own message. */
+  async hasStatus(text: string, how: string): Promise<void> {
     await this.message(text).first().getByLabel(how, { exact: true }).waitFor();
   }
 
-  /** Waits until a message is where one sees it. */
-  async isInSight(text: string): Promise<void> {
+  /** Waits until a message is in view. */
+  async isInView(text: string): Promise<void> {
     const message = this.message(text, this.list);
     await message.waitFor();
     await eventually(async () => {
@@ -200,33 +200,33 @@ export class Screen {
     });
   }
 
-  /** What the client says by itself, for a moment. */
-  async isTold(notice: string): Promise<void> {
+  /** Waits for a notice of the client. */
+  async showsNotice(notice: string): Promise<void> {
     await this.page.getByRole("status").getByText(notice, { exact: true }).first().waitFor();
   }
 
-  /** Ends the session by the menu of one's own account. */
+  /** Signs out by the user's own menu. */
   async signOut(): Promise<void> {
     await this.chooseOfAccount(say.conversations.signOut);
   }
 
-  /** Another tab of the same browser. */
+  /** Opens another tab of the same browser. */
   async anotherTab(address = ""): Promise<Screen> {
     const page = await this.page.context().newPage();
     await page.goto(new URL(address, this.page.url()).href);
-    return new Screen(page, this.#complaints);
+    return new Screen(page, this.#problems);
   }
 
-  // ---- what the browser keeps
+  // ---- what the browser stores
 
-  /** Waits until the client would be there without a network. */
-  async isKept(): Promise<void> {
+  /** Waits until the client would start without a network. */
+  async isCached(): Promise<void> {
     await this.page.evaluate(async () => void (await navigator.serviceWorker.ready));
   }
 
-  /** The names of all that is kept, how it is to look aside. */
-  async kept(): Promise<string[]> {
+  /** Returns the keys of everything stored, except the theme. */
+  async storedKeys(): Promise<string[]> {
     const names = await this.page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
-    return names.filter((name) => name !== LOOK);
+    return names.filter((name) => name !== THEME_KEY);
   }
 }

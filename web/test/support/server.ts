@@ -1,4 +1,4 @@
-/** The real server as a child process, in a folder of its own. It can be killed, and comes back on the same port. */
+/** The real server as a child process in its own folder. It can be killed, and restarts on the same port. */
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** A server that takes longer to start is broken. */
+/** Longest time to start; a server that takes longer is broken. */
 const START_MS = 30_000;
 
 export class Server {
@@ -22,20 +22,20 @@ export class Server {
     this.#settings = settings;
   }
 
-  /** A new one, which knows Tom and Jerry. */
+  /** Starts a new server with the demo users Tom and Jerry. */
   static async start(settings: Record<string, string> = {}): Promise<Server> {
     const server = new Server(await mkdtemp(join(tmpdir(), "chatserver-web-")), settings);
     await server.start();
     return server;
   }
 
-  /** Starts, or starts again with what it has. */
+  /** Starts the server, or restarts it with its data. */
   async start(): Promise<void> {
     const port = this.url === "" ? "0" : new URL(this.url).port;
     const places = ["--database", join(this.#folder, "chat.db"), "--log-file", join(this.#folder, "app.log")];
     const child = spawn(program(), ["serve", "--demo", "--port", port, ...places], {
       cwd: this.#folder,
-      // The limits are there and do not bind: all tests come from one address.
+      // The limits are on but never reached: all tests come from one address.
       env: { PATH: process.env["PATH"], LIMIT_FACTOR: "1000", ...this.#settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -63,7 +63,7 @@ export class Server {
     });
   }
 
-  /** Ends it at once, as a crash would. */
+  /** Kills the process, as a crash would. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -78,7 +78,7 @@ export class Server {
     await this.start();
   }
 
-  /** Ends it and takes its folder away. */
+  /** Ends the server and deletes its folder. */
   async remove(): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });

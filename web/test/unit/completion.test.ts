@@ -1,4 +1,4 @@
-/** What is offered while one types, and whom a text names. */
+/** Suggestions while typing, and the mentions in a text. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ const ALL = "Everyone";
 const at = (text: string) => triggerAt(text, text.length);
 const names = (query: string) => mentionOptions(query, members, ALL).map(({ label }) => label);
 
-test("a sign at the beginning of a word asks for completion", () => {
+test("a sign at the beginning of a word asks for suggestions", () => {
   assert.deepEqual(at("@je"), { kind: "mention", query: "je", from: 0, to: 3 });
   assert.deepEqual(at("hello (@"), { kind: "mention", query: "", from: 7, to: 8 });
   assert.deepEqual(at("well :smi"), { kind: "emoji", query: "smi", from: 5, to: 9 });
@@ -22,13 +22,13 @@ test("a sign at the beginning of a word asks for completion", () => {
   assert.deepEqual(at("@مر")?.query, "مر");
 });
 
-test("what is no such word does not", () => {
+test("other words do not", () => {
   for (const text of ["", "tom@example.com", "@tom ", "at 10:30", ":s", "http://x", "a:smile", "@@tom"]) {
     assert.equal(at(text), undefined, text);
   }
 });
 
-test("names that begin so come first, then those with a word that does", () => {
+test("names that begin with the query come first, then those with another word that does", () => {
   assert.deepEqual(names("to"), ["tom", "Tom Cat"]);
   assert.deepEqual(names("C"), ["Tom Cat"]);
   assert.deepEqual(names("lena"), ["anna-lena"]);
@@ -39,16 +39,16 @@ test("names that begin so come first, then those with a word that does", () => {
     mentionOptions("zoe", zoe, ALL).map(({ user }) => user),
     [9],
   );
-  assert.deepEqual(mentionOptions("", [], ALL), [], "nobody to name");
+  assert.deepEqual(mentionOptions("", [], ALL), [], "nobody to mention");
 });
 
-test("a list stays short", () => {
+test("the list of suggestions is bounded", () => {
   const many = Array.from({ length: 500 }, (_, id) => ({ id: id + 1, username: `user${id}` }));
   assert.equal(mentionOptions("user", many, ALL).length, 8);
   assert.equal(mentionOptions("", many, ALL).at(-1)?.label, ALL);
 });
 
-test("a text names members, the longest name first, in any case and once", () => {
+test("mentions in a text are found by the longest name first, in any case and once", () => {
   const named = (text: string) => mentionsIn(text, members);
   assert.deepEqual(named("@Jerry, look: @tom cat! @JERRY"), { mentions: [1, 3], mention_all: false });
   assert.deepEqual(named("@tom and @all"), { mentions: [2], mention_all: true });
@@ -58,7 +58,7 @@ test("a text names members, the longest name first, in any case and once", () =>
   }
 });
 
-test("@all is everybody, also where somebody is called so", () => {
+test("@all mentions everybody, even if a user has that name", () => {
   const called = [
     { id: 7, username: "All" },
     { id: 8, username: "everyone" },
@@ -70,7 +70,7 @@ test("@all is everybody, also where somebody is called so", () => {
   assert.deepEqual(mentionsIn("@\u00e0ll", called), { mentions: [9], mention_all: false });
 });
 
-test("whoever has typed a word for all is offered all first", () => {
+test("typing a word for all suggests all first", () => {
   const called = ["\u00e0ll", "all", "Allan", "Here"].map((username, at) => ({ id: at + 7, username }));
   const first = (query: string) => mentionOptions(query, called, ALL)[0]?.label;
   assert.deepEqual(["all", "ALL", "here", "everyone"].map(first), [ALL, ALL, ALL, ALL]);
@@ -82,7 +82,7 @@ test("whoever has typed a word for all is offered all first", () => {
   );
 });
 
-test("in a conversation of two nobody is named", () => {
+test("a direct conversation has no mentions", () => {
   assert.deepEqual(mentionsIn("@all @tom", []), { mentions: [], mention_all: false });
 });
 
@@ -92,7 +92,7 @@ const groups = [
 ];
 const found = (query: string) => findEmoji(groups, query).map(({ emoji }) => emoji);
 
-test("emoji are found by the beginnings of their names' words and of others", () => {
+test("emoji are found by the beginnings of words in their names and tags", () => {
   assert.deepEqual(found("smi"), ["😀", "😼"]);
   assert.deepEqual(found("cat"), ["😼", "🐈"]);
   assert.deepEqual(found("wry cat"), ["😼"]);

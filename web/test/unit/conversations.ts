@@ -1,4 +1,4 @@
-/** Conversations and messages for tests: whole ones, of which a test says what matters to it. */
+/** Complete conversations and messages for tests, with the fields that a test sets. */
 
 import type { Conversation, Message } from "chatserver-client";
 

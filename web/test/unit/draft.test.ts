@@ -1,95 +1,95 @@
-/** Who gives way to whom, when drafts of one conversation are written on several devices. */
+/** Merging drafts of one conversation that are written on several devices. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Draft } from "../../src/composer/draft.js";
 
-/** Tells the server what was typed, and has it heard. */
+/** Sends the typed text to the server, and receives its echo. */
 function push(draft: Draft): void {
   draft.pushed(draft.pushing());
 }
 
-test("where nothing was typed, the server's draft is taken, and goes when it goes there", () => {
+test("without local changes the server's draft is taken, and removed when the server's is", () => {
   const draft = new Draft();
-  assert.ok(draft.told("from the phone"));
+  assert.ok(draft.receive("from the phone"));
   assert.equal(draft.text, "from the phone");
   assert.ok(!draft.isDirty);
-  assert.ok(draft.told(""));
+  assert.ok(draft.receive(""));
   assert.equal(draft.text, "");
 });
 
-test("what was typed here stays, whatever other devices say, and is told to the server", () => {
+test("local changes stay, whatever other devices send, and are sent to the server", () => {
   const draft = new Draft();
-  draft.told("old");
+  draft.receive("old");
   draft.text = "typed here";
-  assert.ok(!draft.told("from the phone"));
+  assert.ok(!draft.receive("from the phone"));
   assert.equal(draft.text, "typed here");
   assert.ok(draft.isDirty);
 });
 
-test("after it was told, the newest word counts again", () => {
+test("after sending, the newest text counts again", () => {
   const draft = new Draft();
   draft.text = "here";
   push(draft);
   assert.ok(!draft.isDirty);
-  assert.ok(!draft.told("here"), "our own word");
-  assert.ok(draft.told("there"));
+  assert.ok(!draft.receive("here"), "our own text");
+  assert.ok(draft.receive("there"));
   assert.equal(draft.text, "there");
 });
 
-test("our own words that come back late change nothing", () => {
+test("late echoes of our own texts change nothing", () => {
   const draft = new Draft();
   draft.text = "one";
   push(draft);
   draft.text = "one two";
   push(draft);
-  for (const echo of ["one", "one", "one two"]) assert.ok(!draft.told(echo), echo);
+  for (const echo of ["one", "one", "one two"]) assert.ok(!draft.receive(echo), echo);
   assert.equal(draft.text, "one two");
   assert.ok(!draft.isDirty);
 });
 
-test("the same word heard again is no news, even if the server has another by now", () => {
+test("a repeated text is no news, even if the server has another by now", () => {
   const draft = new Draft();
-  draft.told("old");
+  draft.receive("old");
   draft.text = "new";
   push(draft);
-  assert.ok(!draft.told("old"));
+  assert.ok(!draft.receive("old"));
   assert.equal(draft.text, "new");
 });
 
-test("what could not be told is tried again, and is no echo", () => {
+test("a text that failed to be sent is retried, and not taken for an echo", () => {
   const draft = new Draft();
   draft.text = "lost";
   draft.failed(draft.pushing());
   assert.ok(draft.isDirty);
   draft.text = "";
-  assert.ok(draft.told("lost"), "written elsewhere");
+  assert.ok(draft.receive("lost"), "written elsewhere");
 });
 
-test("a draft that was kept is still to be told, or gives way, by what the server had", () => {
+test("a stored draft is sent or replaced, depending on what the server had", () => {
   const offline = new Draft({ text: "written offline", base: "before" });
   assert.ok(offline.isDirty);
-  assert.ok(!offline.told("from the phone"));
+  assert.ok(!offline.receive("from the phone"));
   assert.equal(offline.text, "written offline");
 
-  const inStep = new Draft({ text: "known", base: "known" });
-  assert.ok(inStep.told("from the phone"));
-  assert.equal(inStep.text, "from the phone");
+  const inSync = new Draft({ text: "known", base: "known" });
+  assert.ok(inSync.receive("from the phone"));
+  assert.equal(inSync.text, "from the phone");
 
-  // The page was left before the answer came.
+  // The page was closed before the answer arrived.
   const arrived = new Draft({ text: "known", base: "before" });
-  assert.ok(!arrived.told("known"));
+  assert.ok(!arrived.receive("known"));
   assert.ok(!arrived.isDirty);
 });
 
-test("only what is not empty, or not yet told, is kept", () => {
+test("a draft is stored only if it is not empty or not sent yet", () => {
   const draft = new Draft();
-  assert.equal(draft.kept, undefined);
+  assert.equal(draft.stored, undefined);
   draft.text = "a";
-  assert.deepEqual(draft.kept, { text: "a", base: "" });
+  assert.deepEqual(draft.stored, { text: "a", base: "" });
   push(draft);
   draft.text = "";
-  assert.deepEqual(draft.kept, { text: "", base: "a" }, "the server still has it");
+  assert.deepEqual(draft.stored, { text: "", base: "a" }, "the server still has it");
   push(draft);
-  assert.equal(draft.kept, undefined);
+  assert.equal(draft.stored, undefined);
 });

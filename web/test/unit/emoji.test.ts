@@ -1,10 +1,10 @@
-/** Which texts are nothing but emoji. */
+/** Recognizing texts that are only emoji. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isEmojiOnly } from "../../src/text/emoji.js";
 
-test("a few emoji, however they are made up", () => {
+test("a few emoji, however they are composed", () => {
   for (const emoji of ["👍", "❤️", "👩‍👩‍👧‍👦", "🇩🇪", "👍🏽 🎉", "1️⃣"]) assert.ok(isEmojiOnly(emoji), emoji);
 });
 

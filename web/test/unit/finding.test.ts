@@ -1,21 +1,21 @@
-/** Names are found in the client as the server finds them: by the same table. */
+/** The client finds names as the server does: by the same table of cases. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import cases from "../../../crates/chat-names/src/finding.json";
-import { finding, fit, wanted } from "../../src/text/finding.js";
+import { findByName, matchRank, normalizeQuery } from "../../src/text/finding.js";
 
-test("names are found by the beginnings of words whatever their accents", () => {
+test("names are found by the beginnings of words, ignoring accents", () => {
   assert.ok(cases.length > 30);
   for (const [name, query, isFound] of cases as [string, string, boolean][]) {
-    assert.equal(fit(name, wanted(query)) !== undefined, isFound, `${name} by ${query}`);
+    assert.equal(matchRank(name, normalizeQuery(query)) !== undefined, isFound, `${name} by ${query}`);
   }
 });
 
-test("names that begin so come first, the others in their order", () => {
+test("names that begin with the query come first, the others in their order", () => {
   const names = ["Tom Cat", "cat", "a cat", "dog", "Çat"];
   assert.deepEqual(
-    finding(names, "CAT", (name) => name),
+    findByName(names, "CAT", (name) => name),
     ["cat", "Çat", "Tom Cat", "a cat"],
   );
 });

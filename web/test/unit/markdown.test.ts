@@ -1,8 +1,8 @@
-/** What messages are read as. */
+/** Parsing of messages. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hiddenPlace, otherPlace } from "../../src/text/places.js";
+import { hiddenHost, differentHost } from "../../src/text/link_hosts.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
 import { inOneLine, wordsOf, type Block, type Inline } from "../../src/text/tree.js";
@@ -33,7 +33,7 @@ test("plain text stays as it is", () => {
   }
 });
 
-test("bold, italic, struck out and code", () => {
+test("bold, italic, strikethrough and code", () => {
   assert.deepEqual(line("**a** *b* _c_ __d__ ~~e~~ `f`"), [
     { kind: "bold", parts: [text("a")] },
     text(" "),
@@ -49,7 +49,7 @@ test("bold, italic, struck out and code", () => {
   ]);
 });
 
-test("within each other", () => {
+test("nested formatting", () => {
   const both: Inline = { kind: "bold", parts: [{ kind: "italic", parts: [text("both")] }] };
   assert.deepEqual(line("***both***"), [both]);
   assert.deepEqual(line("**a *b* c**"), [
@@ -57,7 +57,7 @@ test("within each other", () => {
   ]);
 });
 
-test("what is not closed is text", () => {
+test("unclosed marks are text", () => {
   assert.deepEqual(line("*note: **really** so"), [
     text("*note: "),
     { kind: "bold", parts: [text("really")] },
@@ -70,16 +70,16 @@ test("what is not closed is text", () => {
   ]);
 });
 
-test("code is not read, whatever is in it", () => {
+test("code is not parsed, whatever it contains", () => {
   assert.deepEqual(line("`**a** @tom https://x.example`"), [{ kind: "code", text: "**a** @tom https://x.example" }]);
   assert.deepEqual(line("`` a`b ``"), [{ kind: "code", text: "a`b" }]);
 });
 
-test("signs behind a backslash are text", () => {
+test("signs after a backslash are text", () => {
   assert.deepEqual(line("\\*a\\* C:\\dir"), [text("*a* C:\\dir")]);
 });
 
-test("bare addresses end where the sentence goes on", () => {
+test("bare addresses end where the sentence continues", () => {
   const hrefs = (source: string): string[] => line(source).flatMap((part) => (part.kind === "link" ? [part.href] : []));
   assert.deepEqual(hrefs("See https://a.example/x?y=1#z."), ["https://a.example/x?y=1#z"]);
   assert.deepEqual(hrefs("(http://a.example/x_(y))"), ["http://a.example/x_(y)"]);
@@ -87,7 +87,7 @@ test("bare addresses end where the sentence goes on", () => {
   assert.deepEqual(line("xhttps://a.example"), [text("xhttps://a.example")]);
 });
 
-test("what is too long for an address is text, and the text goes on behind it", () => {
+test("an overlong address is text, and parsing continues after it", () => {
   const long = `https://a.example/${"x/https://b.example/".repeat(150)}`;
   assert.deepEqual(line(`${long} https://c.example/`), [
     text(`${long} `),
@@ -95,7 +95,7 @@ test("what is too long for an address is text, and the text goes on behind it", 
   ]);
 });
 
-test("a link whose words look like another place says where it leads", () => {
+test("a link whose text suggests another host shows where it leads", () => {
   for (const [words, href, place] of [
     ["https://bank.example", "https://evil.example/login", "evil.example"],
     ["bank.example", "https://evil.example:8443/", "evil.example:8443"],
@@ -120,7 +120,7 @@ test("a link whose words look like another place says where it leads", () => {
     ["bank\u034f.\u3164example", "https://evil.example/", "evil.example"],
     ["https:\u2215\u2215bank.example\u2215login", "https://evil.example/", "evil.example"],
   ] as const) {
-    assert.equal(otherPlace(words, href), place, words);
+    assert.equal(differentHost(words, href), place, words);
   }
   for (const [words, href] of [
     ["the documents", "https://docs.example/"],
@@ -136,18 +136,18 @@ test("a link whose words look like another place says where it leads", () => {
     ["v1.2, 3.5 and e.g. so", "https://docs.example/"],
     ["", "https://docs.example/"],
   ] as const) {
-    assert.equal(otherPlace(words, href), undefined, words);
+    assert.equal(differentHost(words, href), undefined, words);
   }
 });
 
-test("a bare address that hides where it leads says so", () => {
-  assert.equal(hiddenPlace("https://bank.example@evil.example/"), "evil.example");
-  assert.equal(hiddenPlace("https://xn--80ak6aa92e.example/"), "xn--80ak6aa92e.example");
-  assert.equal(hiddenPlace("https://docs.example/a@b.example"), undefined);
-  assert.equal(hiddenPlace("mailto:tom@docs.example"), undefined);
+test("a bare address that hides its host shows it", () => {
+  assert.equal(hiddenHost("https://bank.example@evil.example/"), "evil.example");
+  assert.equal(hiddenHost("https://xn--80ak6aa92e.example/"), "xn--80ak6aa92e.example");
+  assert.equal(hiddenHost("https://docs.example/a@b.example"), undefined);
+  assert.equal(hiddenHost("mailto:tom@docs.example"), undefined);
 });
 
-test("links that may not be followed are text", () => {
+test("unsafe links are text", () => {
   for (const address of [
     "javascript:alert(1)",
     "JaVaScRiPt:alert(1)",
@@ -164,13 +164,13 @@ test("links that may not be followed are text", () => {
   ]);
 });
 
-test("a link has no links in it", () => {
+test("a link contains no links", () => {
   assert.deepEqual(line("[see https://a.example](https://b.example/)"), [
     { kind: "link", href: "https://b.example/", parts: [text("see https://a.example")], isBare: false },
   ]);
 });
 
-test("mentions are those that the message names", () => {
+test("only mentions that the message names are found", () => {
   const at = mentionsOf(
     [
       { id: 2, name: "jerry" },
@@ -203,7 +203,7 @@ test("blocks", () => {
   ]);
 });
 
-/** How many parts and blocks of a message are more than text. */
+/** Counts the parts and blocks of a message that are more than text. */
 function drawn(source: string): number {
   const at = mentionsOf([], true);
   const inline = (parts: readonly Inline[]): number =>
@@ -217,7 +217,7 @@ function drawn(source: string): number {
   return parse(source, at).reduce((sum, one) => sum + block(one), 0);
 }
 
-test("what takes long to draw is drawn for the first parts of a message; the rest is the text as it was written", () => {
+test("costly formatting applies to the first parts of a message; the rest is the text as it was written", () => {
   for (const one of [
     "http://a.b ",
     "[a](http://a.b)",
@@ -238,14 +238,14 @@ test("what takes long to draw is drawn for the first parts of a message; the res
   assert.equal(links.parts.filter(({ kind }) => kind === "link").length, 100);
   assert.equal(wordsOf(links.parts), "http://a.b ".repeat(1400));
   const fenced = `\`\`\`\n${"a * b_c\n".repeat(1500)}\`\`\``;
-  assert.equal(parse(fenced)[0]?.kind, "code", "one block is one, however long");
+  assert.equal(parse(fenced)[0]?.kind, "code", "a block counts once, however long");
 });
 
-test("a block of code that is not closed yet goes to the end", () => {
+test("an unclosed block of code extends to the end", () => {
   assert.deepEqual(parse("```\na\nb"), [{ kind: "code", language: "", text: "a\nb" }]);
 });
 
-test("lists, within each other and with their numbers", () => {
+test("lists, nested and with their numbers", () => {
   assert.deepEqual(parse("- a\n- b\n  - c\n3. d\n4. e"), [
     {
       kind: "list",

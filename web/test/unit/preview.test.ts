@@ -1,13 +1,13 @@
-/** What stands under a conversation's name, and what is left of Markdown there. */
+/** The line below a conversation's name, and how Markdown becomes plain text there. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plain } from "../../src/conversations/plain.js";
-import { previewOf, textOf, type Surroundings } from "../../src/conversations/preview.js";
+import { previewOf, textOf, type PreviewContext } from "../../src/conversations/preview.js";
 import { conversation, message } from "./conversations.js";
 import { workOf } from "./processor.js";
 
-const around = (more: Partial<Surroundings> = {}): Surroundings => ({
+const around = (more: Partial<PreviewContext> = {}): PreviewContext => ({
   me: 1,
   name: (id) => ["", "tom", "Jerry Mouse"][id] ?? "",
   typists: [],
@@ -33,7 +33,7 @@ test("Markdown becomes one line of plain text", () => {
   for (const [markdown, text] of cases) assert.equal(plain(markdown), text);
 });
 
-test("a text of any length and kind is plain in no time", () => {
+test("a text of any length and kind is converted quickly", () => {
   for (const hostile of [
     "*".repeat(16_000),
     "[".repeat(16_000),
@@ -45,14 +45,14 @@ test("a text of any length and kind is plain in no time", () => {
   }
 });
 
-test("in a group the sender is named by the first name, oneself as you", () => {
+test("in a group the sender is shown by first name, the user as you", () => {
   assert.deepEqual(previewOf(group, around()), { kind: "message", by: "Jerry", text: "Hello" });
   const own = conversation({ last_message: message({ sender_id: 1, content: "Hi" }) });
   assert.deepEqual(previewOf(own, around()), { kind: "message", by: "You", text: "Hi" });
   assert.deepEqual(previewOf(direct, around()), { kind: "message", text: "Hello" });
 });
 
-test("typing comes before a draft, a draft before what waits, and that before the last message", () => {
+test("typing precedes a draft, a draft precedes unsent messages, and those the last message", () => {
   const waiting = [{ op: "send", content: "waits" }];
   const drafted = { ...group, draft: "begun" };
   assert.deepEqual(previewOf(drafted, around({ typists: [2], waiting })), { kind: "typing", text: "Jerry is typing…" });
@@ -61,7 +61,7 @@ test("typing comes before a draft, a draft before what waits, and that before th
   assert.equal(previewOf(direct, around({ typists: [2] })).text, "typing…");
 });
 
-test("what has no text says what it is", () => {
+test("a message without text shows its kind", () => {
   assert.equal(textOf(message({ media: [{ url: "https://example.com/a.png", type: "image" }] })), "Photo");
   assert.equal(
     textOf(message({ media: [{ url: "https://example.com/a", type: "file", name: "plan.pdf" }] })),
@@ -73,7 +73,7 @@ test("what has no text says what it is", () => {
   assert.equal(previewOf(conversation({}), around()).kind, "none");
 });
 
-test("a text that is still without a word is being typed", () => {
+test("a streaming text without a word yet shows as typing", () => {
   const begun = conversation({ last_message: message({ streaming: "growing" }) });
   assert.deepEqual(previewOf(begun, around()), { kind: "typing", by: "Jerry", text: "typing…" });
   const grown = conversation({ last_message: message({ streaming: "growing", content: "Well" }) });

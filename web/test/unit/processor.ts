@@ -1,6 +1,6 @@
-/** How much work something is: the time that the processor spends on it, whatever else it has to do meanwhile. */
+/** Measures work as processor time, so that other processes don't count. */
 
-/** In milliseconds. What takes time out of all proportion to its length shows in it as in a clock's. */
+/** Returns milliseconds. Time that grows out of proportion shows in it as in wall-clock time. */
 export function workOf(done: () => void): number {
   const began = process.cpuUsage();
   done();

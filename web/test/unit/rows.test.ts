@@ -1,4 +1,4 @@
-/** What waits to be sent, as messages to come. */
+/** Messages that wait to be sent. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { keyOf, Waiting } from "../../src/messages/rows.js";
 
 const op = { op: "send", to_user: 2, content: "Is there cheese?", client_msg_id: "k" };
 
-test("what waits stays the same message until it is known whose it is, and the same bubble then", () => {
+test("a waiting message stays the same object until its sender is known, and keeps its key then", () => {
   const waiting = new Waiting();
   const show = (me: number) => waiting.messages([op], me, () => undefined)[0]!;
   const early = show(0);

@@ -1,4 +1,4 @@
-//! The calls about conversations and the messages in them.
+//! The calls about conversations and their messages.
 
 use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
 use chat_protocol::message::{History, Message, SendRequest, Sent, Thread};
@@ -7,27 +7,29 @@ use hyper::Method;
 use super::{Client, percent_encoded};
 use crate::Error;
 
-/// Most conversations or messages in a page.
+/// Upper bound for the number of conversations or messages in a page.
 const PAGE: u16 = 200;
 
 impl Client {
-    /// A page of the caller's conversations, the one with the newest message first; `cursor` leads to the next.
+    /// Returns a page of the caller's conversations, the one with the newest message first. `cursor` selects
+    /// the next page.
     pub async fn conversations(&self, cursor: Option<&str>) -> Result<Conversations, Error> {
         let next = cursor.map(|cursor| format!("&cursor={}", percent_encoded(cursor))).unwrap_or_default();
         self.get(&format!("/v1/conversations?limit={PAGE}{next}")).await
     }
 
-    /// One conversation.
+    /// Returns one conversation.
     pub async fn conversation(&self, id: i64) -> Result<Conversation, Error> {
         self.get(&format!("/v1/conversations/{id}")).await
     }
 
-    /// Changes the caller's own part of a conversation.
+    /// Changes the caller's per-member state of a conversation.
     pub async fn set_state(&self, id: i64, state: &StateRequest) -> Result<Conversation, Error> {
         self.call(Method::PATCH, &format!("/v1/conversations/{id}/state"), Some(state)).await
     }
 
-    /// The last messages of a conversation, or the last before a `seq`; oldest first, at most `limit`.
+    /// Returns the last messages of a conversation, or the last before a `seq`; oldest first, at most
+    /// `limit`.
     pub async fn messages_before(
         &self,
         conversation: i64,
@@ -38,7 +40,8 @@ impl Client {
         self.get(&format!("/v1/conversations/{conversation}/messages?limit={limit}{before}")).await
     }
 
-    /// The last replies in the thread of a message, or the last before a `seq`; oldest first, at most `limit`.
+    /// Returns the last replies in the thread of a message, or the last before a `seq`; oldest first, at most
+    /// `limit`.
     pub async fn replies_before(
         &self,
         (conversation, root): (i64, i64),
@@ -51,17 +54,18 @@ impl Client {
         self.get(&path).await
     }
 
-    /// The thread below a message, and how far the caller has come in it.
+    /// Returns the thread of a message, and the caller's read pointer in it.
     pub async fn thread(&self, root: i64) -> Result<Thread, Error> {
         self.get(&format!("/v1/messages/{root}/thread")).await
     }
 
-    /// The pinned messages of a conversation, the last pinned first.
+    /// Returns the pinned messages of a conversation, the last pinned first.
     pub async fn pins(&self, conversation: i64) -> Result<Vec<Message>, Error> {
         self.get(&format!("/v1/conversations/{conversation}/pins?limit={PAGE}")).await
     }
 
-    /// The newest messages that the caller may see and that fit; of one conversation if one is named.
+    /// Returns the newest messages that the caller may see and that match; of one conversation if one is
+    /// given.
     pub async fn search(
         &self,
         words: &str,
@@ -73,12 +77,12 @@ impl Client {
         Ok(self.get::<History>(&path).await?.messages)
     }
 
-    /// The messages of a conversation after a `seq`, oldest first; at most a page of them.
+    /// Returns the messages of a conversation after a `seq`, oldest first; at most one page.
     pub async fn messages_after(&self, conversation: i64, seq: i64) -> Result<History, Error> {
         self.get(&format!("/v1/conversations/{conversation}/messages?after_seq={seq}&limit={PAGE}")).await
     }
 
-    /// How far each member has come.
+    /// Returns the pointers of each member.
     pub async fn receipts(&self, conversation: i64) -> Result<Vec<MemberReceipt>, Error> {
         self.get(&format!("/v1/conversations/{conversation}/receipts")).await
     }

@@ -1,4 +1,4 @@
-//! What a session does with the ops that it asks for; which there are is said in `chat-protocol`.
+//! How a session handles the ops that it sends. `chat-protocol` defines the ops.
 
 use chat_protocol::v2::Op;
 use serde::Serialize;
@@ -10,19 +10,21 @@ struct Frame<'a> {
     op: &'a Op,
 }
 
-/// The frame that asks for it under this id.
+/// Returns the frame that requests `op` under this id.
 pub(super) fn frame(op: &Op, id: i64) -> String {
-    // These types have string keys and no custom serialisation that could fail.
+    // These types have string keys and no custom serialisation, so this cannot fail.
     serde_json::to_string(&Frame { id, op }).unwrap_or_default()
 }
 
-/// Whether it changes something that lasts. Asking for that twice does no more than asking once, so a session asks again
-/// until it is told; the rest concerns one connection and goes with it.
+/// Returns whether the op changes something that lasts. Requesting that twice has the same effect as once, so
+/// a session repeats the request until it gets an answer. Other ops concern one connection and are dropped
+/// with it.
 pub(super) fn is_lasting(op: &Op) -> bool {
     !matches!(op, Op::Typing(_) | Op::Presence(_) | Op::View(_) | Op::Ping(_))
 }
 
-/// Makes sure that a message that is sent twice is stored once.
+/// Gives a message a `client_msg_id` unless it has one, so that the server stores it once even if it is sent
+/// twice.
 pub(super) fn set_key(op: &mut Op, key: impl FnOnce() -> String) {
     let slot = match op {
         Op::Send(send) => &mut send.body.client_msg_id,
@@ -39,7 +41,7 @@ mod tests {
 
     use super::*;
 
-    fn spelt(op: &Op) -> Value {
+    fn encoded(op: &Op) -> Value {
         serde_json::from_str(&frame(op, 7)).unwrap()
     }
 
@@ -49,13 +51,13 @@ mod tests {
         if let Op::Send(send) = &mut op {
             send.body.content = Some("hi".into());
         }
-        assert_eq!(spelt(&op), json!({"op": "send", "id": 7, "to_user": 2, "content": "hi"}));
+        assert_eq!(encoded(&op), json!({"op": "send", "id": 7, "to_user": 2, "content": "hi"}));
         let op = Op::Read(v2::Pointer { conversation_id: 3, seq: 9, thread_id: None });
-        assert_eq!(spelt(&op), json!({"op": "read", "id": 7, "conversation_id": 3, "seq": 9}));
-        assert_eq!(spelt(&Op::Ping(v2::Ping {})), json!({"op": "ping", "id": 7}));
+        assert_eq!(encoded(&op), json!({"op": "read", "id": 7, "conversation_id": 3, "seq": 9}));
+        assert_eq!(encoded(&Op::Ping(v2::Ping {})), json!({"op": "ping", "id": 7}));
         let delete = v2::Delete { message_id: 5, scope: Some("me".into()) };
         assert_eq!(
-            spelt(&Op::Delete(delete)),
+            encoded(&Op::Delete(delete)),
             json!({"op": "delete", "id": 7, "message_id": 5, "for": "me"})
         );
     }
@@ -65,6 +67,6 @@ mod tests {
         let mut op = Op::Send(v2::Send::default());
         set_key(&mut op, || "first".into());
         set_key(&mut op, || "second".into());
-        assert_eq!(spelt(&op)["client_msg_id"], "first");
+        assert_eq!(encoded(&op)["client_msg_id"], "first");
     }
 }

@@ -1,4 +1,4 @@
-//! What a session has been asked to send and has no answer to yet, in its order. Pure state.
+//! The requests of a session that have no answer yet, in order. Pure state.
 
 use std::collections::VecDeque;
 
@@ -8,16 +8,16 @@ use super::{Op, op};
 pub(super) struct Outbox {
     entries: VecDeque<Entry>,
     next_id: i64,
-    /// Most requests that it takes.
+    /// Upper bound for the number of requests.
     limit: usize,
-    /// Most requests on their way at a time.
+    /// Upper bound for the number of requests in flight.
     window: usize,
 }
 
 struct Entry {
     id: i64,
     op: Op,
-    is_on_its_way: bool,
+    is_in_flight: bool,
 }
 
 impl Outbox {
@@ -25,52 +25,54 @@ impl Outbox {
         Self { entries: VecDeque::new(), next_id: 1, limit, window }
     }
 
-    /// The id of the next request.
+    /// Returns the id of the next request.
     pub(super) fn next_id(&self) -> i64 {
         self.next_id
     }
 
-    /// Takes a request and gives its id; `None` if there is no room.
+    /// Adds a request and returns its id, or `None` if there is no room.
     pub(super) fn put(&mut self, op: Op) -> Option<i64> {
         if self.entries.len() >= self.limit {
             return None;
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.entries.push_back(Entry { id, op, is_on_its_way: false });
+        self.entries.push_back(Entry { id, op, is_in_flight: false });
         Some(id)
     }
 
-    /// The next request to be written, if there is one and not too many are on their way.
+    /// Returns the next request to write and marks it as in flight. Returns `None` if there is none or too
+    /// many are in flight.
     pub(super) fn next_to_write(&mut self) -> Option<(i64, &Op)> {
-        let on_their_way = self.entries.iter().filter(|entry| entry.is_on_its_way).count();
-        if on_their_way >= self.window {
+        let in_flight = self.entries.iter().filter(|entry| entry.is_in_flight).count();
+        if in_flight >= self.window {
             return None;
         }
-        let entry = self.entries.iter_mut().find(|entry| !entry.is_on_its_way)?;
-        entry.is_on_its_way = true;
+        let entry = self.entries.iter_mut().find(|entry| !entry.is_in_flight)?;
+        entry.is_in_flight = true;
         Some((entry.id, &entry.op))
     }
 
-    /// A request was answered for good.
+    /// Removes a request that has its final answer.
     pub(super) fn settle(&mut self, id: i64) -> Option<Op> {
-        let place = self.entries.iter().position(|entry| entry.id == id)?;
-        self.entries.remove(place).map(|entry| entry.op)
+        let index = self.entries.iter().position(|entry| entry.id == id)?;
+        self.entries.remove(index).map(|entry| entry.op)
     }
 
-    /// A request is to be written again; `false` if there is none of that id.
-    pub(super) fn again(&mut self, id: i64) -> bool {
+    /// Marks a request to be written again. Returns `false` if there is none of that id.
+    pub(super) fn retry(&mut self, id: i64) -> bool {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id);
         entry.is_some_and(|entry| {
-            entry.is_on_its_way = false;
+            entry.is_in_flight = false;
             true
         })
     }
 
-    /// The connection is gone, and with it what concerned it alone; all else is to be written again.
+    /// Handles the loss of the connection: drops the requests that concern only that connection, and marks
+    /// all others to be written again.
     pub(super) fn disconnected(&mut self) {
         self.entries.retain(|entry| op::is_lasting(&entry.op));
-        self.entries.iter_mut().for_each(|entry| entry.is_on_its_way = false);
+        self.entries.iter_mut().for_each(|entry| entry.is_in_flight = false);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -104,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_connection_has_everything_lasting_written_again_in_order() {
+    fn lasting_requests_are_written_again_in_order_after_a_broken_connection() {
         let mut outbox = Outbox::new(10, 8);
         let first = outbox.put(send(1)).unwrap();
         outbox.put(Op::Ping(v2::Ping {})).unwrap();
@@ -115,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_tried_again_keeps_its_place() {
+    fn a_retried_request_keeps_its_place() {
         let mut outbox = Outbox::new(10, 1);
         let first = outbox.put(send(1)).unwrap();
         outbox.put(send(2)).unwrap();
         assert_eq!(writes(&mut outbox), [first]);
-        assert!(outbox.again(first));
-        assert!(!outbox.again(99));
+        assert!(outbox.retry(first));
+        assert!(!outbox.retry(99));
         assert_eq!(writes(&mut outbox), [first]);
     }
 

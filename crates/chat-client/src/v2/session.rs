@@ -1,5 +1,6 @@
-//! A session: one user's v2 stream over one connection after another. It reconnects, resumes where it was, and asks
-//! again for what has no answer yet, so that whoever uses it sees every change in order and every request settled.
+//! A session: one user's v2 stream over one connection after another. It reconnects, resumes from its cursor,
+//! and repeats requests that have no answer yet. Its user sees every change in order and every request
+//! settled.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,64 +16,65 @@ use crate::handshake::{Entrance, Way};
 use crate::link::{self, Backoff, Verdict};
 use crate::{Error, ServerUrl};
 
-/// How long connecting may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a server may be silent before it has said how long that may be.
+/// Upper bound for the time to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Upper bound for the server's silence until its `hello` names the heartbeat interval.
 const FIRST_SILENCE: Duration = Duration::from_secs(30);
-/// A refusal that names no delay is tried again after this.
-const RETRY: Duration = Duration::from_millis(200);
+/// Delay before repeating a refused request if the refusal names none.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// How a session behaves.
+/// Settings of a session.
 #[derive(Clone)]
 pub struct Options {
-    /// Where the server is.
+    /// Address of the server.
     pub url: ServerUrl,
-    /// A JWT.
+    /// The token, a JWT.
     pub token: String,
-    /// How it is given.
+    /// The way in which the token is sent.
     pub way: Way,
-    /// Where to resume; without it the session begins with what comes from now on.
+    /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
-    /// Unlike any other session's of the user: messages without a `client_msg_id` get one that begins so.
+    /// A name that no other session of the user has. Messages without a `client_msg_id` get one that begins
+    /// with it.
     pub name: String,
-    /// Most requests that may wait for an answer.
+    /// Upper bound for the number of requests without an answer.
     pub outbox: usize,
-    /// Most of them that are on their way at a time.
+    /// Upper bound for the number of those that are in flight.
     pub window: usize,
-    /// How long to wait before connecting again.
+    /// Delays before reconnecting.
     pub backoff: Backoff,
 }
 
-/// What happened.
+/// Something that happened in a session.
 #[derive(Debug)]
 pub enum Event {
-    /// The server told something. Frames come in its order; `hello` says that a new connection is there.
+    /// A frame arrived. Frames keep the server's order; `hello` means that a new connection is open.
     Frame(ServerFrame),
-    /// The server sent a frame of a kind that is not known here.
+    /// A frame of an unknown kind arrived; the text is its `type`.
     Unknown(String),
-    /// A request was done.
+    /// The server executed a request.
     Acked {
-        /// Its id.
+        /// Id that [`Session::submit`] returned.
         id: i64,
-        /// What was asked for.
+        /// The request.
         op: Op,
-        /// The answer.
+        /// The server's answer.
         ack: Ack,
     },
-    /// A request was refused for good.
+    /// The server refused a request for good.
     Refused {
-        /// Its id.
+        /// Id that [`Session::submit`] returned.
         id: i64,
-        /// What was asked for.
+        /// The request.
         op: Op,
-        /// The answer.
+        /// The server's answer.
         refusal: Refusal,
     },
-    /// The connection is gone, or there was none; another is made after the delay.
+    /// The connection broke or could not be made; the session connects again after the delay.
     Disconnected {
-        /// Why.
+        /// Reason, as text for the user.
         why: String,
-        /// When it is tried again.
+        /// Delay before the next attempt.
         again_in: Duration,
     },
 }
@@ -85,14 +87,14 @@ enum Link {
     Up(Box<V2Stream>),
 }
 
-/// A session. Nothing happens but in [`Session::next`].
+/// A session. It makes progress only while [`Session::next`] runs.
 pub struct Session {
     options: Options,
     link: Link,
     outbox: Outbox,
-    /// Nothing is written before that, because the server asked for it.
+    /// Nothing is written before this time, because the server asked for a pause.
     held_until: Option<Instant>,
-    /// So long a server that is well is never silent.
+    /// Upper bound for the silence of a healthy server.
     silence: Duration,
     is_greeted: bool,
     events: VecDeque<Event>,
@@ -105,7 +107,7 @@ enum Waited {
 }
 
 impl Session {
-    /// A session that will connect when it is asked for what happens.
+    /// Creates a session. It connects on the first call of [`Session::next`].
     pub fn new(options: Options) -> Self {
         Self {
             link: Link::Down { until: Instant::now() },
@@ -118,8 +120,9 @@ impl Session {
         }
     }
 
-    /// Takes a request and gives its id; `None` if too many wait already. One that changes something lasting is asked
-    /// for until it is answered, over as many connections as that takes; the others are dropped with the connection.
+    /// Adds a request and returns its id, or `None` if too many are waiting. A request that changes something
+    /// lasting is repeated until it is answered, over any number of connections; other requests are dropped
+    /// with their connection.
     #[must_use = "a request that was not accepted must be made again"]
     pub fn submit(&mut self, mut op: Op) -> Option<i64> {
         let name = &self.options.name;
@@ -128,17 +131,17 @@ impl Session {
         self.outbox.put(op)
     }
 
-    /// How many requests have no answer yet.
+    /// Returns the number of requests without an answer.
     pub fn n_waiting(&self) -> usize {
         self.outbox.len()
     }
 
-    /// The place in the log up to which everything was handed out.
+    /// Returns the cursor up to which all frames have been returned.
     pub fn cursor(&self) -> Option<&str> {
         self.options.cursor.as_deref()
     }
 
-    /// Waits for what happens next. An error is final. Safe to drop half-way and call again.
+    /// Waits for the next event. An error is final. May be cancelled and called again.
     pub async fn next(&mut self) -> Result<Event, Error> {
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -148,13 +151,13 @@ impl Session {
                 Waited::Opened(Ok(stream)) => {
                     self.link = Link::Up(Box::new(stream));
                 }
-                Waited::Received(Ok(Received::Frame(frame))) => self.take(frame),
+                Waited::Received(Ok(Received::Frame(frame))) => self.apply(frame),
                 Waited::Received(Ok(Received::Unknown(kind))) => self.events.push_back(Event::Unknown(kind)),
                 Waited::Received(Ok(Received::Closed { code, reason })) => {
-                    self.lose(Error::Closed { code, reason })?;
+                    self.disconnected(Error::Closed { code, reason })?;
                 }
-                Waited::Opened(Err(error)) | Waited::Received(Err(error)) => self.lose(error)?,
-                Waited::Time => self.go_on()?,
+                Waited::Opened(Err(error)) | Waited::Received(Err(error)) => self.disconnected(error)?,
+                Waited::Time => self.continue_after_pause()?,
             }
         }
     }
@@ -171,8 +174,9 @@ impl Session {
                 while may_write && let Some((id, op)) = self.outbox.next_to_write() {
                     stream.queue(id, op);
                 }
-                let silent_at = stream.heard() + self.silence;
-                let wakes_at = self.held_until.map_or(silent_at, |held_until| held_until.min(silent_at));
+                let silence_ends_at = stream.last_input_at() + self.silence;
+                let wakes_at =
+                    self.held_until.map_or(silence_ends_at, |held_until| held_until.min(silence_ends_at));
                 tokio::select! {
                     received = stream.next() => Waited::Received(received),
                     () = sleep_until(wakes_at) => Waited::Time,
@@ -181,14 +185,17 @@ impl Session {
         }
     }
 
-    /// A pause is over.
-    fn go_on(&mut self) -> Result<(), Error> {
+    /// Continues after a pause or a silence has run out.
+    fn continue_after_pause(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         self.held_until = self.held_until.filter(|held_until| now < *held_until);
         match &self.link {
             Link::Down { .. } => self.link = Link::Opening(self.open()),
-            Link::Up(stream) if stream.heard() + self.silence <= now => {
-                self.lose(Error::Closed { code: 1006, reason: "the server stopped responding".into() })?;
+            Link::Up(stream) if stream.last_input_at() + self.silence <= now => {
+                self.disconnected(Error::Closed {
+                    code: 1006,
+                    reason: "the server stopped responding".into(),
+                })?;
             }
             Link::Opening(_) | Link::Up(_) => {}
         }
@@ -199,12 +206,12 @@ impl Session {
         let Options { url, token, way, cursor, .. } = self.options.clone();
         let entrance = Entrance { token, way, cursor };
         Box::pin(async move {
-            let connected = timeout(PATIENCE, V2Stream::connect(&url, &entrance)).await;
+            let connected = timeout(CONNECT_TIMEOUT, V2Stream::connect(&url, &entrance)).await;
             connected.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         })
     }
 
-    fn take(&mut self, frame: ServerFrame) {
+    fn apply(&mut self, frame: ServerFrame) {
         if let Some(cursor) = cursor_of(&frame) {
             self.options.cursor = Some(cursor.to_owned());
         }
@@ -218,9 +225,10 @@ impl Session {
                     }
                     ServerFrame::Hello(hello) => {
                         self.is_greeted = true;
-                        // The server's question after that time is a sign of life; the rest is for the way.
+                        // The server's ping after one interval is a sign of life; the second interval allows
+                        // for the network.
                         self.silence =
-                            Duration::from_millis(hello.heartbeat_ms.saturating_mul(2)).max(PATIENCE);
+                            Duration::from_millis(hello.heartbeat_ms.saturating_mul(2)).max(CONNECT_TIMEOUT);
                     }
                     ServerFrame::Live(_) => self.options.backoff.reset(),
                     _ => {}
@@ -240,20 +248,21 @@ impl Session {
 
     fn refused(&mut self, refusal: Refusal) {
         let Some(id) = number(refusal.id.as_ref()) else {
-            // It is about a frame that the server could not read; this session writes none.
+            // It concerns a frame that the server could not parse; this session writes none.
             self.events.push_back(Event::Frame(ServerFrame::Error(refusal)));
             return;
         };
-        if refusal.temporary && self.outbox.again(id) {
-            let delay = refusal.retry_after_ms.map_or(RETRY, Duration::from_millis);
+        if refusal.temporary && self.outbox.retry(id) {
+            let delay = refusal.retry_after_ms.map_or(RETRY_DELAY, Duration::from_millis);
             self.held_until = Some(Instant::now() + delay);
         } else if let Some(op) = self.outbox.settle(id) {
             self.events.push_back(Event::Refused { id, op, refusal });
         }
     }
 
-    /// The connection is gone: begins again after a while, unless that would not help.
-    fn lose(&mut self, error: Error) -> Result<(), Error> {
+    /// Handles the loss of the connection: reconnects after a delay, or returns the error if reconnecting
+    /// would not help.
+    fn disconnected(&mut self, error: Error) -> Result<(), Error> {
         self.outbox.disconnected();
         self.is_greeted = false;
         self.held_until = None;

@@ -1,8 +1,8 @@
-//! What a client knows by what it was told, over REST and by the stream, in whatever order the two come in. Pure: the
+//! The knowledge of a client from REST answers and stream frames, in whatever order they arrive. Pure: the
 //! rules of docs/stream.md and nothing else.
 //!
-//! A message's `status` and `quote` are as of the moment of their telling: they follow from receipts and from other
-//! messages and move no `rev`. The same holds for the counts in a member's own part.
+//! A message's `status` and `quote` are as of the moment when the server sent them: they follow from receipts
+//! and from other messages and move no `rev`. The same holds for the counts in the per-member state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,61 +10,62 @@ use chat_protocol::conversation::{Conversation, OwnPart};
 use chat_protocol::message::Message;
 use chat_protocol::v2::{AppendFrame, Receipt, ServerFrame};
 
-/// All that a client knows.
+/// Everything that a client knows.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     rooms: BTreeMap<i64, Room>,
-    /// Messages that the user deleted for themselves.
+    /// Ids of messages that the user deleted for themselves.
     hidden: BTreeSet<i64>,
-    /// Pieces for messages that are not known yet, by message: REST may still tell of a state before them.
+    /// Appended text for messages that are not known yet, by message id: a REST answer may still show a state
+    /// before it.
     early: BTreeMap<i64, Vec<AppendFrame>>,
     user: Option<i64>,
     clock: u64,
 }
 
-/// A moment between two frames.
+/// A point in time between two frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
-/// What telling the client something has done.
+/// Effect of one frame or answer on the client's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// The client knows more than before.
     New,
-    /// It was known, or is older than what is known.
+    /// The client knew it, or knows something newer.
     Known,
-    /// Pieces of a growing text before this one are missing, which the stream never allows.
-    Hole,
+    /// Text before this piece of a growing message is missing, which the stream never allows.
+    Gap,
 }
 
-/// What a client knows of a conversation.
+/// A client's knowledge of a conversation.
 #[derive(Debug, Clone, Default)]
 pub struct Room {
     about: Option<Conversation>,
     own: Option<OwnPart>,
-    /// When the stream last told of the own part.
-    own_told: u64,
+    /// Clock value at which the stream last sent the per-member state.
+    own_received_at: u64,
     pointers: BTreeMap<i64, (i64, i64)>,
     messages: BTreeMap<i64, Message>,
 }
 
 impl Room {
-    /// What all members see of it, if that is known.
+    /// Returns the part that all members see, if it is known.
     pub fn about(&self) -> Option<&Conversation> {
         self.about.as_ref()
     }
 
-    /// The user's own part, if it is known.
+    /// Returns the user's per-member state, if it is known.
     pub fn own(&self) -> Option<&OwnPart> {
         self.own.as_ref()
     }
 
-    /// The `delivered_seq` and `read_seq` of the members whose pointers were told of.
+    /// Returns the `delivered_seq` and `read_seq` of the members whose pointers are known, by user id.
     pub fn pointers(&self) -> &BTreeMap<i64, (i64, i64)> {
         &self.pointers
     }
 
-    /// The messages that are known, by `seq`.
+    /// Returns the known messages, by `seq`.
     pub fn messages(&self) -> &BTreeMap<i64, Message> {
         &self.messages
     }
@@ -73,20 +74,20 @@ impl Room {
         self.own.as_ref().is_some_and(|own| own.role.is_none())
     }
 
-    fn put_about(&mut self, told: &Conversation) -> Applied {
-        if self.about.as_ref().is_some_and(|about| told.rev < about.rev) {
+    fn put_about(&mut self, received: &Conversation) -> Applied {
+        if self.about.as_ref().is_some_and(|about| received.rev < about.rev) {
             return Applied::Known;
         }
-        self.about = Some(Conversation { own: None, last_message: None, ..told.clone() });
+        self.about = Some(Conversation { own: None, last_message: None, ..received.clone() });
         Applied::New
     }
 
-    fn put_own(&mut self, told: &OwnPart, user: Option<i64>) {
+    fn put_own(&mut self, received: &OwnPart, user: Option<i64>) {
         let known = self.own.as_ref().map_or((0, 0), |own| (own.delivered_seq, own.read_seq));
-        let told_apart = user.and_then(|user| self.pointers.get(&user)).copied().unwrap_or_default();
-        let mut own = told.clone();
-        own.delivered_seq = own.delivered_seq.max(known.0).max(told_apart.0);
-        own.read_seq = own.read_seq.max(known.1).max(told_apart.1);
+        let pointers = user.and_then(|user| self.pointers.get(&user)).copied().unwrap_or_default();
+        let mut own = received.clone();
+        own.delivered_seq = own.delivered_seq.max(known.0).max(pointers.0);
+        own.read_seq = own.read_seq.max(known.1).max(pointers.1);
         self.own = Some(own);
         if self.has_left() {
             self.messages.clear();
@@ -96,17 +97,18 @@ impl Room {
 }
 
 impl State {
-    /// Now. To be asked for before a REST call, whose answer may be older than the frames that come from now on.
+    /// Returns the current moment. The caller takes it before a REST call, whose answer may be older than the
+    /// frames that arrive after this moment.
     pub fn now(&self) -> Moment {
         Moment(self.clock)
     }
 
-    /// The conversations, by id; those that the user has left have a role of `None`.
+    /// Returns the conversations, by id. Those that the user has left have a role of `None`.
     pub fn rooms(&self) -> &BTreeMap<i64, Room> {
         &self.rooms
     }
 
-    /// Takes a frame of the stream.
+    /// Applies a frame of the stream.
     pub fn apply(&mut self, frame: &ServerFrame) -> Applied {
         self.clock += 1;
         match frame {
@@ -114,20 +116,20 @@ impl State {
                 self.user = Some(hello.user_id);
                 Applied::Known
             }
-            ServerFrame::Message(told) => self.put_message(&told.message),
+            ServerFrame::Message(received) => self.put_message(&received.message),
             ServerFrame::Append(piece) => self.append(piece),
-            ServerFrame::Conversation(told) => {
-                let room = self.rooms.entry(told.conversation.id).or_default();
-                let mut applied = room.put_about(&told.conversation);
-                if let Some(own) = &told.conversation.own {
-                    room.own_told = self.clock;
+            ServerFrame::Conversation(received) => {
+                let room = self.rooms.entry(received.conversation.id).or_default();
+                let mut applied = room.put_about(&received.conversation);
+                if let Some(own) = &received.conversation.own {
+                    room.own_received_at = self.clock;
                     room.put_own(own, self.user);
                     applied = Applied::New;
                 }
                 applied
             }
             ServerFrame::Receipt(receipt) => self.forward(receipt),
-            ServerFrame::Hidden(told) => self.hide(told.conversation_id, told.message_id),
+            ServerFrame::Hidden(received) => self.hide(received.conversation_id, received.message_id),
             ServerFrame::Saved(_)
             | ServerFrame::Typing(_)
             | ServerFrame::Presence(_)
@@ -139,37 +141,38 @@ impl State {
         }
     }
 
-    /// Takes a conversation from REST that was asked for at this moment.
+    /// Applies a conversation from a REST answer that was requested at this moment.
     ///
-    /// What all members see has a `rev` that says which is newer; the own part has none. But what the stream has told
-    /// since is either newer than the answer, or followed by a frame with what the answer had.
-    pub fn load_conversation(&mut self, asked: Moment, told: &Conversation) {
+    /// The `rev` of the part that all members see shows which version is newer; the per-member state has no
+    /// `rev`. Instead, anything that the stream has sent since is either newer than the answer, or followed
+    /// by a frame with the answer's content.
+    pub fn load_conversation(&mut self, asked: Moment, received: &Conversation) {
         let user = self.user;
-        let room = self.rooms.entry(told.id).or_default();
-        room.put_about(told);
-        if let Some(own) = told.own.as_ref().filter(|_| room.own_told <= asked.0) {
+        let room = self.rooms.entry(received.id).or_default();
+        room.put_about(received);
+        if let Some(own) = received.own.as_ref().filter(|_| room.own_received_at <= asked.0) {
             room.put_own(own, user);
         }
     }
 
-    /// Takes messages from REST.
+    /// Applies messages from a REST answer.
     pub fn load_messages(&mut self, messages: &[Message]) {
         for message in messages {
             self.put_message(message);
         }
     }
 
-    fn put_message(&mut self, told: &Message) -> Applied {
-        let room = self.rooms.entry(told.conversation_id).or_default();
-        let is_newer = room.messages.get(&told.seq).is_none_or(|known| known.rev < told.rev);
-        if !is_newer || room.has_left() || self.hidden.contains(&told.id) {
+    fn put_message(&mut self, received: &Message) -> Applied {
+        let room = self.rooms.entry(received.conversation_id).or_default();
+        let is_newer = room.messages.get(&received.seq).is_none_or(|known| known.rev < received.rev);
+        if !is_newer || room.has_left() || self.hidden.contains(&received.id) {
             return Applied::Known;
         }
-        room.messages.insert(told.seq, told.clone());
+        room.messages.insert(received.seq, received.clone());
         let mut applied = Applied::New;
-        for piece in self.early.remove(&told.id).unwrap_or_default() {
-            if self.append(&piece) == Applied::Hole {
-                applied = Applied::Hole;
+        for piece in self.early.remove(&received.id).unwrap_or_default() {
+            if self.append(&piece) == Applied::Gap {
+                applied = Applied::Gap;
             }
         }
         applied
@@ -188,7 +191,7 @@ impl State {
             return Applied::Known;
         }
         if u32::try_from(message.content.chars().count()) != Ok(piece.offset) {
-            return Applied::Hole;
+            return Applied::Gap;
         }
         message.content.push_str(&piece.content);
         message.rev = piece.rev;
@@ -208,10 +211,11 @@ impl State {
             own.read_seq = own.read_seq.max(after.1);
             own.unread = receipt.unread.unwrap_or(own.unread);
             own.mentions = receipt.mentions.unwrap_or(own.mentions);
-            // Only what was read comes with counts, and reading takes the mark away; no other frame tells of that.
+            // A receipt carries counts only if something was read, and reading removes the mark; no other
+            // frame reports that.
             if receipt.unread.is_some() && own.marked_unread {
                 own.marked_unread = false;
-                room.own_told = self.clock;
+                room.own_received_at = self.clock;
             }
         }
         if before == after { Applied::Known } else { Applied::New }

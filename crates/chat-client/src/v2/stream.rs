@@ -1,4 +1,4 @@
-//! One connection of the v2 stream: typed frames in, requests out, pings answered underneath.
+//! One connection of the v2 stream: typed frames in, requests out. Pings are answered internally.
 
 use std::collections::VecDeque;
 
@@ -12,27 +12,27 @@ use crate::handshake::{Entrance, upgrade_v2};
 use crate::wire::Wire;
 use crate::{Error, ServerUrl, Socket};
 
-/// What came from the server.
+/// Input from the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received {
-    /// A frame.
+    /// A frame of a known kind.
     Frame(ServerFrame),
-    /// A frame of a kind that this client does not know, by its `type`.
+    /// A frame of an unknown kind; the text is its `type`.
     Unknown(String),
     /// The server closed the stream; nothing follows.
     Closed {
-        /// Its code; 1005 if it gave none.
+        /// WebSocket close code; 1005 if the frame had none.
         code: u16,
-        /// Its reason.
+        /// The reason in the close frame; may be empty.
         reason: String,
     },
 }
 
-/// An open stream. Every method that waits may be dropped half-way and called again.
+/// An open v2 stream. Every method that waits may be cancelled and called again.
 pub struct V2Stream {
     wire: Wire,
     received: VecDeque<Result<Received, Error>>,
-    heard: Instant,
+    last_input_at: Instant,
 }
 
 impl V2Stream {
@@ -40,36 +40,37 @@ impl V2Stream {
     pub async fn connect(url: &ServerUrl, entrance: &Entrance) -> Result<Self, Error> {
         let socket = Socket::connect(url).await?;
         let (socket, mut early) = upgrade_v2(socket, url, entrance).await?;
-        let mut stream = Self { wire: Wire::new(socket), received: VecDeque::new(), heard: Instant::now() };
+        let mut stream =
+            Self { wire: Wire::new(socket), received: VecDeque::new(), last_input_at: Instant::now() };
         let received = &mut stream.received;
-        stream.wire.take(&mut early, |incoming| received.extend(understood(incoming)))?;
+        stream.wire.take(&mut early, |incoming| received.extend(parsed_message(incoming)))?;
         Ok(stream)
     }
 
-    /// Takes a request to be written with the next call that waits.
+    /// Queues a request. The next call that waits writes it.
     pub fn queue(&mut self, id: i64, op: &Op) {
         self.wire.queue(Opcode::Text, op::frame(op, id).as_bytes());
     }
 
-    /// When the server last gave a sign of life.
-    pub fn heard(&self) -> Instant {
-        self.heard
+    /// Returns the time of the server's last sign of life.
+    pub fn last_input_at(&self) -> Instant {
+        self.last_input_at
     }
 
-    /// Waits for the next frame, and writes what is queued meanwhile.
+    /// Waits for the next frame, and writes queued requests meanwhile.
     pub async fn next(&mut self) -> Result<Received, Error> {
         loop {
             if let Some(received) = self.received.pop_front() {
                 return received;
             }
             let received = &mut self.received;
-            self.wire.read(|incoming| received.extend(understood(incoming))).await?;
-            self.heard = Instant::now();
+            self.wire.read(|incoming| received.extend(parsed_message(incoming))).await?;
+            self.last_input_at = Instant::now();
         }
     }
 }
 
-fn understood(incoming: Incoming<'_>) -> Option<Result<Received, Error>> {
+fn parsed_message(incoming: Incoming<'_>) -> Option<Result<Received, Error>> {
     match incoming {
         Incoming::Text(text) => Some(parsed(text)),
         Incoming::Close { code, reason } => {
@@ -79,7 +80,7 @@ fn understood(incoming: Incoming<'_>) -> Option<Result<Received, Error>> {
     }
 }
 
-/// A newer server may send kinds of frames that are not known here; a frame of a known kind has to be whole.
+/// Parses a frame. A newer server may send unknown kinds of frames; a frame of a known kind must be complete.
 fn parsed(text: &str) -> Result<Received, Error> {
     #[derive(Deserialize)]
     struct Head {
@@ -96,7 +97,7 @@ fn parsed(text: &str) -> Result<Received, Error> {
     }
 }
 
-/// The place in the log that a frame names, if it names one.
+/// Returns the cursor that a frame carries, if any.
 pub fn cursor_of(frame: &ServerFrame) -> Option<&str> {
     match frame {
         ServerFrame::Hello(hello) => Some(&hello.cursor),
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_understood_unknown_or_broken() {
+    fn frames_are_known_unknown_or_broken() {
         let live = parsed(r#"{"type":"live","cursor":"c-1","new_field":1}"#).unwrap();
         let Received::Frame(frame) = live else { panic!("{live:?}") };
         assert_eq!(cursor_of(&frame), Some("c-1"));

@@ -1,11 +1,11 @@
-//! Revoked tokens as they are written down.
+//! The encoding of revoked tokens.
 
 use chat_core::access::{self, Fingerprint};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::Unknown;
 
-/// One token with its end, or all that are older than a second.
+/// Either one token with its expiry, or all tokens issued before a second.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Revoked {
     /// The fingerprint in hexadecimal digits.
@@ -44,7 +44,7 @@ impl TryFrom<Revoked> for access::Revoked {
     }
 }
 
-/// A fingerprint of another length would be another hash than ours.
+/// A fingerprint of another length would come from another hash function.
 fn fingerprint(digits: &str) -> Result<Fingerprint, Unknown> {
     let is_ours = digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let number = u128::from_str_radix(digits, 16).ok().filter(|_| is_ours);

@@ -1,12 +1,12 @@
-//! Whose clients are told, as it is written down.
+//! The encoding of an audience.
 
-use chat_core::conversations::Audience as Told;
+use chat_core::conversations;
 use chat_core::ids::{ConversationId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::Unknown;
 
-/// One of these; a release that tells others than those says so in a field of its own.
+/// Exactly one field is set. A release with other audiences adds a field of its own.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Audience {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -18,18 +18,18 @@ pub(super) struct Audience {
     group: Option<i64>,
 }
 
-impl From<Told> for Audience {
-    fn from(audience: Told) -> Self {
+impl From<conversations::Audience> for Audience {
+    fn from(audience: conversations::Audience) -> Self {
         let nobody = Self { user: None, pair: None, group: None };
         match audience {
-            Told::User(user) => Self { user: Some(user.0), ..nobody },
-            Told::Pair(low, high) => Self { pair: Some((low.0, high.0)), ..nobody },
-            Told::Group(conversation) => Self { group: Some(conversation.0), ..nobody },
+            conversations::Audience::User(user) => Self { user: Some(user.0), ..nobody },
+            conversations::Audience::Pair(low, high) => Self { pair: Some((low.0, high.0)), ..nobody },
+            conversations::Audience::Group(conversation) => Self { group: Some(conversation.0), ..nobody },
         }
     }
 }
 
-impl TryFrom<Audience> for Told {
+impl TryFrom<Audience> for conversations::Audience {
     type Error = Unknown;
 
     fn try_from(audience: Audience) -> Result<Self, Unknown> {

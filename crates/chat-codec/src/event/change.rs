@@ -1,4 +1,4 @@
-//! Which change is written how: its kind, and the body that goes with it.
+//! The encoding of each change: its kind, and the body for this kind.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::event::message::Message;
 use crate::event::receipt::Receipt;
 use crate::fields::Unknown;
 
-/// The kinds of changes, as they are spelt.
+/// The names of the kinds of changes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
@@ -34,7 +34,7 @@ pub(super) enum Kind {
     Unknown,
 }
 
-/// Writes an event.
+/// Serializes an event.
 pub(super) fn write<S: Serializer>(
     position: Position,
     change: &Change,
@@ -85,7 +85,7 @@ fn put<S: Serializer>(
     Written { position: position.0, kind, body }.serialize(serializer)
 }
 
-/// Reads the change of an event; none where it, or something in it, is of a kind that is not known here.
+/// Parses the change of an event; `None` if its kind, or something in it, is unknown here.
 pub(super) fn read(kind: Kind, body: &str) -> Result<Option<Change>, Malformed> {
     match kind {
         Kind::MessagePosted => {
@@ -134,7 +134,7 @@ fn take<'a, Body: Deserialize<'a>>(
     Ok(make(serde_json::from_str(body)?).ok())
 }
 
-/// What `Envelope` reads.
+/// The counterpart of `Envelope` for writing.
 #[derive(Serialize)]
 struct Written<Body> {
     position: i64,

@@ -1,4 +1,4 @@
-//! Conversations, and what they are to one member, as they are written down.
+//! The encoding of conversations and of their per-member state.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::event::message::Message;
 use crate::event::receipt::{Counts, Pointers};
 use crate::fields::{Unknown, is_default};
 
-/// Either `direct` or `group`; a release that has other conversations says so in a field of its own.
+/// Either `direct` or `group`. A release with other conversations adds a field of its own.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Conversation<'a> {
     id: i64,
@@ -35,7 +35,7 @@ struct Group<'a> {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct OwnPart<'a> {
-    /// None for somebody who is no member any more.
+    /// `None` for a former member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_default")]

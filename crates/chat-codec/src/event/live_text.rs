@@ -1,9 +1,9 @@
-//! A piece of text that was added to a growing message, as it is written down.
+//! The encoding of a chunk that was appended to a growing message.
 
 use std::borrow::Cow;
 
 use chat_core::ids::{ConversationId, MessageId, Rev, Seq};
-use chat_core::live_text::{self, Piece};
+use chat_core::live_text::{self, Chunk};
 use serde::{Deserialize, Serialize};
 
 use crate::event::audience::Audience;
@@ -26,7 +26,7 @@ pub(super) struct Appended<'a> {
 
 impl<'a> From<&'a live_text::Appended> for Appended<'a> {
     fn from(appended: &'a live_text::Appended) -> Self {
-        let live_text::Appended { message, conversation, seq, rev, audience, piece, length, already } =
+        let live_text::Appended { message, conversation, seq, rev, audience, chunk, length, already } =
             appended;
         Self {
             message: message.0,
@@ -34,8 +34,8 @@ impl<'a> From<&'a live_text::Appended> for Appended<'a> {
             seq: seq.0,
             rev: rev.0,
             audience: (*audience).into(),
-            offset: piece.offset,
-            content: (&piece.content).into(),
+            offset: chunk.offset,
+            content: (&chunk.content).into(),
             length: *length,
             already: *already,
         }
@@ -52,7 +52,7 @@ impl TryFrom<Appended<'_>> for live_text::Appended {
             seq: Seq(appended.seq),
             rev: Rev(appended.rev),
             audience: appended.audience.try_into()?,
-            piece: Piece { offset: appended.offset, content: appended.content.into_owned() },
+            chunk: Chunk { offset: appended.offset, content: appended.content.into_owned() },
             length: appended.length,
             already: appended.already,
         })

@@ -1,4 +1,4 @@
-//! Messages as they are written down. What few of them have stands in `message/parts.rs`.
+//! The encoding of messages. Their nested objects are in `message/parts.rs`.
 
 mod parts;
 
@@ -10,9 +10,9 @@ use chat_core::messages::{self, Mentions, Streaming};
 use chat_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::attached::Attached;
 use crate::event::message::parts::{Forwarded, Pin, Quote, Reaction, Replies, To, status};
 use crate::fields::{Unknown, is_default, numbers, users};
+use crate::media::EncodedMedia;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Message<'a> {
@@ -28,7 +28,7 @@ pub(super) struct Message<'a> {
     #[serde(default, skip_serializing_if = "is_default")]
     content: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    media: Vec<Attached<'a>>,
+    media: Vec<EncodedMedia<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<Quote<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub(super) struct Message<'a> {
     mentions: Vec<i64>,
     #[serde(default, skip_serializing_if = "is_default")]
     mention_all: bool,
-    /// Text rather than an object, since it has to stay as it is to the letter.
+    /// Text rather than a nested object, because it has to be preserved byte for byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     custom: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -72,7 +72,7 @@ impl<'a> From<&'a messages::Message> for Message<'a> {
             to: message.to.into(),
             kind: message.kind.as_str().into(),
             content: (&message.content).into(),
-            media: message.media.iter().map(Attached::from).collect(),
+            media: message.media.iter().map(EncodedMedia::from).collect(),
             reply_to: message.reply_to.as_ref().map(Quote::from),
             thread: message.thread.map(|root| root.0),
             replies: message.replies.map(Replies::from),
@@ -95,7 +95,7 @@ impl<'a> From<&'a messages::Message> for Message<'a> {
 impl TryFrom<Message<'_>> for messages::Message {
     type Error = Unknown;
 
-    /// A compiler's error here says that the core's message has more than is written.
+    /// If this does not compile, the core's message has a field that is not encoded yet.
     fn try_from(message: Message<'_>) -> Result<Self, Unknown> {
         let to = message.to.try_into()?;
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Members' pointers and what waits for them, as they are written down.
+//! The encoding of members' pointers and unread counts.
 
 use chat_core::conversations;
 use chat_core::ids::{ConversationId, Seq, UserId};

@@ -1,4 +1,4 @@
-//! What was cut off or mangled is refused or read as something else; it never brings a node down.
+//! Data that was cut off or mangled is refused or read as something else; it never crashes a node.
 
 use chat_codec::{event, signal};
 use proptest::collection::vec;
@@ -8,11 +8,11 @@ use proptest::sample::Index;
 use crate::events::shared;
 use crate::strategies;
 
-/// Puts other bytes in the places of some.
+/// Replaces some bytes by others.
 fn mangled(mut bytes: Vec<u8>, changes: &[(Index, u8)]) -> Vec<u8> {
-    for (place, byte) in changes {
-        let place = place.index(bytes.len());
-        bytes[place] = *byte;
+    for (index, byte) in changes {
+        let index = index.index(bytes.len());
+        bytes[index] = *byte;
     }
     bytes
 }
@@ -22,7 +22,7 @@ fn changes() -> impl Strategy<Value = Vec<(Index, u8)>> {
     vec((any::<Index>(), byte), 1..4)
 }
 
-/// Decodes as everything; only a panic counts.
+/// Decodes the bytes as everything; only a panic is a failure.
 fn read(bytes: &[u8]) {
     let _ = event::decode(bytes);
     let _ = event::decode_one(bytes);
@@ -31,7 +31,7 @@ fn read(bytes: &[u8]) {
 
 proptest! {
     #[test]
-    fn what_was_cut_off_is_refused(events in strategies::batch(), cut in any::<Index>()) {
+    fn truncated_data_is_refused(events in strategies::batch(), cut in any::<Index>()) {
         let bytes = event::encode(&shared(&events));
         prop_assert!(event::decode(&bytes[..cut.index(bytes.len())]).is_err());
         if let Some(first) = events.first() {
@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_mangled_is_survived(events in strategies::batch(), changes in changes()) {
+    fn mangled_events_cause_no_panic(events in strategies::batch(), changes in changes()) {
         read(&mangled(event::encode(&shared(&events)), &changes));
         if let Some(first) = events.first() {
             read(&mangled(event::encode_one(first), &changes));
@@ -49,18 +49,18 @@ proptest! {
     }
 
     #[test]
-    fn a_mangled_signal_is_survived(signal in strategies::signal(), changes in changes()) {
+    fn mangled_signals_cause_no_panic(signal in strategies::signal(), changes in changes()) {
         read(&mangled(signal::encode(&signal), &changes));
     }
 
     #[test]
-    fn noise_is_survived(bytes in vec(any::<u8>(), 0..64)) {
+    fn random_bytes_cause_no_panic(bytes in vec(any::<u8>(), 0..64)) {
         read(&bytes);
     }
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn data_that_is_no_event_is_refused() {
     for bytes in ["", "null", "7", "[]", "{}", "[{}]", "{\"position\":1}", "{\"kind\":\"message_posted\"}"] {
         assert!(event::decode_one(bytes.as_bytes()).is_err(), "{bytes}");
     }

@@ -1,4 +1,4 @@
-//! Any event survives being encoded.
+//! Every event can be encoded and decoded.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::strategies::{batch, event};
 
-/// A batch as a store hands it on.
+/// Makes a batch as stores pass it on.
 pub fn shared(events: &[Event]) -> Vec<Arc<Event>> {
     events.iter().cloned().map(Arc::new).collect()
 }
 
-/// How each kind of change is spelt.
+/// The name of each kind of change.
 fn kind(change: &Change) -> &'static str {
     match change {
         Change::MessagePosted(_) => "message_posted",
@@ -33,7 +33,7 @@ fn kind(change: &Change) -> &'static str {
 
 proptest! {
     #[test]
-    fn an_event_survives(event in event()) {
+    fn events_survive_encoding(event in event()) {
         let bytes = encode_one(&event);
         let written: Value = serde_json::from_slice(&bytes).unwrap();
         prop_assert_eq!(&written["kind"], kind(&event.change));
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn a_batch_survives_in_its_order(events in batch()) {
+    fn batches_keep_their_order(events in batch()) {
         prop_assert_eq!(decode(&encode(&shared(&events))).unwrap(), events);
     }
 
@@ -56,6 +56,6 @@ proptest! {
 }
 
 #[test]
-fn an_empty_batch_is_no_damage() {
+fn an_empty_batch_is_valid() {
     assert_eq!(decode(&encode(&[])).unwrap(), []);
 }

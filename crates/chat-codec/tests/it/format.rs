@@ -1,5 +1,5 @@
-//! The format itself, one example of each kind: what stands here has been written to journals, so it must be read as
-//! it is for as long as a release that wrote it may be running.
+//! The format itself, one example of each kind. These texts are in journals, so they must be read as they are for as
+//! long as a release that wrote them may be running.
 
 use chat_codec::event::{decode_one, encode_one};
 use chat_core::access::{Fingerprint, Revoked};
@@ -8,7 +8,7 @@ use chat_core::conversations::{Audience, Conversation, ConversationKind, Convers
 use chat_core::event::{Change, Event};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::live_text::{Appended, Piece};
+use chat_core::live_text::{Appended, Chunk};
 use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{
     Forwarded, Mentions, Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary,
@@ -175,7 +175,7 @@ fn growing_text() {
         seq: Seq(3),
         rev: Rev(4),
         audience: Audience::Pair(UserId(5), UserId(6)),
-        piece: Piece { offset: 0, content: "Once".into() },
+        chunk: Chunk { offset: 0, content: "Once".into() },
         length: 4,
         already: false,
     };
@@ -219,11 +219,11 @@ fn own_parts() {
 
 #[test]
 fn receipts() {
-    let told = [
+    let audiences = [
         (Audience::User(UserId(1)), Some(Counts { unread: 3, mentions: 0 })),
         (Audience::Group(ConversationId(2)), None),
     ];
-    let receipts = told.map(|(audience, counts)| Receipt {
+    let receipts = audiences.map(|(audience, counts)| Receipt {
         user: UserId(1),
         conversation: ConversationId(2),
         pointers: Pointers { delivered: Seq(5), read: Seq(0) },
@@ -238,7 +238,7 @@ fn receipts() {
 }
 
 #[test]
-fn what_concerns_one_user() {
+fn changes_for_one_user() {
     let (user, conversation, message) = (UserId(1), ConversationId(2), MessageId(3));
     check(
         Change::MessageHidden { user, conversation, message },

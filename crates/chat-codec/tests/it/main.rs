@@ -1,4 +1,4 @@
-//! What is encoded is decoded, by this release and by its neighbours; what is neither of theirs is refused.
+//! Encoded data can be decoded, by this release and by neighbouring ones; data of neither is refused.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Nodes of neighbouring releases understand each other while a cluster is upgraded.
+//! Nodes of neighbouring releases can read each other's data while a cluster is upgraded.
 
 use chat_codec::event::{decode, decode_one, encode, encode_one};
 use chat_core::changes::MessageEvent;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::events::shared;
 use crate::strategies::{batch, event};
 
-/// The same, with a field more in every object.
+/// Adds an unknown field to every object.
 pub fn with_more(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -53,9 +53,9 @@ proptest! {
         strange in prop::collection::vec((any::<Index>(), strange()), 1..4),
     ) {
         let mut array: Vec<Value> = serde_json::from_slice(&encode(&shared(&events))).unwrap();
-        for (place, strange) in strange {
+        for (index, strange) in strange {
             prop_assert_eq!(decode_one(&bytes(&strange)).unwrap(), None);
-            array.insert(place.index(array.len() + 1), strange);
+            array.insert(index.index(array.len() + 1), strange);
         }
         prop_assert_eq!(decode(&bytes(&Value::Array(array))).unwrap(), events);
     }
@@ -65,7 +65,7 @@ fn posted(message: &Value) -> Value {
     json!({"position": 9, "kind": "message_posted", "body": message})
 }
 
-/// The least that a message has.
+/// A message with the required fields only.
 fn least() -> Value {
     json!({"id": 1, "in": 2, "seq": 3, "rev": 4, "by": 5, "to": {"user": 6}, "sent_at": 7})
 }
@@ -87,7 +87,7 @@ fn message(value: &Value) -> Message {
 }
 
 #[test]
-fn what_a_message_is_known_by_must_be_there() {
+fn the_identity_of_a_message_is_required() {
     assert!(read(&posted(&least())).is_some());
     for name in ["id", "in", "seq", "rev", "by", "to", "sent_at"] {
         let mut message = least();
@@ -98,7 +98,7 @@ fn what_a_message_is_known_by_must_be_there() {
 }
 
 #[test]
-fn spellings_of_a_later_release_read_as_what_is_nearest() {
+fn names_of_a_later_release_are_read_as_the_nearest_known_ones() {
     let whole = [
         ("kind", json!("hologram")),
         ("status", json!("DREAMT_OF")),
@@ -122,7 +122,7 @@ fn spellings_of_a_later_release_read_as_what_is_nearest() {
 }
 
 #[test]
-fn a_role_of_a_later_release_is_a_members() {
+fn an_unknown_role_is_read_as_member() {
     for (own, expected) in [
         (json!({"role": "janitor"}), Some(Role::Member)),
         (json!({"role": "admin"}), Some(Role::Admin)),
@@ -139,9 +139,9 @@ fn a_role_of_a_later_release_is_a_members() {
     }
 }
 
-/// Guessing at whom a later release means would tell those whom it does not concern.
+/// Guessing an audience that only a later release knows would deliver the event to users that it does not concern.
 #[test]
-fn what_is_for_others_than_are_known_is_left_out() {
+fn events_for_unknown_audiences_are_left_out() {
     let channel = json!({"channel": 6});
     assert_eq!(read(&posted(&with(least(), "to", channel.clone()))), None);
     let receipt = json!({"user": 1, "in": 2, "pointers": {}, "audience": channel});

@@ -1,4 +1,4 @@
-//! Any signal survives being encoded, and one of a later release is none.
+//! Every signal can be encoded and decoded, and a signal of a later release is ignored.
 
 use chat_codec::signal::{decode, encode};
 use chat_core::event::Signal;
@@ -16,7 +16,7 @@ fn bytes(value: &Value) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_signal_survives(signal in signal()) {
+    fn signals_survive_encoding(signal in signal()) {
         prop_assert_eq!(decode(&encode(&signal)).unwrap(), Some(signal));
     }
 
@@ -28,14 +28,14 @@ proptest! {
 }
 
 #[test]
-fn a_signal_of_a_later_release_is_none() {
+fn a_signal_of_a_later_release_is_ignored() {
     for later in [json!({"kind": "waving"}), json!({"kind": "waving", "from": [1, {"a": "b"}], "at": null})] {
         assert_eq!(decode(&bytes(&later)).unwrap(), None, "{later}");
     }
 }
 
 #[test]
-fn what_is_not_there_is_none() {
+fn missing_fields_are_refused_or_take_a_default() {
     let typing = json!({"kind": "typing_to_user", "from": 1, "to": 2, "at": 3});
     let expected =
         Signal::TypingToUser { from: UserId(1), to: UserId(2), conversation: None, at: Timestamp(3) };

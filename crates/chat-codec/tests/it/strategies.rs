@@ -1,5 +1,5 @@
-//! Any event and any signal there can be, with numbers and texts that no server would make. The large ones are boxed,
-//! or else they would not fit on the stack of a test.
+//! Strategies for all possible events and signals, with numbers and texts that no server would produce. Large ones are
+//! boxed, since they would not fit on the stack of a test.
 
 use chat_core::access::{Fingerprint, Revoked};
 use chat_core::changes::MessageEvent;
@@ -7,7 +7,7 @@ use chat_core::conversations::{Audience, Conversation, ConversationKind, Convers
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::live_text::{Appended, Piece};
+use chat_core::live_text::{Appended, Chunk};
 use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{
     Forwarded, Mentions, Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary,
@@ -19,7 +19,6 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// Any event.
 pub fn event() -> BoxedStrategy<Event> {
     (number(), change()).prop_map(|(position, change)| Event { position: Position(position), change }).boxed()
 }
@@ -73,7 +72,6 @@ fn about_one_user() -> BoxedStrategy<Change> {
     .boxed()
 }
 
-/// Any signal.
 pub fn signal() -> impl Strategy<Value = Signal> {
     prop_oneof![
         (user(), user(), of(conversation_id()), timestamp())
@@ -88,7 +86,7 @@ fn number() -> impl Strategy<Value = i64> {
     prop_oneof![any::<i64>(), 0..100_i64, Just(i64::MIN), Just(i64::MAX)]
 }
 
-/// With control characters and whatever else JSON has to escape.
+/// Text with control characters and others that JSON has to escape.
 fn text() -> impl Strategy<Value = String> {
     let odd = prop_oneof![Just('\0'), Just('"'), Just('\\'), Just('\u{7f}'), Just('\u{2028}'), Just('🐭')];
     vec(prop_oneof![any::<char>(), odd], 0..12).prop_map(|chars| chars.into_iter().collect())
@@ -193,11 +191,11 @@ fn pin() -> impl Strategy<Value = Pin> {
     (user(), timestamp()).prop_map(|(by, at)| Pin { by, at })
 }
 
-/// A message with nothing but what each has.
+/// A message with the required fields only.
 fn plain() -> BoxedStrategy<Message> {
-    let place = (message_id(), conversation_id(), seq(), rev());
+    let identity = (message_id(), conversation_id(), seq(), rev());
     let body = (user(), recipient(), kind(), text(), timestamp(), status());
-    (place, body)
+    (identity, body)
         .prop_map(|((id, conversation, seq, rev), (sender, to, kind, content, sent_at, status))| Message {
             id,
             conversation,
@@ -256,12 +254,12 @@ fn message() -> BoxedStrategy<Message> {
 }
 
 fn appended() -> BoxedStrategy<Appended> {
-    let place = (message_id(), conversation_id(), seq(), rev(), audience());
-    let piece = (any::<u32>(), text()).prop_map(|(offset, content)| Piece { offset, content });
-    (place, piece, any::<u32>(), any::<bool>())
-        .prop_map(|(place, piece, length, already)| {
-            let (message, conversation, seq, rev, audience) = place;
-            Appended { message, conversation, seq, rev, audience, piece, length, already }
+    let identity = (message_id(), conversation_id(), seq(), rev(), audience());
+    let chunk = (any::<u32>(), text()).prop_map(|(offset, content)| Chunk { offset, content });
+    (identity, chunk, any::<u32>(), any::<bool>())
+        .prop_map(|(identity, chunk, length, already)| {
+            let (message, conversation, seq, rev, audience) = identity;
+            Appended { message, conversation, seq, rev, audience, chunk, length, already }
         })
         .boxed()
 }

@@ -1,16 +1,16 @@
-//! What a client makes of what it is told, by the two rules of the stream: it keeps the last cursor that it was given,
-//! and takes a message only if its `rev` is newer than what it has.
+//! A model of a client that follows the two rules of the stream: it keeps the last cursor that it got, and replaces a
+//! message only by one with a higher `rev`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::conversations::{ConversationPage, ConversationView, Counts};
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
-use chat_core::messages::{MAX_PAGE, Message, Page, Start, Status, Stretch};
+use chat_core::messages::{MAX_PAGE, Message, MessageRange, Page, Start, Status};
 use chat_core::ports::Store;
 use chat_core::receipts::Pointers;
 
-/// A conversation as a client has it.
+/// A conversation in the client's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     pub view: ConversationView,
@@ -18,7 +18,7 @@ pub struct Known {
     pub pointers: BTreeMap<UserId, Pointers>,
 }
 
-/// All that a client of a user has.
+/// The complete state of a user's client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     pub user: UserId,
@@ -27,7 +27,7 @@ pub struct State {
 }
 
 impl State {
-    /// Everything that is there for the user now, as from loading it anew.
+    /// Everything that the user can see now, as after a reload.
     pub async fn load(store: &dyn Store, user: UserId) -> Self {
         let mut state = Self { user, conversations: BTreeMap::new(), saved: BTreeSet::new() };
         let mut after = None;
@@ -51,7 +51,7 @@ impl State {
         self.saved = store.saved(self.user, page).await.unwrap().iter().map(|message| message.id).collect();
     }
 
-    /// Takes in what the client is told. What is news of a conversation that it does not know is loaded whole.
+    /// Applies an event. A conversation that the client does not have is loaded completely.
     pub async fn apply(&mut self, store: &dyn Store, change: &Change) {
         match change {
             Change::OwnPartChanged { user, view } => {
@@ -66,7 +66,9 @@ impl State {
                     }
                 }
             }
-            Change::MessagePosted(message) | Change::MessageChanged { message, .. } => self.take(message),
+            Change::MessagePosted(message) | Change::MessageChanged { message, .. } => {
+                self.insert_newer(message)
+            }
             Change::PointersMoved(receipts) => {
                 for receipt in receipts {
                     let Some(known) = self.conversations.get_mut(&receipt.conversation) else { continue };
@@ -96,11 +98,11 @@ impl State {
                 assert_eq!(*user, self.user);
                 self.conversations.remove(&conversation.id);
             }
-            other => panic!("a resumed client is told of {other:?}"),
+            other => panic!("unexpected event for a resumed client: {other:?}"),
         }
     }
 
-    fn take(&mut self, message: &Message) {
+    fn insert_newer(&mut self, message: &Message) {
         let Some(known) = self.conversations.get_mut(&message.conversation) else { return };
         let has = known.messages.get(&message.seq).map(|known| known.rev);
         if has.is_none_or(|rev| rev < message.rev) {
@@ -108,16 +110,16 @@ impl State {
         }
     }
 
-    /// The same without what a client is not told of again: what it counts for itself, and what is not the object's own
-    /// but derives from others.
-    pub fn settled(mut self) -> Self {
+    /// The state without everything that is not sent again to a resuming client: the client's own counts, and what
+    /// derives from other objects.
+    pub fn comparable(mut self) -> Self {
         let mut seen = BTreeSet::new();
         for known in self.conversations.values_mut() {
             let ConversationView { conversation, own, last_message } = &mut known.view;
             (conversation.rev, conversation.last_seq) = Default::default();
             own.counts = Counts::default();
             *last_message = None;
-            // Who has never moved a pointer and who is not listed are the same; who has left is not looked at.
+            // A member without any pointer equals one that is not listed. Members who have left are not compared.
             known.pointers.retain(|_, pointers| *pointers != Pointers::default());
             for message in known.messages.values_mut() {
                 seen.insert(message.id);
@@ -138,8 +140,8 @@ async fn load_conversation(store: &dyn Store, user: UserId, view: ConversationVi
     let mut known = Known { view, messages: BTreeMap::new(), pointers: BTreeMap::new() };
     loop {
         let from = Start::After(known.messages.keys().last().copied().unwrap_or(Seq(0)));
-        let stretch = Stretch { thread: None, from, limit: MAX_PAGE };
-        let messages = store.stretch(user, id, stretch).await.unwrap();
+        let range = MessageRange { thread: None, from, limit: MAX_PAGE };
+        let messages = store.read_range(user, id, range).await.unwrap();
         if messages.is_empty() {
             break;
         }
@@ -150,12 +152,12 @@ async fn load_conversation(store: &dyn Store, user: UserId, view: ConversationVi
     known
 }
 
-/// A client that goes on from its cursor from time to time.
+/// A client that resumes from its cursor from time to time.
 #[derive(Clone)]
 pub struct Client {
     pub state: State,
     pub cursor: Position,
-    /// Cursors that it was given before, and what it had then.
+    /// The cursors that it got before, with its state at each.
     pub past: Vec<(Position, State)>,
 }
 
@@ -166,9 +168,9 @@ impl Client {
         Self { state: State::load(store, user).await, cursor, past: Vec::new() }
     }
 
-    /// Reads one page and takes in its events, but no more than `most` of them: then the line is cut. Says whether it
-    /// has everything now. `check` is called after each event.
-    pub async fn go_on(
+    /// Reads one page and applies at most `most` of its events: then the connection breaks. Returns whether the client
+    /// has everything now. Calls `check` after each event.
+    pub async fn resume(
         &mut self,
         store: &dyn Store,
         (limit, most): (u16, usize),
@@ -177,11 +179,11 @@ impl Client {
         let page = store.changes(self.state.user, self.cursor, limit).await.unwrap();
         let is_cut = page.events.len() > most;
         self.check_page(&page.events, page.up_to, limit);
-        assert!(page.complete || page.up_to > self.cursor, "a client would never come to the end");
+        assert!(page.complete || page.up_to > self.cursor, "a client would never finish");
         for (index, event) in page.events.iter().take(most).enumerate() {
             self.state.apply(store, &event.change).await;
             check(&self.state);
-            // What shares a place is told of together, so a cursor is given after the last of it only.
+            // Events with the same position belong together, so only the last of them yields a cursor.
             let next = page.events.get(index + 1).map(|event| event.position);
             if next != Some(event.position) {
                 self.past.push((self.cursor, self.state.clone()));
@@ -197,9 +199,13 @@ impl Client {
     fn check_page(&self, events: &[Event], up_to: Position, limit: u16) {
         assert!(events.is_sorted_by_key(|event| event.position));
         assert!(events.iter().all(|event| event.position > self.cursor && event.position <= up_to));
-        let mut places: Vec<_> = events.iter().map(|event| event.position).collect();
-        places.dedup();
-        // What the client is to forget comes in addition, all of it at one place.
-        assert!(places.len() <= usize::from(limit) + 1, "{} places in a page of {limit}", places.len());
+        let mut positions: Vec<_> = events.iter().map(|event| event.position).collect();
+        positions.dedup();
+        // Departures are not counted by the limit, and all have the same position.
+        assert!(
+            positions.len() <= usize::from(limit) + 1,
+            "{} positions in a page of {limit}",
+            positions.len()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Promise 4, "never a hole": whatever several users do, a client that resumes from any cursor it was given, as often as
-//! its line is cut, has in the end what it would have from loading everything anew.
+//! Tests of promise 4, "never a hole": whatever several users do, a client that resumes from any cursor it got, with
+//! any number of interruptions, ends in the same state as one that loads everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use chat_core::command::MessageCommand;
 use chat_core::conversations::OwnChange;
 use chat_core::groups::{ChangeRole, RemoveMember, Role};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
-use chat_core::live_text::{Ending, Piece};
+use chat_core::live_text::{Chunk, Finish};
 use chat_core::messages::{Mentions, Message, Recipient, Streaming};
 use chat_core::posting::{Body, Destination, Posted};
 use chat_core::receipts::{Delivered, Pointers};
@@ -21,9 +21,9 @@ use super::super::cluster::{Cases, Cluster, one_node};
 use super::super::samples::{NOW, message};
 use super::super::test_store::Stores;
 use super::client::{Client, State};
-use super::told;
+use super::resumed;
 
-/// What somebody does; numbers choose among what is there by then.
+/// One action. The numbers choose among the objects that exist by then.
 #[derive(Debug, Clone)]
 pub enum Op {
     Post {
@@ -67,18 +67,18 @@ pub enum Op {
     Start {
         of: Index,
     },
-    /// A client reads pages; the last one is cut.
-    GoOn {
+    /// A client reads pages; the last one is interrupted.
+    Resume {
         client: Index,
         limit: u16,
         pages: usize,
         cut: usize,
     },
-    /// A client goes on from an earlier cursor, with what it had then or what it has now.
-    Back {
+    /// A client resumes from an earlier cursor, with its state of that moment or of now.
+    Rewind {
         client: Index,
         to: Index,
-        forgets: bool,
+        resets_state: bool,
     },
 }
 
@@ -139,13 +139,13 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (i(), i(), 0..8_u8).prop_map(|(by, conversation, how)| Op::Own { by, conversation, how }),
         2 => i().prop_map(|of| Op::Start { of }),
         6 => (i(), 1..6_u16, 1..4_usize, 0..6_usize)
-            .prop_map(|(client, limit, pages, cut)| Op::GoOn { client, limit, pages, cut }),
-        2 => (i(), i(), any::<bool>()).prop_map(|(client, to, forgets)| Op::Back { client, to, forgets }),
+            .prop_map(|(client, limit, pages, cut)| Op::Resume { client, limit, pages, cut }),
+        2 => (i(), i(), any::<bool>()).prop_map(|(client, to, resets_state)| Op::Rewind { client, to, resets_state }),
     ]
 }
 
-/// The servers, and what is known from the answers to whatever was done.
-struct World<'a> {
+/// The servers, and everything known from their answers.
+struct Simulation<'a> {
     cluster: &'a Cluster,
     users: Vec<UserId>,
     groups: Vec<GroupId>,
@@ -155,7 +155,7 @@ struct World<'a> {
     clients: Vec<Client>,
 }
 
-/// Refusals are part of life; faults are not.
+/// Panics on a fault. A refusal is a valid result.
 fn done<T>(result: chat_core::Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -164,10 +164,10 @@ fn done<T>(result: chat_core::Result<T>) -> Option<T> {
     }
 }
 
-impl<'a> World<'a> {
+impl<'a> Simulation<'a> {
     async fn new(cluster: &'a Cluster) -> Self {
         let node = cluster.node();
-        let users = cluster.newcomers(["tom", "jerry", "spike", "tyke"]).await.to_vec();
+        let users = cluster.new_users(["tom", "jerry", "spike", "tyke"]).await.to_vec();
         let groups = [node.group(users[0], &users[1..3]).await, node.group(users[1], &users[..1]).await];
         let mut clients = Vec::new();
         for &user in &users {
@@ -187,23 +187,24 @@ impl<'a> World<'a> {
     async fn run(&mut self, op: &Op) {
         match op {
             Op::Post { by, to, growing } => {
-                let places: Vec<Recipient> =
+                let recipients: Vec<Recipient> =
                     self.groups.iter().map(|&group| Recipient::Group(group)).collect();
                 let users = self.users.iter().map(|&user| Recipient::User(user));
-                let places: Vec<_> =
-                    places.iter().copied().chain(places.iter().copied()).chain(users).collect();
-                self.post(*by.get(&self.users), (*to.get(&places)).into(), Body::default(), *growing).await;
+                let recipients: Vec<_> =
+                    recipients.iter().copied().chain(recipients.iter().copied()).chain(users).collect();
+                self.post(*by.get(&self.users), (*to.get(&recipients)).into(), Body::default(), *growing)
+                    .await;
             }
             Op::Answer { by, to, in_thread } if !self.messages.is_empty() => {
                 let to = to.get(&self.messages);
-                let (id, place) = (Some(to.id), Destination::Conversation(to.conversation));
+                let (id, destination) = (Some(to.id), Destination::Conversation(to.conversation));
                 let body = if *in_thread {
                     Body { thread: id, ..Body::default() }
                 } else {
                     let mentions = Mentions { users: Vec::new(), all: true };
                     Body { reply_to: id, mentions, ..Body::default() }
                 };
-                self.post(*by.get(&self.users), place, body, false).await;
+                self.post(*by.get(&self.users), destination, body, false).await;
             }
             Op::Change { by, message, how } if !self.messages.is_empty() => {
                 let message = message.get(&self.messages).clone();
@@ -238,23 +239,23 @@ impl<'a> World<'a> {
                 let client = Client::start(self.cluster.store(), *of.get(&self.users)).await;
                 self.clients.push(client);
             }
-            Op::GoOn { client, limit, pages, cut } => {
+            Op::Resume { client, limit, pages, cut } => {
                 let client = client.index(self.clients.len());
                 for page in 1..=*pages {
                     let most = if page == *pages { *cut } else { usize::MAX };
-                    self.go_on(client, *limit, most).await;
+                    self.resume(client, *limit, most).await;
                 }
             }
-            Op::Back { client, to, forgets } => {
+            Op::Rewind { client, to, resets_state } => {
                 let client = client.index(self.clients.len());
                 let client = &mut self.clients[client];
                 if !client.past.is_empty() {
                     let to = to.index(client.past.len());
                     let (cursor, state) = client.past[to].clone();
                     client.cursor = cursor;
-                    if *forgets {
+                    if *resets_state {
                         client.state = state;
-                        // Nor was it given the later ones then.
+                        // The client has not got the later cursors yet.
                         client.past.truncate(to);
                     }
                 }
@@ -297,12 +298,12 @@ impl<'a> World<'a> {
             How::Pin(pinned) => done(store.pin(command, pinned).await).map(drop),
             How::Append => {
                 let offset = message.content.chars().count();
-                let piece = Piece { offset: u32::try_from(offset).unwrap(), content: "…".into() };
-                done(store.append(own, piece, 1000).await).map(drop)
+                let chunk = Chunk { offset: u32::try_from(offset).unwrap(), content: "…".into() };
+                done(store.append(own, chunk, 1000).await).map(drop)
             }
             How::Finish => {
-                let ending = Ending { state: Streaming::Finished, content: None };
-                done(store.finish(own, ending).await).map(drop)
+                let finish = Finish { state: Streaming::Finished, content: None };
+                done(store.finish(own, finish).await).map(drop)
             }
             How::Hide => done(store.hide(command).await).map(|_| {
                 self.hidden.insert((actor, message.id));
@@ -336,35 +337,35 @@ impl<'a> World<'a> {
         done(self.cluster.store().change_own_part(user, conversation, change).await);
     }
 
-    async fn go_on(&mut self, client: usize, limit: u16, most: usize) -> bool {
+    async fn resume(&mut self, client: usize, limit: u16, most: usize) -> bool {
         let Self { cluster, clients, messages, hidden, .. } = self;
         clients[client]
-            .go_on(cluster.store(), (limit, most), |state| check_gapless(state, messages, hidden))
+            .resume(cluster.store(), (limit, most), |state| check_gapless(state, messages, hidden))
             .await
     }
 
-    /// Each client goes on until it has everything, and is compared with one that begins now.
+    /// Lets each client resume until it has everything, and compares it with one that loads everything now.
     async fn settle(&mut self) {
         for client in 0..self.clients.len() {
             let user = self.clients[client].state.user;
             let mut pages = 0;
-            while !self.go_on(client, 3, usize::MAX).await {
+            while !self.resume(client, 3, usize::MAX).await {
                 pages += 1;
-                assert!(pages < 10_000, "there is no end to it");
+                assert!(pages < 10_000, "a client never finishes");
             }
             let truth = State::load(self.cluster.store(), user).await;
-            let mut told = self.clients[client].state.clone();
-            for (id, known) in &mut told.conversations {
-                // Who has left is not listed any more, of which the number of members tells.
+            let mut resumed = self.clients[client].state.clone();
+            for (id, known) in &mut resumed.conversations {
+                // Members who have left are no longer listed. The number of members shows that.
                 let members = truth.conversations.get(id).map(|known| &known.pointers);
                 known.pointers.retain(|user, _| members.is_some_and(|members| members.contains_key(user)));
             }
-            assert_eq!(told.settled(), truth.settled(), "user {user}");
+            assert_eq!(resumed.comparable(), truth.comparable(), "user {user}");
         }
     }
 }
 
-/// Of each conversation a client has all messages up to the last one that it has, but those it has hidden.
+/// In each conversation a client has every message up to its last one, except those that its user has hidden.
 fn check_gapless(state: &State, messages: &[Message], hidden: &BTreeSet<(UserId, MessageId)>) {
     let mut all: BTreeMap<ConversationId, Vec<&Message>> = BTreeMap::new();
     for message in messages {
@@ -383,29 +384,29 @@ fn check_gapless(state: &State, messages: &[Message], hidden: &BTreeSet<(UserId,
     }
 }
 
-/// What is done, and which of the events are looked at afterwards.
-pub fn life() -> impl Strategy<Value = (Vec<Op>, Vec<Index>)> {
+/// The actions, and the events that are checked afterwards.
+pub fn scenario() -> impl Strategy<Value = (Vec<Op>, Vec<Index>)> {
     (vec(op(), 1..120), vec(any::<Index>(), 12))
 }
 
-/// Does all of it, by way of each node in turn, and compares.
+/// Runs all actions, on each server in turn, and compares.
 pub async fn run(cluster: &Cluster, (ops, looked_at): (Vec<Op>, Vec<Index>)) {
     let before = cluster.n_events();
-    let mut world = World::new(cluster).await;
+    let mut simulation = Simulation::new(cluster).await;
     for op in &ops {
-        world.run(op).await;
+        simulation.run(op).await;
     }
-    world.settle().await;
+    simulation.settle().await;
     let events = cluster.events().split_off(before);
     for event in looked_at {
         let event = &events[event.index(events.len())];
-        told::check(cluster.store(), &world.users, &events, event).await;
+        resumed::check(cluster.store(), &simulation.users, &events, event).await;
     }
 }
 
 pub fn a_resumed_client_has_what_a_fresh_one_has(stores: &dyn Stores) {
     let cases = Cases::on(async || one_node(stores).await);
-    proptest!(ProptestConfig::with_cases(64), |(life in life())| {
-        cases.run(async |cluster| run(cluster, life).await);
+    proptest!(ProptestConfig::with_cases(64), |(scenario in scenario())| {
+        cases.run(async |cluster| run(cluster, scenario).await);
     });
 }

@@ -1,4 +1,5 @@
-//! What the feed keeps of a change: what it was and where, by ids. No text of anybody may stand in an entry.
+//! The entry that the feed keeps of a change: what changed and where, by ids. An entry must not contain any text of a
+//! user.
 
 use crate::changes::MessageEvent;
 use crate::conversations::Conversation;
@@ -8,49 +9,48 @@ use crate::messages::{Message, Recipient};
 use crate::receipts::Receipt;
 use crate::time::Timestamp;
 
-/// What happened, as readers know it. Stores keep the word; a released one is never given another meaning.
+/// The kind of a change, as readers know it. Stores keep the name; a released name never gets another meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A message was posted.
     MessageCreated,
-    /// A message's text was changed.
+    /// The text of a message was edited.
     MessageEdited,
     /// A message was deleted for everyone.
     MessageDeleted,
-    /// A reaction to a message was added or taken back.
+    /// A reaction to a message was added or removed.
     MessageReaction,
     /// A message was pinned.
     MessagePinned,
-    /// A message is no longer pinned.
+    /// A message was unpinned.
     MessageUnpinned,
-    /// The thread below a message has a reply more.
+    /// A reply was added to the thread below a message.
     MessageThread,
-    /// A message that is shown while being written grew.
+    /// Text was appended to a message that is being written.
     MessageAppended,
-    /// A message that was shown while being written is so no longer.
+    /// A message that was being written was finished or abandoned.
     MessageFinished,
-    /// A user deleted a message for themselves.
+    /// A user deleted a message for themselves alone.
     MessageHidden,
     /// A user saved a message.
     MessageSaved,
-    /// A user no longer wants a message saved.
+    /// A user removed a message from the saved ones.
     MessageUnsaved,
-    /// A conversation came into being, or what all members see of it changed.
+    /// A conversation was created, or the part that all members see changed.
     ConversationChanged,
-    /// A user became a member, or has another role.
+    /// A user became a member, or has a new role.
     MemberChanged,
     /// A user is no longer a member.
     MemberRemoved,
-    /// A user changed their own part of a conversation: muted it, left a draft.
+    /// A user changed their own part of a conversation: muted it, stored a draft.
     OwnPartChanged,
-    /// Members have received or read further.
+    /// Members' pointers moved.
     PointersMoved,
     /// Tokens of a user are no longer valid.
     AccessRevoked,
 }
 
 impl Kind {
-    /// All of them.
     pub const ALL: [Self; 18] = [
         Self::MessageCreated,
         Self::MessageEdited,
@@ -72,7 +72,7 @@ impl Kind {
         Self::AccessRevoked,
     ];
 
-    /// As stores keep it and readers get it.
+    /// Returns the name for stores and readers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MessageCreated => "message.created",
@@ -111,44 +111,42 @@ impl Kind {
     }
 }
 
-/// One change of the log. There is exactly one entry for each position.
+/// One change of the log. Each log position has exactly one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its place in the log.
     pub position: Position,
-    /// When it was committed, by the store's clock. Later entries may have earlier times.
+    /// When it was committed, by the store's clock. A later entry may have an earlier time.
     pub at: Timestamp,
-    /// What happened. A word of [`Kind`], or one of a later release.
+    /// What happened: a name of [`Kind`], or one that a later release has added.
     pub kind: String,
-    /// In which conversation.
     pub conversation: Option<ConversationId>,
-    /// To which message.
     pub message: Option<MessageId>,
-    /// Whom it is about: the member, the owner of the own part or the token, the other side of a direct message.
+    /// The user that the change is about: the member, the owner of the own part or of the token, the recipient of a
+    /// direct message.
     pub user: Option<UserId>,
-    /// Who did it, where the change says so. It does not for deletions, reactions, unpinning, threads, growing text, changes
-    /// of conversations and members, revoked tokens, and pointers of several members.
+    /// The user who made the change, if the change says so. It does not for deletions, reactions, unpinning, threads,
+    /// growing text, changes of conversations and members, revoked tokens, and pointers of several members.
     pub actor: Option<UserId>,
 }
 
 impl Entry {
-    /// The entry of a change that is committed at this time.
+    /// Returns the entry of a change that is committed at `at`.
     #[must_use]
     pub fn of(event: &Event, at: Timestamp) -> Self {
-        let found = Found::of(&event.change);
+        let fields = Fields::of(&event.change);
         Self {
             position: event.position,
             at,
-            kind: found.kind.as_str().to_owned(),
-            conversation: found.conversation,
-            message: found.message,
-            user: found.user,
-            actor: found.actor,
+            kind: fields.kind.as_str().to_owned(),
+            conversation: fields.conversation,
+            message: fields.message,
+            user: fields.user,
+            actor: fields.actor,
         }
     }
 }
 
-struct Found {
+struct Fields {
     kind: Kind,
     conversation: Option<ConversationId>,
     message: Option<MessageId>,
@@ -156,7 +154,7 @@ struct Found {
     actor: Option<UserId>,
 }
 
-impl Found {
+impl Fields {
     fn of(change: &Change) -> Self {
         match change {
             Change::MessagePosted(message) => Self::message(message, MessageEvent::Created),
@@ -198,7 +196,7 @@ impl Found {
         Self { kind, conversation: None, message: None, user: None, actor: None }
     }
 
-    /// What a user does to nothing but their own part.
+    /// A change that a user makes to nothing but their own part.
     fn own(kind: Kind, user: UserId) -> Self {
         Self { user: Some(user), actor: Some(user), ..Self::just(kind) }
     }
@@ -210,7 +208,7 @@ impl Found {
     fn message(message: &Message, what: MessageEvent) -> Self {
         let kind = Kind::of_message(message, what);
         let actor = match kind {
-            // Nobody else may do these.
+            // Only the author may do these.
             Kind::MessageCreated | Kind::MessageEdited | Kind::MessageFinished => Some(message.sender),
             Kind::MessagePinned => message.pin.map(|pin| pin.by),
             _ => None,
@@ -228,15 +226,15 @@ impl Found {
         }
     }
 
-    /// The pointers of several members of one conversation may move together; then none of them is named.
+    /// Pointers of several members of a conversation may move together; then no user is named.
     fn pointers(receipts: &[Receipt]) -> Self {
-        let found = Self::just(Kind::PointersMoved);
+        let fields = Self::just(Kind::PointersMoved);
         match receipts {
-            [] => found,
+            [] => fields,
             [first, rest @ ..] => {
                 let is_one = rest.iter().all(|other| other.user == first.user);
                 let user = is_one.then_some(first.user);
-                Self { conversation: Some(first.conversation), user, actor: user, ..found }
+                Self { conversation: Some(first.conversation), user, actor: user, ..fields }
             }
         }
     }

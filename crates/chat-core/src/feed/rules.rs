@@ -1,5 +1,5 @@
-//! The rules of the feed, as pure functions: where a reader begins, whether it has to reload, what it may acknowledge, and
-//! what is not kept any longer.
+//! The rules of the feed, as pure functions: where a reader starts, whether it has to reload, what it may acknowledge,
+//! and which entries are no longer kept.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use crate::ids::Position;
 use crate::sync::Cursor;
 use crate::time::Timestamp;
 
-/// What a store knows of the feed.
+/// The extent of the feed in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feed {
-    /// The place of the last entry, which is that of the log's last change.
+    /// Cursor of the last entry, which is also the end of the log.
     pub end: Cursor,
-    /// Everything after this place and up to the end is there.
+    /// All entries after this log position, up to the end, are kept.
     pub kept_from: Position,
 }
 
 /// Why a reader has to reload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// What came right after its place is not kept any more.
+    /// The entry right after its cursor is no longer kept.
     TooOld,
-    /// Its place is one of another log: the database was restored, replaced, or has gone back.
+    /// Its cursor belongs to another log: the database was restored, replaced, or has gone back.
     OtherLog,
 }
 
 impl Why {
-    /// As readers get it.
+    /// Returns the name of the reason for readers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooOld => "too_old",
@@ -43,19 +43,18 @@ impl fmt::Display for Why {
     }
 }
 
-/// A reader has to load the present state before it reads on.
+/// Tells a reader to load the present state before it reads on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reload {
-    /// Why.
     pub why: Why,
-    /// What to acknowledge, once the present state is loaded, to read on from there. Where entries were too old it is
-    /// the place before the oldest that is kept, so that no more than necessary is missing; in another log it is the
-    /// end, since a place before it may be one that the reader has seen under another epoch.
+    /// Cursor to acknowledge once the present state is loaded; the reader reads on from there. If entries are missing,
+    /// it lies right before the oldest one that is kept, so that no more than necessary is missing. In another log it
+    /// is the end, since the reader may have seen the earlier positions under another epoch.
     pub from: Cursor,
 }
 
 impl Feed {
-    /// Where a new reader begins; `n_readers` is how many there were before.
+    /// Returns where a new reader starts; `n_readers` is the number of existing readers.
     pub(super) fn start(&self, n_readers: usize, start: Start) -> Position {
         match start {
             Start::Oldest if n_readers > 0 => self.kept_from,
@@ -63,7 +62,7 @@ impl Feed {
         }
     }
 
-    /// Whether a reader at this place has to reload.
+    /// Whether a reader with this cursor has to reload, and why.
     pub(super) fn reload(&self, at: Cursor) -> Option<Reload> {
         let to = |position| Cursor { position, ..self.end };
         if at.epoch != self.end.epoch || at.position > self.end.position {
@@ -72,8 +71,8 @@ impl Feed {
         (at.position < self.kept_from).then(|| Reload { why: Why::TooOld, from: to(self.kept_from) })
     }
 
-    /// What a reader at this place gets of the entries that were found after it. Entries without a gap are all that it
-    /// may have: whatever has made one, the reader learns of it and does not read over it.
+    /// Returns the page for a reader with this cursor, given the entries that were found after it. A page never has a
+    /// gap: whatever caused one, the reader has to reload and does not skip entries unnoticed.
     pub(super) fn page(&self, at: Cursor, mut entries: Vec<Entry>) -> Page {
         if let Some(reload) = self.reload(at) {
             return Page::Reload(reload);
@@ -86,7 +85,7 @@ impl Feed {
         if let Some(position) = missing {
             return Page::Reload(Reload { why: Why::TooOld, from: Cursor { position, ..at } });
         }
-        let is_next = |(entry, place): (&Entry, i64)| entry.position.0 == place;
+        let is_next = |(entry, position): (&Entry, i64)| entry.position.0 == position;
         entries.truncate(entries.iter().zip(at.position.0 + 1..).take_while(|it| is_next(*it)).count());
         let last = entries.last().map_or(at.position, |last| last.position);
         Page::Entries {
@@ -96,10 +95,10 @@ impl Feed {
         }
     }
 
-    /// Where a reader at this place is after it has acknowledged another one: never before it.
+    /// Returns the cursor of a reader that had `at` and acknowledges `up_to`: never an earlier one than `at`.
     ///
     /// # Errors
-    /// A conflict where the place is one of another log, or nothing has been committed there yet.
+    /// `other_log` if the cursor belongs to another log; `beyond_the_end` if nothing has been committed there yet.
     pub(super) fn acknowledged(&self, at: Cursor, up_to: Cursor) -> Result<Cursor> {
         if up_to.epoch != self.end.epoch {
             let sentence = "That position is one of another log; read again to learn where to go on";
@@ -113,8 +112,8 @@ impl Feed {
         Ok(if goes_back { at } else { up_to })
     }
 
-    /// Up to where the oldest entries are not kept any longer; `oldest` are their places and times, in order. Without
-    /// readers nothing is kept.
+    /// Returns the log position up to which the oldest entries are no longer kept; `oldest` holds the positions and
+    /// times of some, in log order. Without readers, no entry is kept.
     pub(super) fn expired(
         &self,
         n_readers: usize,

@@ -1,4 +1,4 @@
-//! The rules of the feed, and what is done with readers, on rows in memory.
+//! The rules of the feed, and the operations on readers, on rows in memory.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ struct Memory {
     from: Cell<i64>,
     entries: RefCell<BTreeMap<i64, Entry>>,
     readers: RefCell<BTreeMap<ReaderName, Reader>>,
-    /// How often it was asked for anything.
+    /// Number of queries.
     n_asked: Cell<usize>,
 }
 
@@ -81,7 +81,7 @@ impl FeedRows for Memory {
     fn next_times(&self, after: &[Position]) -> Result<Vec<Option<Timestamp>>> {
         self.is_asked();
         let entries = self.entries.borrow();
-        let next = |place: &Position| entries.range(place.0 + 1..).next().map(|(_, entry)| entry.at);
+        let next = |position: &Position| entries.range(position.0 + 1..).next().map(|(_, entry)| entry.at);
         Ok(after.iter().map(next).collect())
     }
 
@@ -103,7 +103,7 @@ impl FeedTables for Memory {
         Ok(())
     }
 
-    fn take_away(&self, name: &ReaderName) -> Result<()> {
+    fn remove_reader(&self, name: &ReaderName) -> Result<()> {
         self.readers.borrow_mut().remove(name);
         Ok(())
     }
@@ -148,13 +148,13 @@ fn names_are_plain_and_short() {
 }
 
 #[test]
-fn no_two_kinds_have_one_word() {
+fn no_two_kinds_have_the_same_name() {
     let words: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(words.len(), Kind::ALL.len());
 }
 
 #[test]
-fn a_reader_reads_on_from_what_it_has_acknowledged() -> Result<()> {
+fn a_reader_continues_after_what_it_has_acknowledged() -> Result<()> {
     let log = Memory::default();
     log.commit();
     let reader = add(&log, name("a"), Start::Oldest, Timestamp(0))?;
@@ -188,7 +188,7 @@ fn readers_are_few_and_have_names_of_their_own() -> Result<()> {
 }
 
 #[test]
-fn how_far_readers_are_is_asked_for_all_of_them_at_once() -> Result<()> {
+fn the_progress_of_all_readers_is_queried_at_once() -> Result<()> {
     let log = Memory::default();
     for number in 0..5 {
         add(&log, name(&format!("r{number}")), Start::End, Timestamp(0))?;
@@ -204,7 +204,7 @@ fn how_far_readers_are_is_asked_for_all_of_them_at_once() -> Result<()> {
 }
 
 #[test]
-fn a_reader_in_another_log_goes_on_from_its_end() -> Result<()> {
+fn a_reader_in_another_log_continues_at_its_end() -> Result<()> {
     let log = Memory::default();
     add(&log, name("a"), Start::End, Timestamp(0))?;
     (0..4).for_each(|_| log.commit());
@@ -222,7 +222,7 @@ fn a_reader_in_another_log_goes_on_from_its_end() -> Result<()> {
 }
 
 #[test]
-fn a_place_beyond_the_end_is_one_of_another_log() -> Result<()> {
+fn a_cursor_beyond_the_end_belongs_to_another_log() -> Result<()> {
     let log = Memory::default();
     (0..9).for_each(|_| log.commit());
     add(&log, name("a"), Start::End, Timestamp(0))?;
@@ -232,7 +232,7 @@ fn a_place_beyond_the_end_is_one_of_another_log() -> Result<()> {
 }
 
 #[test]
-fn what_is_missing_is_never_read_over() -> Result<()> {
+fn missing_entries_are_never_skipped_unnoticed() -> Result<()> {
     let log = Memory::default();
     add(&log, name("a"), Start::End, Timestamp(0))?;
     (0..6).for_each(|_| log.commit());
@@ -246,7 +246,7 @@ fn what_is_missing_is_never_read_over() -> Result<()> {
 }
 
 #[test]
-fn what_is_too_old_or_too_much_goes_from_the_oldest_on() -> Result<()> {
+fn entries_beyond_the_bounds_are_deleted_from_the_oldest_on() -> Result<()> {
     let log = Memory::default();
     add(&log, name("a"), Start::End, Timestamp(0))?;
     (0..10).for_each(|_| log.commit());
@@ -266,7 +266,7 @@ fn what_is_too_old_or_too_much_goes_from_the_oldest_on() -> Result<()> {
 }
 
 #[test]
-fn an_entry_behind_one_that_is_kept_stays_though_its_time_is_older() -> Result<()> {
+fn an_entry_after_one_that_is_kept_stays_even_if_its_time_is_older() -> Result<()> {
     let log = Memory::default();
     add(&log, name("a"), Start::End, Timestamp(0))?;
     (0..3).for_each(|_| log.commit());
@@ -281,15 +281,15 @@ fn an_entry_behind_one_that_is_kept_stays_though_its_time_is_older() -> Result<(
 }
 
 #[test]
-fn after_the_last_reader_everything_goes_in_pieces() -> Result<()> {
+fn after_the_last_reader_everything_is_deleted_in_batches() -> Result<()> {
     let log = Memory::default();
     add(&log, name("a"), Start::End, Timestamp(0))?;
-    (0..i64::from(PIECE) + 5).for_each(|_| log.commit());
+    (0..i64::from(PRUNE_BATCH) + 5).for_each(|_| log.commit());
     assert!(!has_expired(&log, DAY, Timestamp(0))?);
     remove(&log, &name("a"))?;
     assert_eq!(prune(&log, DAY, Timestamp(0))?, Pruned { has_more: true });
     assert_eq!(log.entries.borrow().len(), 5);
-    // A reader who comes meanwhile gets nothing of them, and they go all the same.
+    // A reader that is added meanwhile gets none of them, and they are deleted all the same.
     log.commit();
     let reader = add(&log, name("b"), Start::Oldest, Timestamp(0))?;
     assert_eq!(reader.at, log.log_end());
@@ -305,7 +305,7 @@ enum Step {
     Commit,
     Add(usize, bool),
     Remove(usize),
-    /// Reads so many, and acknowledges that many of them.
+    /// Reads at most the first number of entries, and acknowledges the second number of them.
     Read(usize, u16, usize),
     Prune(u64),
     Epoch,
@@ -324,7 +324,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever happens, each reader gets every change after its place once and in order, or learns that it has to reload.
+    /// Whatever happens, each reader gets every change after its cursor once and in order, or learns that it has to
+    /// reload.
     #[test]
     fn nothing_is_skipped_or_repeated(steps in prop::collection::vec(step(), 1..120)) {
         let log = Memory::default();
@@ -348,27 +349,27 @@ proptest! {
                     }
                 }
                 Step::Read(who, limit, n) => {
-                    let Some(place) = next.get_mut(&who) else { continue };
+                    let Some(cursor) = next.get_mut(&who) else { continue };
                     match page(&log, &called(who), limit) {
                         Ok(Page::Reload(reload)) => {
-                            let is_of_another = place.epoch.0 != log.epoch.get();
+                            let is_of_another = cursor.epoch.0 != log.epoch.get();
                             prop_assert_eq!(reload.why == Why::OtherLog, is_of_another);
-                            prop_assert!(is_of_another || reload.from.position > place.position);
-                            *place = reload.from;
+                            prop_assert!(is_of_another || reload.from.position > cursor.position);
+                            *cursor = reload.from;
                         }
                         Ok(Page::Entries { entries, up_to, is_complete }) => {
                             let found: Vec<_> = entries.iter().map(|entry| entry.position.0).collect();
-                            let first = place.position.0 + 1;
+                            let first = cursor.position.0 + 1;
                             let wanted: Vec<_> = (first..=log.end.get()).take(limit.into()).collect();
                             prop_assert_eq!(&found, &wanted);
                             prop_assert_eq!(is_complete, up_to.position.0 == log.end.get());
                             let taken = found.get(..n.min(found.len())).unwrap_or_default();
-                            place.position.0 += i64::try_from(taken.len()).unwrap_or(0);
+                            cursor.position.0 += i64::try_from(taken.len()).unwrap_or(0);
                         }
                         Err(error) => panic!("{error}"),
                     }
-                    let acknowledged = acknowledge(&log, &called(who), *place);
-                    prop_assert!(matches!(acknowledged, Ok(reader) if reader.at == *place));
+                    let acknowledged = acknowledge(&log, &called(who), *cursor);
+                    prop_assert!(matches!(acknowledged, Ok(reader) if reader.at == *cursor));
                 }
             }
         }

@@ -1,49 +1,49 @@
-//! What is done with readers, on the rows of a store: each function within one transaction of the store's, in which the
-//! log does not move. Facts are asked for and decisions applied; which they are is for `rules.rs`.
+//! Operations on readers and entries, on the rows of a store. Each function runs within one transaction of the store,
+//! in which the log does not move. They read facts and apply decisions; the decisions are in `rules.rs`.
 
 use std::collections::BTreeMap;
 
 use super::{
-    Entry, Feed, Keep, MAX_PAGE, MAX_READERS, PIECE, Page, Progress, Pruned, Reader, ReaderName, Start,
+    Entry, Feed, Keep, MAX_PAGE, MAX_READERS, PRUNE_BATCH, Page, Progress, Pruned, Reader, ReaderName, Start,
 };
 use crate::error::Error;
 use crate::ids::Position;
 use crate::sync::Cursor;
 use crate::time::Timestamp;
 
-/// What a store reads of the feed.
+/// The reading access to the feed that a store provides.
 pub trait FeedRows {
-    /// What can go wrong in the store, and refusals.
+    /// Errors of the store, and refusals.
     type Fault: From<Error>;
-    /// How far the feed reaches.
+    /// Returns the extent of the feed.
     fn feed(&self) -> Result<Feed, Self::Fault>;
-    /// All readers, in the order of their names.
+    /// Returns all readers, ordered by name.
     fn readers(&self) -> Result<Vec<Reader>, Self::Fault>;
-    /// The entries after a place, in order, at most so many.
+    /// Returns the entries after a log position, in log order, at most `limit`.
     fn entries(&self, after: Position, limit: u16) -> Result<Vec<Entry>, Self::Fault>;
-    /// For each of these places, in their order, the time of the first entry after it, if there is one. All are asked for
-    /// at once.
+    /// Returns, for each of these log positions and in their order, the time of the first entry after it, if there is
+    /// one. All are queried at once.
     fn next_times(&self, after: &[Position]) -> Result<Vec<Option<Timestamp>>, Self::Fault>;
-    /// The places and times of the oldest entries, in order, at most so many.
+    /// Returns the log positions and times of the oldest entries, in log order, at most `limit`.
     fn oldest(&self, limit: u16) -> Result<Vec<(Position, Timestamp)>, Self::Fault>;
 }
 
-/// What a store writes of it.
+/// The writing access to the feed that a store provides.
 pub trait FeedTables: FeedRows {
-    /// From here on entries are written, since there is a reader now.
+    /// Starts writing entries after this log position, since there is a reader now.
     fn begin(&self, at: Position) -> Result<(), Self::Fault>;
-    /// Keeps a reader, in the place of the one of its name.
+    /// Stores a reader; replaces the one with its name.
     fn put(&self, reader: &Reader) -> Result<(), Self::Fault>;
-    /// Removes a reader; after the last one no more entries are written.
-    fn take_away(&self, name: &ReaderName) -> Result<(), Self::Fault>;
-    /// Deletes the entries up to a place, and keeps in mind that those after it are all there.
+    /// Removes a reader. After the last one, no entries are written.
+    fn remove_reader(&self, name: &ReaderName) -> Result<(), Self::Fault>;
+    /// Deletes the entries up to a log position, and records that all later ones are kept.
     fn forget(&self, up_to: Position) -> Result<(), Self::Fault>;
 }
 
 /// Registers a reader.
 ///
 /// # Errors
-/// A conflict where there is one of that name, or as many as there may be.
+/// `reader_exists` if the name is in use; `too_many_readers` if there are [`MAX_READERS`].
 pub fn add<R: FeedTables>(
     rows: &R,
     name: ReaderName,
@@ -68,29 +68,29 @@ pub fn add<R: FeedTables>(
     Ok(reader)
 }
 
-/// Removes a reader, with its place.
+/// Removes a reader, and with it its cursor.
 ///
 /// # Errors
-/// A conflict where there is none of that name.
+/// `unknown_reader` if there is no reader of that name.
 pub fn remove<R: FeedTables>(rows: &R, name: &ReaderName) -> Result<(), R::Fault> {
     find(rows, name)?;
-    rows.take_away(name)
+    rows.remove_reader(name)
 }
 
-/// All readers, in the order of their names, with how far they have come.
+/// Returns all readers with their progress, ordered by name.
 pub fn list<R: FeedRows>(rows: &R) -> Result<Vec<Progress>, R::Fault> {
     let readers = rows.readers()?;
     if readers.is_empty() {
         return Ok(Vec::new());
     }
     let feed = rows.feed()?;
-    // What a reader can still read begins after this place.
+    // The entries that a reader can still read begin after this log position.
     let reload = |reader: &Reader| feed.reload(reader.at);
     let from = |reader: &Reader| reload(reader).map_or(reader.at, |reload| reload.from).position;
-    let is_behind = |place: &Position| *place < feed.end.position;
-    let places: Vec<_> = readers.iter().map(from).filter(is_behind).collect();
-    let times = if places.is_empty() { Vec::new() } else { rows.next_times(&places)? };
-    let oldest: BTreeMap<_, _> = places.into_iter().zip(times).collect();
+    let is_behind = |position: &Position| *position < feed.end.position;
+    let positions: Vec<_> = readers.iter().map(from).filter(is_behind).collect();
+    let times = if positions.is_empty() { Vec::new() } else { rows.next_times(&positions)? };
+    let oldest: BTreeMap<_, _> = positions.into_iter().zip(times).collect();
     let progress = |reader: Reader| {
         let from = from(&reader);
         let lag = u64::try_from(feed.end.position.0 - from.0).unwrap_or(0);
@@ -99,15 +99,15 @@ pub fn list<R: FeedRows>(rows: &R) -> Result<Vec<Progress>, R::Fault> {
     Ok(readers.into_iter().map(progress).collect())
 }
 
-/// What comes after a reader's place: at most so many entries, one at least. The place stays where it is until it is
-/// acknowledged.
+/// Returns the entries after a reader's cursor, at most `limit` but at least one if there are any. The cursor does not
+/// move until the reader acknowledges.
 ///
 /// # Errors
-/// A conflict where there is no reader of that name.
+/// `unknown_reader` if there is no reader of that name.
 pub fn page<R: FeedRows>(rows: &R, name: &ReaderName, limit: u16) -> Result<Page, R::Fault> {
     let at = find(rows, name)?.at;
     let feed = rows.feed()?;
-    // Of another log, there may be anything at that place.
+    // In another log, that position may hold any entry.
     let entries = match feed.reload(at) {
         Some(_) => Vec::new(),
         None => rows.entries(at.position, limit.clamp(1, MAX_PAGE))?,
@@ -115,10 +115,10 @@ pub fn page<R: FeedRows>(rows: &R, name: &ReaderName, limit: u16) -> Result<Page
     Ok(feed.page(at, entries))
 }
 
-/// Moves a reader to a place: everything up to it is dealt with. A place before the reader's own changes nothing.
+/// Moves a reader's cursor: everything up to `up_to` is handled. A cursor before the reader's own changes nothing.
 ///
 /// # Errors
-/// A conflict where there is no reader of that name, the place is one of another log or beyond the end.
+/// `unknown_reader`; `other_log` if the cursor belongs to another log; `beyond_the_end` if it lies after the end.
 pub fn acknowledge<R: FeedTables>(rows: &R, name: &ReaderName, up_to: Cursor) -> Result<Reader, R::Fault> {
     let reader = find(rows, name)?;
     let at = rows.feed()?.acknowledged(reader.at, up_to)?;
@@ -130,7 +130,7 @@ pub fn acknowledge<R: FeedTables>(rows: &R, name: &ReaderName, up_to: Cursor) ->
     Ok(reader)
 }
 
-/// Up to where a piece of the oldest entries can go, if anything can.
+/// Returns the log position up to which the oldest entries can be deleted, at most `limit` of them; `None` if none can.
 fn expired<R: FeedRows>(rows: &R, limit: u16, kept: (Keep, Timestamp)) -> Result<Option<Position>, R::Fault> {
     let oldest = rows.oldest(limit)?;
     if oldest.is_empty() {
@@ -139,14 +139,14 @@ fn expired<R: FeedRows>(rows: &R, limit: u16, kept: (Keep, Timestamp)) -> Result
     Ok(rows.feed()?.expired(rows.readers()?.len(), &oldest, kept))
 }
 
-/// Whether any entry can go, which is cheap to ask.
+/// Whether any entry can be deleted. Cheap.
 pub fn has_expired<R: FeedRows>(rows: &R, keep: Keep, now: Timestamp) -> Result<bool, R::Fault> {
     Ok(expired(rows, 1, (keep, now))?.is_some())
 }
 
-/// Deletes a piece of what is not kept any longer, the oldest entries first.
+/// Deletes entries that are no longer kept, the oldest first, at most [`PRUNE_BATCH`] of them.
 pub fn prune<R: FeedTables>(rows: &R, keep: Keep, now: Timestamp) -> Result<Pruned, R::Fault> {
-    let Some(up_to) = expired(rows, PIECE, (keep, now))? else { return Ok(Pruned { has_more: false }) };
+    let Some(up_to) = expired(rows, PRUNE_BATCH, (keep, now))? else { return Ok(Pruned { has_more: false }) };
     rows.forget(up_to)?;
     Ok(Pruned { has_more: has_expired(rows, keep, now)? })
 }

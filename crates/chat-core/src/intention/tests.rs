@@ -1,4 +1,4 @@
-//! What is the same and what is not, and what who has left is told.
+//! Which posts count as the same, and what a sender who has left gets.
 
 use super::*;
 use crate::groups::Role;
@@ -27,7 +27,7 @@ fn new(to: impl Into<Destination>, body: Body) -> NewMessage {
     NewMessage { sender, to, kind, body, forwarded: None, streaming: None, client_msg_id, intention, at }
 }
 
-/// What became of a post into a group.
+/// The message that a post into a group was stored as.
 fn stored(new: &NewMessage) -> Message {
     let body = new.body.clone();
     let quote = |id| Quote { message: id, sender: UserId(2), content: "is that so?".into(), deleted: false };
@@ -63,7 +63,7 @@ fn first(new: &NewMessage) -> First {
     First { message: stored(new), intention, access: member() }
 }
 
-/// As an earlier release wrote it.
+/// The message as an earlier release stored it.
 fn old(message: Message) -> First {
     First { message, intention: None, access: member() }
 }
@@ -81,7 +81,7 @@ fn reused(posted: Result<Posted>) {
     assert_eq!(posted.unwrap_err().code(), "key_reused");
 }
 
-/// Every way in which a message can differ from that one.
+/// Bodies that differ from `hi` in every possible way.
 fn others() -> Vec<Body> {
     let plain = || body("hi");
     let picture = Media { url: "https://example.com/a.png".into(), ..Media::default() };
@@ -107,27 +107,27 @@ fn others() -> Vec<Body> {
     ]
 }
 
-/// Written down by hand once, so that a change of the encoding without a new version is noticed: what stands in
-/// databases must stay comparable.
+/// Written by hand, so that a change of the encoding without a new version is noticed: the hashes in databases must
+/// stay comparable.
 #[test]
 fn the_encoding_stays_what_it_is() {
     let hex = |intention: Intention| {
         intention.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
-    let mut spelt = Vec::new();
+    let mut encoded = Vec::new();
     let mut text = |text: &str| {
-        spelt.extend((text.len() as u64).to_le_bytes());
-        spelt.extend(text.as_bytes());
+        encoded.extend((text.len() as u64).to_le_bytes());
+        encoded.extend(text.as_bytes());
     };
     ["message", "text", "hi"].into_iter().for_each(&mut text);
-    // No media, no reply, no thread, nobody called upon, not all, no custom data, not growing.
-    spelt.extend([0; 7 * 8]);
-    let wanted: String = Sha256::digest(&spelt).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    // No media, no reply, no thread, no mentions, not all, no custom data, not streaming.
+    encoded.extend([0; 7 * 8]);
+    let wanted: String = Sha256::digest(&encoded).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex(Intention::of_message(MessageKind::Text, &body("hi"), false)), format!("01{wanted}"));
 }
 
 #[test]
-fn whatever_a_sender_gives_is_part_of_what_is_meant() {
+fn every_field_is_part_of_the_intention() {
     let mut all = vec![body("hi")];
     all.extend(others());
     let mut seen = std::collections::BTreeSet::new();
@@ -144,7 +144,7 @@ fn whatever_a_sender_gives_is_part_of_what_is_meant() {
 }
 
 #[test]
-fn the_order_of_those_who_are_called_upon_means_nothing() {
+fn the_order_of_mentions_has_no_meaning() {
     let of = |users: &[i64]| {
         let users = users.iter().copied().map(UserId).collect();
         let body = Body { mentions: Mentions { users, all: false }, ..body("hi") };
@@ -154,31 +154,31 @@ fn the_order_of_those_who_are_called_upon_means_nothing() {
 }
 
 #[test]
-fn the_same_again_is_the_first_message_whatever_became_of_it() {
+fn a_repetition_gets_the_first_message_as_it_is_now() {
     let sent = new(TO, body("hi"));
     let edited = Message { content: "ho".into(), edited_at: Some(Timestamp(6)), ..stored(&sent) };
     let deleted = Message { content: String::new(), deleted_at: Some(Timestamp(7)), ..stored(&sent) };
     for message in [stored(&sent), edited, deleted] {
         let kept = || First { message: message.clone(), ..first(&sent) };
         assert_eq!(same(again(sent.again(), kept())), message);
-        // By the conversation's number it is the same place.
+        // The conversation's id names the same destination.
         let by_number = new(Destination::Conversation(ConversationId(3)), body("hi"));
         assert_eq!(same(again(by_number.again(), kept())), message);
     }
 }
 
 #[test]
-fn another_place_or_another_content_is_a_mistake() {
+fn another_destination_or_another_content_is_refused() {
     let sent = new(TO, body("hi"));
-    let places = [
+    let destinations = [
         Destination::To(Recipient::User(UserId(7))),
         Destination::To(Recipient::Group(GroupId(8))),
         Destination::Conversation(ConversationId(4)),
     ];
     for kept in [first(&sent), old(stored(&sent))] {
         let kept = || First { message: kept.message.clone(), intention: kept.intention.clone(), ..kept };
-        for place in places {
-            reused(again(new(place, body("hi")).again(), kept()));
+        for destination in destinations {
+            reused(again(new(destination, body("hi")).again(), kept()));
         }
         for other in others() {
             reused(again(new(TO, other).again(), kept()));
@@ -189,7 +189,7 @@ fn another_place_or_another_content_is_a_mistake() {
 }
 
 #[test]
-fn of_an_earlier_releases_message_is_compared_what_can_be() {
+fn messages_of_an_earlier_release_are_compared_as_far_as_possible() {
     let sent = new(TO, Body { mentions: Mentions { users: Vec::new(), all: true }, ..body("hi") });
     let with = |content: &str| NewMessage {
         body: Body { content: content.into(), ..sent.body.clone() },
@@ -197,7 +197,7 @@ fn of_an_earlier_releases_message_is_compared_what_can_be() {
     };
     let edited = Message { content: "ho".into(), edited_at: Some(Timestamp(6)), ..stored(&sent) };
     same(again(sent.again(), old(edited.clone())));
-    same(again(with("not to be told from it").again(), old(edited.clone())));
+    same(again(with("cannot be distinguished").again(), old(edited.clone())));
     reused(again(new(TO, body("hi")).again(), old(edited)));
     let deleted = Message { deleted_at: Some(Timestamp(7)), ..stored(&new(TO, body(""))) };
     same(again(sent.again(), old(deleted.clone())));
@@ -209,13 +209,13 @@ fn of_an_earlier_releases_message_is_compared_what_can_be() {
         old(grown.clone()),
     ));
     reused(again(sent.again(), old(grown)));
-    // An intention of another encoding is none.
+    // An intention with another version does not count.
     let kept = First { intention: Some(vec![VERSION + 1, 1, 2]), ..old(stored(&sent)) };
     same(again(sent.again(), kept));
 }
 
 #[test]
-fn a_forward_of_an_earlier_release_is_known_by_its_place() {
+fn a_forward_of_an_earlier_release_is_compared_by_its_destination() {
     let from = Some(Forwarded { message: MessageId(4), sender: UserId(2) });
     let kept = Message { forwarded: from, ..stored(&new(TO, body("hi"))) };
     let forward = Intention::of_forward(MessageId(4));
@@ -224,7 +224,7 @@ fn a_forward_of_an_earlier_release_is_known_by_its_place() {
 }
 
 #[test]
-fn who_has_left_is_told_what_was_so_at_first_and_nothing_of_now() {
+fn a_sender_who_has_left_gets_the_message_as_it_was_at_first() {
     let answer = Body { reply_to: Some(MessageId(4)), ..body("hi") };
     let sent = new(TO, answer);
     let now = Message {

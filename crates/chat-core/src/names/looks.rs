@@ -1,8 +1,8 @@
-//! Which names could be taken for each other: by their skeletons (Unicode Technical Standard 39), which are the same for
-//! what looks the same.
+//! Decides which names could be mistaken for each other, by their skeletons (Unicode Technical Standard 39): texts that
+//! look the same have the same skeleton.
 //!
-//! Stores keep what [`looks`] gives. It changes with the tables of Unicode and with the rules here; a release with newer
-//! ones empties what is kept by a migration, and it is made anew at the start.
+//! Stores keep the result of [`looks`]. It changes with the tables of Unicode and with the rules here; a release with
+//! newer ones empties the stored values by a migration, and the server computes them again at start-up.
 
 use chat_names::{folded, normal, spaced};
 use unicode_normalization::UnicodeNormalization;
@@ -14,13 +14,13 @@ use unicode_security::skeleton;
 
 use super::is_of;
 
-/// So often at most a look is made simpler; a few times do.
-const MAX_TURNS: usize = 8;
+/// Maximum number of rounds that simplify a look; few are ever needed.
+const MAX_ROUNDS: usize = 8;
 
 const DOT_ABOVE: char = '\u{307}';
 
-/// Small letters that have a dot above, which gives way to other marks (Unicode's property Soft_Dotted, of letters that
-/// are neither composed nor another's form).
+/// Small letters with a dot above that other marks replace (Unicode's property Soft_Dotted, without letters that are
+/// composed or compatibility forms).
 const DOTTED: [char; 11] = [
     'i',
     'j',
@@ -35,11 +35,11 @@ const DOTTED: [char; 11] = [
     '\u{1e068}',
 ];
 
-/// Whether two names are one, or look so much alike that one could be taken for the other. Between names of one script
-/// only the first counts: whoever reads that script tells `mike` from `rnike`, and honest names would be in each other's
-/// way.
+/// Whether two names are the same, or look so alike that one could be mistaken for the other. Between names of one
+/// script only the first counts: a reader of that script can distinguish `mike` from `rnike`, and a stricter rule would
+/// make ordinary names collide.
 pub fn is_mistakable(one: &str, other: &str) -> bool {
-    if essence(one) == essence(other) {
+    if bare_form(one) == bare_form(other) {
         return true;
     }
     let mut scripts = AugmentedScriptSet::for_str(one);
@@ -48,17 +48,17 @@ pub fn is_mistakable(one: &str, other: &str) -> bool {
     scripts.is_empty() && looks(one).iter().any(|look| theirs.contains(look))
 }
 
-/// What names look like, in small letters and as they are written: names that could be taken for each other have one of
-/// these in common. One or two.
+/// Returns what a name looks like, in lower case and as written: names that could be mistaken for each other have at
+/// least one look in common. The result has one or two elements.
 pub fn looks(name: &str) -> Vec<String> {
-    // Whoever takes TINA for tina reads a capital as its small letter, but the skeleton of I is l.
+    // A reader who takes TINA for tina reads a capital as its small letter, but the skeleton of I is l.
     let mut looks = shapes(name).map(|shape| shape.replace('i', "l")).to_vec();
     looks.dedup();
     looks
 }
 
-/// Whether a name could be read as a word of small Latin letters. An l in its shape may have been an I, which is a
-/// capital i; but nobody reads an i as l.
+/// Whether a name could be read as a word of small Latin letters. An l in the name's shape may stand for I, a capital
+/// i; but nobody reads an i as l.
 pub(super) fn is_read_as(name: &str, word: &str) -> bool {
     let word = shape(word);
     let is_read = |shape: &String| {
@@ -69,14 +69,15 @@ pub(super) fn is_read_as(name: &str, word: &str) -> bool {
 }
 
 fn shapes(name: &str) -> [String; 2] {
-    [shape(&essence(name)), shape(&visible(name))]
+    [shape(&bare_form(name)), shape(&visible(name))]
 }
 
-/// Letters that look alike may have small forms that don't, and small forms may look like something else again: `M` of
-/// another script is a Latin one, which is a small m, which is the same as rn.
+/// Returns the skeleton, folded until it no longer changes. Letters that look alike may have small forms that do not,
+/// and these may look like other letters again: `M` of another script looks like the Latin one, whose small form m has
+/// the same skeleton as rn.
 fn shape(text: &str) -> String {
     let mut shape = text.to_owned();
-    for _ in 0..MAX_TURNS {
+    for _ in 0..MAX_ROUNDS {
         let simpler = folded(&undotted_or(&skeleton(&shape).collect::<String>(), &['I', 'l']));
         if simpler == shape {
             break;
@@ -86,26 +87,27 @@ fn shape(text: &str) -> String {
     shape
 }
 
-/// What is left of a name without case, form, and what is not seen.
-fn essence(name: &str) -> String {
-    let seen: String = visible(name).chars().flat_map(sign).collect();
+/// Returns a name without differences of case and form, and without invisible characters.
+fn bare_form(name: &str) -> String {
+    let seen: String = visible(name).chars().flat_map(plain_sign).collect();
     normal(&undotted(&folded(&spaced(&normal(&seen)))))
 }
 
-/// What is seen of a name.
+/// Returns the visible characters of a name.
 fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_ignorable(c)).collect();
     spaced(&normal(&seen))
 }
 
-/// What is seen of a name, in small letters, with the sign that each of its signs looks like.
+/// Returns the visible characters of a name in lower case, with each sign replaced by the plain one that it looks like.
 pub(super) fn with_plain_signs(name: &str) -> String {
-    folded(&visible(name).chars().flat_map(sign).collect::<String>())
+    folded(&visible(name).chars().flat_map(plain_sign).collect::<String>())
 }
 
-/// Signs that look alike are one to readers of every script, and so is a Latin letter of few languages that looks like a
-/// sign. Digits, and letters of other scripts, are told apart by who reads them.
-fn sign(c: char) -> Vec<char> {
+/// Returns the plain form of a sign. Signs that look alike are the same to readers of every script, and so is a rare
+/// Latin letter that looks like a sign. Digits and letters of other scripts are left alone: readers of these scripts
+/// can distinguish them.
+fn plain_sign(c: char) -> Vec<char> {
     let alike: Vec<char> = skeleton(c.encode_utf8(&mut [0; 4])).collect();
     let is_read = matches!(
         c.general_category_group(),
@@ -120,7 +122,8 @@ fn is_sign(c: char) -> bool {
     c.script() == Script::Common && !is_of(c, GeneralCategoryGroup::Number)
 }
 
-/// Without the dots that are not seen because their letters have one; a letter without its dot gets it.
+/// Removes dots above letters that have one anyway, since they are invisible; a dotless letter with such a dot becomes
+/// the dotted one.
 pub(super) fn undotted(text: &str) -> String {
     undotted_or(text, &[])
 }
@@ -142,7 +145,7 @@ fn undotted_or(text: &str, more: &[char]) -> String {
                 let has_one = DOTTED.contains(&c) || matches!(c, 'ı' | 'ȷ') || more.contains(&c);
                 dotted = has_one.then_some(kept.len());
             }
-            // Another mark above takes the dot's place, so that the next is seen.
+            // Another mark above replaces the letter's dot, so a dot that follows is visible.
             (_, _, 230) => dotted = None,
             _ => {}
         }
@@ -151,7 +154,7 @@ fn undotted_or(text: &str, more: &[char]) -> String {
     kept.into_iter().collect()
 }
 
-/// Whether a character is left out where it is not supported (Unicode's property Default_Ignorable_Code_Point).
+/// Whether a character is skipped where it is not supported (Unicode's property Default_Ignorable_Code_Point).
 pub(super) fn is_ignorable(c: char) -> bool {
     skeleton(c.encode_utf8(&mut [0; 4])).next().is_none()
 }
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_looks_like_a_name_is_taken_with_it() {
+    fn lookalikes_of_a_name_are_taken_with_it() {
         for other in [
             "Alice",
             "ALICE",
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_one_script_are_told_apart_by_who_reads_it() {
+    fn names_of_one_script_are_distinguished_by_its_readers() {
         for (one, other) in [
             ("mike", "rnike"),
             ("Iris", "lris"),
@@ -204,7 +207,7 @@ mod tests {
         assert!(!is_mistakable("tom", "tim"));
     }
 
-    /// Whether they could be taken for each other, and a store that looks for one finds the other.
+    /// Whether the two could be mistaken for each other, and a store that searches by look finds one by the other.
     fn is_taken(one: &str, other: &str) -> bool {
         let theirs = looks(other);
         let is_found = looks(one).iter().any(|look| theirs.contains(look));
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn capitals_of_another_script_make_no_second_name_whatever_their_small_forms() {
+    fn capitals_of_another_script_make_no_second_name() {
         for (name, other) in [
             ("max", "\u{41c}ax"),
             ("mike", "\u{41c}ike"),
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_upon_a_letter_that_has_one_makes_no_second_name() {
+    fn a_dot_on_a_letter_that_has_one_makes_no_second_name() {
         for (name, other) in [
             ("alice", "ali\u{307}ce"),
             ("alice", "ali\u{307}\u{307}ce"),
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_no_script_is_told_apart_by_nobody() {
+    fn signs_of_no_script_are_distinguished_by_nobody() {
         for (name, other) in [
             ("jean-luc", "jean\u{2010}luc"),
             ("jean-luc", "jean\u{2011}luc"),

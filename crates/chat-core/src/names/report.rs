@@ -1,22 +1,22 @@
-//! Which of the names that are stored would not be registered any more: for an operator to look at, who alone can decide
-//! what is to become of them.
+//! Finds stored names that could not be registered now, for an operator to review. Only an operator can decide what
+//! happens to them.
 
 use std::collections::HashMap;
 
 use super::{is_mistakable, looks, username};
 
-/// What was found among the names of a database.
+/// Findings among the names of a database.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many names were looked at.
+    /// Number of names that were checked.
     pub n_names: usize,
-    /// Names that break a rule: whose, the name, and which rule.
+    /// Names that break a rule: id of the account, the name, and the rule.
     pub unfit: Vec<(i64, String, String)>,
-    /// Names that could be taken for each other: of the earlier account, then of the later one.
+    /// Pairs of names that could be mistaken for each other: the earlier account's, then the later one's.
     pub alike: Vec<[(i64, String); 2]>,
 }
 
-/// Looks at all names, which come in the order of their ids.
+/// Checks all names; they must come in the order of their ids.
 pub fn report(names: Vec<(i64, String)>) -> Report {
     let mut found = Report { n_names: names.len(), ..Report::default() };
     let mut by_look: HashMap<String, Vec<usize>> = HashMap::new();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_not_be_registered_any_more_is_told() {
+    fn names_that_could_not_be_registered_now_are_reported() {
         let names = ["tom", "alice", "Аlice", "bob\u{200b}", "bob", "mike", "rnike", "all", "ｊerry", "a@b"];
         let names = names.iter().zip(1..).map(|(name, id)| (id, (*name).to_owned())).collect();
         let report = report(names);

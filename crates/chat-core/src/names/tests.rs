@@ -1,4 +1,4 @@
-//! What names may be, by examples.
+//! Examples of names that are allowed or refused.
 
 use super::*;
 
@@ -13,8 +13,8 @@ fn usernames_have_3_to_32_characters() {
 }
 
 #[test]
-fn what_is_the_same_is_kept_in_one_form() {
-    for (wished, kept) in [
+fn equal_names_have_one_stored_form() {
+    for (requested, kept) in [
         ("jose\u{301}", "josé"),
         ("ａｌｉｃｅ", "alice"),
         ("𝓪𝓵𝓲𝓬𝓮", "alice"),
@@ -22,8 +22,8 @@ fn what_is_the_same_is_kept_in_one_form() {
         ("two\u{a0}\u{2003}words", "two words"),
         ("ﬁona", "fiona"),
     ] {
-        assert_eq!(username(wished).unwrap(), kept);
-        assert_eq!(group_name(wished, 100).unwrap(), kept);
+        assert_eq!(username(requested).unwrap(), kept);
+        assert_eq!(group_name(requested, 100).unwrap(), kept);
     }
 }
 
@@ -79,7 +79,7 @@ fn nothing_in_a_name_is_invisible() {
     for unseen in unseen {
         for name in [format!("bob{unseen}"), format!("b{unseen}ob"), format!("{unseen}bob"), unseen.repeat(3)]
         {
-            // White space at the ends of a group's name goes, whatever it is.
+            // White space at the ends of a group's name is removed, whatever kind it is.
             let is_space = unseen.trim().is_empty();
             assert!(username(&name).is_err(), "{name:?}");
             assert!(is_space || group_name(&name, 100).is_err(), "{name:?}");
@@ -88,9 +88,9 @@ fn nothing_in_a_name_is_invisible() {
     assert!(is_blank(" \u{3164}\u{200b}\u{2800}\t") && is_blank("") && !is_blank("\u{200b}."));
 }
 
-/// By the tables of another crate than the rule itself asks.
+/// Uses the tables of another crate than the rule itself.
 #[test]
-fn no_character_of_an_invisible_kind_is_taken_behind_a_letter() {
+fn no_character_of_an_invisible_category_is_accepted_behind_a_letter() {
     use unicode_security::GeneralSecurityProfile;
     use unicode_security::general_security_profile::IdentifierType;
     let unseen = [IdentifierType::Default_Ignorable, IdentifierType::Not_Character];
@@ -107,7 +107,7 @@ fn no_character_of_an_invisible_kind_is_taken_behind_a_letter() {
 }
 
 #[test]
-fn letters_have_so_many_marks_as_languages_have() {
+fn letters_have_as_many_marks_as_languages_use() {
     for name in [
         "Nguy\u{1ec5}n Th\u{1ecb} B\u{1ed9}i",
         "Ngu\u{79}e\u{302}\u{303}n",
@@ -153,7 +153,7 @@ fn letters_have_so_many_marks_as_languages_have() {
 }
 
 #[test]
-fn what_is_invisible_and_at_work_stays() {
+fn invisible_characters_with_an_effect_stay() {
     for name in ["می\u{200c}خواهم", "क्\u{200d}ष", "葛\u{e0100}城市"] {
         assert_eq!(username(name).unwrap(), name);
     }
@@ -175,7 +175,7 @@ fn a_username_has_a_letter_or_a_digit() {
 }
 
 #[test]
-fn words_with_a_meaning_are_nobodys_name_and_neither_is_what_looks_like_them() {
+fn reserved_words_and_their_lookalikes_are_refused() {
     for bad in
         ["all", "ALL", "aII", "аll", "ａｌｌ", "Here", "admin", "аdmin", "ADMIN", "r00t", "sуstem", "nuIl"]
     {
@@ -187,7 +187,7 @@ fn words_with_a_meaning_are_nobodys_name_and_neither_is_what_looks_like_them() {
 }
 
 #[test]
-fn words_with_a_meaning_are_told_whatever_their_accents() {
+fn reserved_words_are_recognized_with_accents() {
     for bad in [
         "\u{e0}ll",
         "\u{e1}dmin",
@@ -207,12 +207,12 @@ fn words_with_a_meaning_are_told_whatever_their_accents() {
 }
 
 #[test]
-fn no_group_is_called_what_no_user_may_be() {
+fn names_refused_to_users_are_refused_to_groups() {
     for bad in
         ["all", "Admin", "system", "\u{430}dmin", "x@y.z", "http://a", "www.evil.example", "ask tom@temp.com"]
     {
-        let told = group_name(bad, 100);
-        assert!(matches!(told, Err(Error::Invalid { field: "name", .. })), "{bad:?}");
+        let refused = group_name(bad, 100);
+        assert!(matches!(refused, Err(Error::Invalid { field: "name", .. })), "{bad:?}");
     }
     for good in ["All of us", "Support: Europe", "#general", "us @ work", "Lunch@12.30", "evil.com"] {
         assert_eq!(group_name(good, 100).unwrap(), good);
@@ -241,7 +241,7 @@ fn group_names_are_trimmed_and_bounded() {
 }
 
 #[test]
-fn accounts_are_looked_for_in_every_form_in_which_they_may_be_stored() {
+fn login_keys_cover_every_form_in_which_an_account_may_be_stored() {
     assert_eq!(login_keys("Tom"), ["tom"]);
     assert_eq!(login_keys("Jose\u{301}"), ["jose\u{301}", "josé"]);
     assert_eq!(login_keys("josé"), ["josé", "jose\u{301}"]);
@@ -249,7 +249,7 @@ fn accounts_are_looked_for_in_every_form_in_which_they_may_be_stored() {
 }
 
 #[test]
-fn what_looks_like_a_word_with_a_meaning_is_refused_in_capitals_too() {
+fn lookalikes_of_reserved_words_are_refused_in_capitals_too() {
     for bad in [
         "AD\u{41c}IN",
         "AdM\u{406}n",
@@ -274,25 +274,29 @@ fn what_looks_like_a_word_with_a_meaning_is_refused_in_capitals_too() {
 }
 
 #[test]
-fn a_dot_that_is_there_already_is_not_kept() {
-    for (wished, kept) in [("ali\u{307}ce", "alice"), ("al\u{131}\u{307}ce", "alice"), ("j\u{307}im", "jim")]
+fn a_second_dot_is_not_kept() {
+    for (requested, kept) in
+        [("ali\u{307}ce", "alice"), ("al\u{131}\u{307}ce", "alice"), ("j\u{307}im", "jim")]
     {
-        assert_eq!(username(wished).unwrap(), kept);
-        assert_eq!(group_name(wished, 100).unwrap(), kept);
-        assert!(login_keys(wished).contains(&kept.to_owned()), "whoever registers so can log in so");
+        assert_eq!(username(requested).unwrap(), kept);
+        assert_eq!(group_name(requested, 100).unwrap(), kept);
+        assert!(
+            login_keys(requested).contains(&kept.to_owned()),
+            "a user who registers with it can log in with it"
+        );
     }
 }
 
-/// Whoever registers with it can log in with it.
-fn assert_kept_as(wished: &str, kept: &str) {
-    assert_eq!(username(wished).unwrap(), kept, "{wished:?}");
+/// Asserts the stored form, and that a user who registers with the name can log in with it.
+fn assert_kept_as(requested: &str, kept: &str) {
+    assert_eq!(username(requested).unwrap(), kept, "{requested:?}");
     assert_eq!(username(kept).unwrap(), kept, "{kept:?} changes again");
-    assert!(login_keys(wished).contains(&folded(kept)), "{wished:?}");
-    assert_eq!(group_name(wished, 100).unwrap(), kept);
+    assert!(login_keys(requested).contains(&folded(kept)), "{requested:?}");
+    assert_eq!(group_name(requested, 100).unwrap(), kept);
 }
 
 #[test]
-fn joiners_stay_where_they_are_at_work() {
+fn joiners_stay_where_they_have_an_effect() {
     for name in [
         "അനില്\u{200d}",
         "അനില്\u{200d} കുമാര്\u{200d}",
@@ -312,8 +316,8 @@ fn joiners_stay_where_they_are_at_work() {
 }
 
 #[test]
-fn what_is_idle_in_a_script_that_uses_it_goes() {
-    for (wished, kept) in [
+fn joiners_without_an_effect_are_removed() {
+    for (requested, kept) in [
         ("শ্রী\u{200c}", "শ্রী"),
         ("خانه\u{200c} ما", "خانه ما"),
         ("پریسا\u{200c}", "پریسا"),
@@ -323,7 +327,7 @@ fn what_is_idle_in_a_script_that_uses_it_goes() {
         ("សុខ\u{200b}ភាព", "សុខភាព"),
         ("\u{182e}\u{1828}\u{1820}\u{180e}", "\u{182e}\u{1828}\u{1820}"),
     ] {
-        assert_kept_as(wished, kept);
+        assert_kept_as(requested, kept);
     }
     for bad in
         ["bob\u{200b}", "มานีbob\u{200b}", "bob\u{200d} ", "മ bob\u{200c}", "bob\u{fffc}", "มานี\u{2060}"]
@@ -333,8 +337,8 @@ fn what_is_idle_in_a_script_that_uses_it_goes() {
 }
 
 #[test]
-fn emoji_are_taken_in_every_form_in_which_keyboards_send_them() {
-    for (wished, kept) in [
+fn emoji_are_accepted_in_every_form_that_keyboards_send() {
+    for (requested, kept) in [
         ("\u{203c}\u{fe0f} Wichtig", "!! Wichtig"),
         ("\u{2139}\u{fe0f} Info", "i Info"),
         ("Acme\u{2122}\u{fe0f}", "AcmeTM"),
@@ -353,12 +357,12 @@ fn emoji_are_taken_in_every_form_in_which_keyboards_send_them() {
         ("\u{2764}\u{fe0e}", "\u{2764}\u{fe0e}"),
         ("\u{1f469}\u{1f3fd}\u{200d}\u{2695}\u{fe0f}", "\u{1f469}\u{1f3fd}\u{200d}\u{2695}\u{fe0f}"),
     ] {
-        assert_eq!(group_name(wished, 100).unwrap(), kept, "{wished:?}");
+        assert_eq!(group_name(requested, 100).unwrap(), kept, "{requested:?}");
         assert_eq!(group_name(kept, 100).unwrap(), kept, "{kept:?} changes again");
     }
-    for land in ["gbeng", "gbsct", "gbwls"] {
+    for region in ["gbeng", "gbsct", "gbwls"] {
         let tags: String =
-            land.bytes().map(|byte| char::from_u32(0xe0000 + u32::from(byte)).unwrap()).collect();
+            region.bytes().map(|byte| char::from_u32(0xe0000 + u32::from(byte)).unwrap()).collect();
         let flag = format!("\u{1f3f4}{tags}\u{e007f} fans");
         assert_eq!(group_name(&flag, 100).unwrap(), flag);
         for bad in
@@ -376,7 +380,7 @@ fn emoji_are_taken_in_every_form_in_which_keyboards_send_them() {
 
 proptest::proptest! {
     #[test]
-    fn a_name_that_was_made_fit_is_fit(
+    fn a_cleaned_name_is_allowed_and_stays_the_same(
         typed in "[a-cIiıј0-9 #️⃣❤™‼🏴👩💻ക്ിนខمِᠨ一\u{200b}-\u{200d}\u{fe0e}\u{fe0f}\u{307}\u{323}\u{180b}\u{180e}\u{e0100}]{1,12}"
     ) {
         if let Ok(kept) = group_name(&typed, 100) {

@@ -1,6 +1,6 @@
-//! What cannot be seen in a name: what of it changes how its neighbours look stays, what people's keyboards write but
-//! does nothing where it stands goes, and a name with anything else of the kind is refused. Names that differ in these
-//! alone are one name all the same.
+//! Invisible characters in names. Those that change how their neighbours look stay; those that keyboards insert
+//! although they have no effect in that place are removed; a name with any other invisible character is refused. Names
+//! that differ only in such characters count as the same.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
@@ -9,8 +9,8 @@ use unicode_script::{Script, UnicodeScript};
 
 use super::{is_of, looks};
 
-/// Characters of categories that are seen, and yet nothing is to be seen of them: fillers, blank signs, and what says how
-/// its neighbour is drawn.
+/// Characters that are invisible although their categories are visible ones: fillers, blank signs, and characters that
+/// control how a neighbour is drawn.
 const BLANKS: [char; 10] = [
     '\u{115f}',
     '\u{1160}',
@@ -24,10 +24,10 @@ const BLANKS: [char; 10] = [
     '\u{1d159}',
 ];
 
-/// Stand for something that is not text, or was not understood, and are drawn as anything.
+/// Placeholders for an object or an undecodable character; how they are drawn differs.
 const STAND_INS: [char; 2] = ['\u{fffc}', '\u{fffd}'];
 
-/// Scripts in which joiners say which form of a letter is meant.
+/// Scripts in which joiners select the form of a letter.
 const JOINING: [Script; 19] = [
     Script::Arabic,
     Script::Balinese,
@@ -50,23 +50,23 @@ const JOINING: [Script; 19] = [
     Script::Tibetan,
 ];
 
-/// Scripts without spaces, in which U+200B says where a line may break.
+/// Scripts without spaces, in which U+200B marks where a line may break.
 const SPACELESS: [Script; 4] = [Script::Khmer, Script::Lao, Script::Myanmar, Script::Thai];
 
-/// A black flag and these tags are the flags of England, Scotland and Wales; no others are drawn.
+/// A black flag with these tags is the flag of England, Scotland or Wales; no others are drawn.
 const BLACK_FLAG: char = '\u{1f3f4}';
-const LANDS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
+const REGIONS: [&str; 3] = ["gbeng", "gbsct", "gbwls"];
 const END_OF_TAGS: char = '\u{e007f}';
 
-enum Fate {
-    Stays,
-    Goes,
-    Refused,
+enum Treatment {
+    Keep,
+    Remove,
+    Refuse,
 }
 
-/// Without what does nothing; or the first character that no name may have. To be asked of what was typed: NFKC makes
-/// letters of what was an emoji.
-pub(super) fn without_idle(typed: &str) -> Result<String, char> {
+/// Removes characters without an effect, or returns the first one that is not allowed in names. Expects the text as
+/// typed, because NFKC turns some emoji into letters.
+pub(super) fn strip_ineffective(typed: &str) -> Result<String, char> {
     let mut kept = Vec::new();
     let mut rest = typed;
     while let Some(c) = rest.chars().next() {
@@ -78,17 +78,17 @@ pub(super) fn without_idle(typed: &str) -> Result<String, char> {
             continue;
         }
         rest = after;
-        match if is_refused(c) { fate(&kept, c, after) } else { Fate::Stays } {
-            Fate::Stays => kept.push(c),
-            Fate::Goes => {}
-            Fate::Refused => return Err(c),
+        match if is_refused(c) { treatment(&kept, c, after) } else { Treatment::Keep } {
+            Treatment::Keep => kept.push(c),
+            Treatment::Remove => {}
+            Treatment::Refuse => return Err(c),
         }
     }
     Ok(kept.into_iter().collect())
 }
 
-/// What is never part of a name by itself: controls, characters without a look, marks of direction, and those of which
-/// nobody knows how they look.
+/// Whether a character is not allowed in names by itself: controls, characters without a visible form, direction marks,
+/// and characters that fonts draw differently or not at all.
 pub(super) fn is_refused(c: char) -> bool {
     use GeneralCategory::{
         Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned,
@@ -97,75 +97,77 @@ pub(super) fn is_refused(c: char) -> bool {
     unseen.contains(&c.general_category()) || is_unseen(c) || STAND_INS.contains(&c)
 }
 
-/// Blank, or ignored where it is not supported. The skeleton of a text leaves out what is ignored.
+/// Whether a character is blank, or skipped where it is not supported. A text's skeleton leaves out the latter.
 pub(super) fn is_unseen(c: char) -> bool {
     BLANKS.contains(&c) || looks::is_ignorable(c)
 }
 
-/// What is to become of an invisible character between what is kept before it and what was typed after it.
-fn fate(before: &[char], c: char, after: &str) -> Fate {
-    let Some(&last) = before.last() else { return Fate::Refused };
+/// Decides about an invisible character, given what is kept before it and what was typed after it.
+fn treatment(before: &[char], c: char, after: &str) -> Treatment {
+    let Some(&last) = before.last() else { return Treatment::Refuse };
     let next = after.chars().find(|&c| !looks::is_ignorable(c));
-    let stays_if = |is_at_work| if is_at_work { Fate::Stays } else { Fate::Goes };
+    let keep_if = |has_effect| if has_effect { Treatment::Keep } else { Treatment::Remove };
     match c {
         '\u{200c}' | '\u{200d}' if is_within(before, &JOINING) => {
             let is_inside = next.is_some_and(|next| is_one_of(next, &JOINING) || is_mark(next));
-            stays_if(!looks::is_ignorable(last) && (is_inside || is_virama(last)))
+            keep_if(!looks::is_ignorable(last) && (is_inside || is_virama(last)))
         }
-        '\u{200d}' if is_emoji(last) && after.chars().next().is_some_and(is_emoji) => Fate::Stays,
-        '\u{200b}' if is_within(before, &SPACELESS) => Fate::Goes,
+        '\u{200d}' if is_emoji(last) && after.chars().next().is_some_and(is_emoji) => Treatment::Keep,
+        '\u{200b}' if is_within(before, &SPACELESS) => Treatment::Remove,
         '\u{180b}'..='\u{180d}' | '\u{180f}' if is_within(before, &[Script::Mongolian]) => {
-            stays_if(!looks::is_ignorable(last))
+            keep_if(!looks::is_ignorable(last))
         }
         '\u{180e}' if is_within(before, &[Script::Mongolian]) => {
             let is_inside = next.is_some_and(|next| is_one_of(next, &[Script::Mongolian]));
-            stays_if(last != c && is_inside)
+            keep_if(last != c && is_inside)
         }
-        '\u{fe0e}' | '\u{fe0f}' => fate_of_a_style(last, after),
-        '\u{e0100}'..='\u{e01ef}' if last.script() == Script::Han => Fate::Stays,
-        _ => Fate::Refused,
+        '\u{fe0e}' | '\u{fe0f}' => treatment_of_selector(last, after),
+        '\u{e0100}'..='\u{e01ef}' if last.script() == Script::Han => Treatment::Keep,
+        _ => Treatment::Refuse,
     }
 }
 
-/// What says whether a symbol is to be an emoji or text. Keyboards write it behind digits and what is no emoji, too.
-fn fate_of_a_style(last: char, after: &str) -> Fate {
+/// Decides about a variation selector, which selects the emoji or the text form of a symbol. Keyboards also insert it
+/// after digits and after characters that have no emoji form.
+fn treatment_of_selector(last: char, after: &str) -> Treatment {
     let is_key = matches!(last, '0'..='9' | '#' | '*');
     if is_key && after.starts_with('\u{20e3}') || last.is_emoji_char() && is_emoji(last) {
-        return Fate::Stays;
+        return Treatment::Keep;
     }
-    let is_style = matches!(last, '\u{fe0e}' | '\u{fe0f}');
-    if is_key || is_style || !last.is_ascii() && (is_symbol(last) || last.is_emoji_char()) {
-        Fate::Goes
+    let is_selector = matches!(last, '\u{fe0e}' | '\u{fe0f}');
+    if is_key || is_selector || !last.is_ascii() && (is_symbol(last) || last.is_emoji_char()) {
+        Treatment::Remove
     } else {
-        Fate::Refused
+        Treatment::Refuse
     }
 }
 
-/// The tags that make another flag of the black one.
+/// Returns the tags that turn a black flag into another one.
 fn tags_of_a_flag(c: char, after: &str) -> Option<&str> {
     let (tags, _) = after.split_once(END_OF_TAGS).filter(|_| c == BLACK_FLAG)?;
-    let land: Option<String> = tags.chars().map(untagged).collect();
-    LANDS.contains(&land?.as_str()).then(|| &after[..tags.len() + END_OF_TAGS.len_utf8()])
+    let region: Option<String> = tags.chars().map(untagged).collect();
+    REGIONS.contains(&region?.as_str()).then(|| &after[..tags.len() + END_OF_TAGS.len_utf8()])
 }
 
-/// The ASCII character that a tag stands for.
+/// Returns the ASCII character that a tag stands for.
 fn untagged(tag: char) -> Option<char> {
     u32::from(tag).checked_sub(0xe0000).filter(|code| (0x20..0x7f).contains(code)).and_then(char::from_u32)
 }
 
-/// Whether the last letter is of one of these scripts.
+/// Whether the last letter belongs to one of these scripts.
 fn is_within(before: &[char], scripts: &[Script]) -> bool {
     let letter = before.iter().rev().find(|&&c| !looks::is_ignorable(c) && c.script() != Script::Inherited);
     letter.is_some_and(|&letter| is_one_of(letter, scripts))
 }
 
-/// Some signs belong to several scripts, but none that belongs to all counts.
+/// Whether a character belongs to one of these scripts. Some signs belong to several; signs that belong to all do not
+/// count.
 fn is_one_of(c: char, scripts: &[Script]) -> bool {
     let its = c.script_extension();
     !its.is_common() && !its.is_inherited() && scripts.iter().any(|&script| its.contains_script(script))
 }
 
-/// Whether it takes a letter its vowel, so that the letter joins the next one or has a form of its own.
+/// Whether the character removes a letter's vowel, so that the letter joins the next one or has a form of its own.
 fn is_virama(c: char) -> bool {
     canonical_combining_class(c) == 9
 }
@@ -178,7 +180,7 @@ fn is_symbol(c: char) -> bool {
     is_of(c, GeneralCategoryGroup::Symbol)
 }
 
-/// Symbols that stay what they are, the colours of skin, and what says that a symbol is to be an emoji.
+/// Whether the character is an emoji: a symbol that NFKC keeps, a skin tone, or the selector of the emoji form.
 fn is_emoji(c: char) -> bool {
     let is_itself = || c.nfkc().eq([c]);
     c == '\u{fe0f}' || !c.is_ascii() && (is_symbol(c) || c.is_emoji_char()) && !is_refused(c) && is_itself()

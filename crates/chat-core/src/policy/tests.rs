@@ -1,13 +1,13 @@
-//! The whole table, and what is asked beside it.
+//! The whole table, and the decisions beside it.
 
 use std::fmt::Write;
 
 use super::*;
-use crate::conversations::Reached;
+use crate::conversations::ConversationAccess;
 use crate::ids::{ConversationId, GroupId, MessageId};
 use crate::posting;
 
-/// Lists every value of an enum. One that is added to the enum and not to the list does not compile.
+/// Lists every value of an enum. Does not compile if a value is missing in the list.
 macro_rules! every {
     ($all:ident: $enum:ident = $($value:ident),+ $(,)?) => {
         const $all: &[$enum] = &[$($enum::$value),+];
@@ -27,19 +27,23 @@ fn access(membership: Option<(Between, Role)>) -> Access {
     Access::of(membership.map(|(between, role)| Membership::new(role, between)))
 }
 
-/// A message in a conversation in which Tom is one side or a member.
+/// A message in a conversation of which Tom is a member.
 fn message(sender: UserId) -> Message {
     let command = posting::PostMessage::plain(Recipient::Group(GroupId(1)), "hi".into(), String::new());
     let limits = crate::Limits::default();
     let new = posting::checked(sender, command, &limits, crate::time::Timestamp(0)).unwrap();
     posting::draft(
         &new,
-        Reached { id: ConversationId(1), to: Recipient::Group(GroupId(1)), access: Access::of(None) },
+        ConversationAccess {
+            id: ConversationId(1),
+            to: Recipient::Group(GroupId(1)),
+            access: Access::of(None),
+        },
         None,
     )
 }
 
-/// What may be done, as the table below says it.
+/// The expected entry for the table below.
 fn cell(membership: Option<(Between, Role)>, action: Action) -> &'static str {
     let plain = allowed(access(membership), action);
     let with =
@@ -55,7 +59,7 @@ fn cell(membership: Option<(Between, Role)>, action: Action) -> &'static str {
     }
 }
 
-/// `own`: with messages of one's own. `none`: as a non-member, to whom messages are not there.
+/// `own`: only on one's own messages. `none`: not found, because the user is not a member.
 const MATRIX: &str = "
                 Group Owner  Group Admin  Group Member  Pair Owner  Pair Admin  Pair Member  non-member
 Read            yes          yes          yes           yes         yes         yes          none
@@ -72,7 +76,7 @@ ChangeRole      yes          -            -             -           -           
 ";
 
 #[test]
-fn everybody_may_do_what_the_matrix_says_and_nothing_else() {
+fn permissions_are_those_of_the_matrix() {
     let members = BETWEEN.iter().flat_map(|between| ROLES.iter().map(move |role| Some((*between, *role))));
     let columns: Vec<_> = members.chain([None]).collect();
     let name = |column: &Option<(Between, Role)>| {
@@ -116,7 +120,7 @@ fn an_admin_removes_members_and_only_the_owner_removes_admins() {
 }
 
 #[test]
-fn what_others_have_is_not_there_for_those_who_are_not_members() {
+fn messages_are_not_found_by_users_who_are_not_members() {
     let id = |message: Message| message.id;
     assert!(matches!(access(None).of_member(), Err(Error::NotFound(Kind::Conversation))));
     assert!(matches!(access(None).to(&message(TOM), TOM), Err(Error::NotFound(Kind::Message))));

@@ -1,41 +1,42 @@
-//! What is decided of a post inside the transaction that stores it: where it goes, and whether it may refer to what it
-//! names. Stores look the facts up, ask here, and apply the answer; a key that was used before is in `intention.rs`. Pure.
+//! Decisions about a post inside the transaction that stores it: its destination, and whether it may refer to the
+//! messages and users that it names. Stores read the facts, call these functions and apply the result; the decision on
+//! a used key is in `intention.rs`. Pure functions.
 
 use super::{Destination, NewMessage};
 use crate::accounts;
-use crate::conversations::Reached;
+use crate::conversations::ConversationAccess;
 use crate::error::{Error, Kind, Result};
 use crate::ids::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::{self, Message, Quote, Recipient, Status};
 use crate::policy::{Action, allowed};
 
-/// What a store has where a message is to go.
+/// What a store finds at the destination of a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Found {
-    /// This conversation.
-    Conversation(Reached),
-    /// A pair that has no conversation yet.
+    /// A conversation.
+    Conversation(ConversationAccess),
+    /// Two users without a conversation.
     Pair {
         /// Whether the sender has an account.
         sender_exists: bool,
-        /// Whether the other user has one.
+        /// Whether the other user has an account.
         other_exists: bool,
     },
-    /// Nothing.
+    /// Neither.
     Nothing,
 }
 
-/// Where a message goes.
+/// The conversation that a message goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Into this conversation.
-    Conversation(Reached),
-    /// Into the conversation with this user, which the message makes.
+pub enum PostTarget {
+    /// An existing one.
+    Conversation(ConversationAccess),
+    /// A new one with this user, which the message creates.
     NewPair(UserId),
 }
 
-impl Place {
-    /// The conversation, where there is one already.
+impl PostTarget {
+    /// Returns the conversation, if it exists.
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
             Self::Conversation(reached) => Some(reached.id),
@@ -44,35 +45,36 @@ impl Place {
     }
 }
 
-/// What a store has of the messages and users that a post refers to. What was not looked up counts as missing and is refused.
+/// The messages and users that a post refers to, as a store finds them. What was not looked up counts as missing and is
+/// refused.
 #[derive(Debug, Default)]
 pub struct References {
-    /// Those of the mentioned users who are members of its conversation; not looked up for a new pair.
+    /// The mentioned users who are members of the conversation; not looked up for a new pair.
     pub members: Vec<UserId>,
     /// The message that it names as its thread's root.
     pub root: Option<Message>,
-    /// The message that it answers.
+    /// The message that it replies to.
     pub answered: Option<Message>,
 }
 
-/// Where a message to `to` goes.
+/// Decides where a message to `to` goes.
 ///
 /// # Errors
-/// Where there is nothing, or its sender may not post there.
-pub fn destination(to: Destination, found: Found) -> Result<Place> {
+/// `NotFound` or `UnknownCaller` if something is missing; the policy's refusal of [`Action::Post`].
+pub fn destination(to: Destination, found: Found) -> Result<PostTarget> {
     match (to, found) {
         (Destination::Conversation(_), Found::Conversation(reached)) => {
             allowed(reached.access.of_member()?, Action::Post)?;
-            Ok(Place::Conversation(reached))
+            Ok(PostTarget::Conversation(reached))
         }
         (Destination::To(_), Found::Conversation(reached)) => {
             allowed(reached.access, Action::Post)?;
-            Ok(Place::Conversation(reached))
+            Ok(PostTarget::Conversation(reached))
         }
         (Destination::To(Recipient::User(other)), Found::Pair { sender_exists, other_exists }) => {
             accounts::check_caller(sender_exists)?;
             accounts::check_user(other_exists)?;
-            Ok(Place::NewPair(other))
+            Ok(PostTarget::NewPair(other))
         }
         (Destination::To(Recipient::User(_)), Found::Nothing) => Err(Error::NotFound(Kind::User)),
         (Destination::To(Recipient::Group(_)), _) => Err(Error::NotFound(Kind::Group)),
@@ -80,16 +82,17 @@ pub fn destination(to: Destination, found: Found) -> Result<Place> {
     }
 }
 
-/// The quote of the message that the post answers, if it does. In a thread its messages may be answered, and those outside
-/// of threads anywhere.
+/// Returns the quote of the message that the post replies to, if it replies to one. A message in a thread may be
+/// replied to only in that thread, any other message everywhere in its conversation.
 ///
 /// # Errors
-/// Where it mentions somebody who is not a member, or a message that is elsewhere, not there, or in a thread.
-pub fn check_references(new: &NewMessage, place: &Place, found: References) -> Result<Option<Quote>> {
+/// `Invalid` if a mentioned user is not a member; `NotFound` if a named message is not in the conversation; `in_thread`
+/// if the root or the replied-to message is in a thread where it must not be.
+pub fn check_references(new: &NewMessage, place: &PostTarget, found: References) -> Result<Option<Quote>> {
     let References { members, root, answered } = found;
     let is_member = |user: &UserId| match place {
-        Place::Conversation(_) => members.contains(user),
-        Place::NewPair(other) => user == other || *user == new.sender,
+        PostTarget::Conversation(_) => members.contains(user),
+        PostTarget::NewPair(other) => user == other || *user == new.sender,
     };
     if !new.body.mentions.users.iter().all(is_member) {
         return Err(Error::invalid("mentions", "must be members of the conversation"));
@@ -107,14 +110,14 @@ pub fn check_references(new: &NewMessage, place: &Place, found: References) -> R
     Ok(Some(Quote::of(&answered)))
 }
 
-/// A message of the same conversation.
-fn here(found: Option<Message>, place: &Place) -> Result<Message> {
+/// Requires a message of the same conversation.
+fn here(found: Option<Message>, place: &PostTarget) -> Result<Message> {
     messages::found(found.filter(|message| Some(message.conversation) == place.conversation()))
 }
 
-/// The message as it will be, but for its numbers.
+/// Makes the message as it will be stored, without its numbers.
 #[must_use]
-pub fn draft(new: &NewMessage, at: Reached, reply_to: Option<Quote>) -> Message {
+pub fn draft(new: &NewMessage, at: ConversationAccess, reply_to: Option<Quote>) -> Message {
     let body = new.body.clone();
     Message {
         id: MessageId(0),
@@ -139,7 +142,7 @@ pub fn draft(new: &NewMessage, at: Reached, reply_to: Option<Quote>) -> Message 
         deleted_at: None,
         pin: None,
         streaming: new.streaming,
-        // No pointer goes beyond the last message, so it has reached nobody yet.
+        // No pointer goes beyond the last message, so no client has it yet.
         status: if matches!(at.to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
     }
 }
@@ -158,11 +161,11 @@ mod tests {
     const JERRY: UserId = UserId(2);
     const GROUP: Recipient = Recipient::Group(GroupId(7));
 
-    fn reached(membership: Option<Membership>) -> Reached {
-        Reached { id: ConversationId(3), to: GROUP, access: Access::of(membership) }
+    fn reached(membership: Option<Membership>) -> ConversationAccess {
+        ConversationAccess { id: ConversationId(3), to: GROUP, access: Access::of(membership) }
     }
 
-    fn member() -> Reached {
+    fn member() -> ConversationAccess {
         reached(Some(Membership::new(Role::Member, Between::Group)))
     }
 
@@ -172,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn a_member_posts_by_whatever_the_conversation_is_named() {
+    fn a_member_may_name_the_conversation_in_every_way() {
         for to in [GROUP.into(), Destination::Conversation(ConversationId(3))] {
             let place = destination(to, Found::Conversation(member())).unwrap();
-            assert_eq!(place, Place::Conversation(member()));
+            assert_eq!(place, PostTarget::Conversation(member()));
         }
     }
 
@@ -194,7 +197,7 @@ mod tests {
     fn a_pairs_first_message_needs_both_accounts() {
         let to = Recipient::User(JERRY).into();
         let pair = |sender_exists, other_exists| destination(to, Found::Pair { sender_exists, other_exists });
-        assert_eq!(pair(true, true).unwrap(), Place::NewPair(JERRY));
+        assert_eq!(pair(true, true).unwrap(), PostTarget::NewPair(JERRY));
         assert_eq!(refused(pair(true, false)), "user_not_found");
         assert_eq!(refused(pair(false, true)), "unauthenticated");
         assert_eq!(refused(pair(false, false)), "unauthenticated");
@@ -220,36 +223,36 @@ mod tests {
 
     #[test]
     fn those_who_are_mentioned_are_members() {
-        let place = Place::Conversation(member());
+        let place = PostTarget::Conversation(member());
         let with = |members: &[UserId]| References { members: members.to_vec(), ..References::default() };
         let new = mentioning(&[TOM, JERRY]);
         assert_eq!(check_references(&new, &place, with(&[JERRY, TOM])).unwrap(), None);
         assert_eq!(refused(check_references(&new, &place, with(&[TOM]))), "invalid_request");
         assert_eq!(refused(check_references(&new, &place, References::default())), "invalid_request");
-        let pair = Place::NewPair(JERRY);
+        let pair = PostTarget::NewPair(JERRY);
         assert_eq!(check_references(&new, &pair, References::default()).unwrap(), None);
         let third = mentioning(&[UserId(3)]);
         assert_eq!(refused(check_references(&third, &pair, with(&[UserId(3)]))), "invalid_request");
     }
 
     #[test]
-    fn a_thread_begins_at_a_message_of_the_conversation_that_is_in_none() {
+    fn a_root_is_a_message_of_the_conversation_outside_of_threads() {
         let mut new = new();
         new.body.thread = Some(MessageId(30));
         let check =
             |place, root| check_references(&new, &place, References { root, ..References::default() });
-        let here = Place::Conversation(member());
+        let here = PostTarget::Conversation(member());
         assert_eq!(check(here, Some(there(None))).unwrap(), None);
         assert_eq!(refused(check(here, Some(there(Some(MessageId(4)))))), "in_thread");
         assert_eq!(refused(check(here, None)), "message_not_found");
         let elsewhere = Message { conversation: ConversationId(4), ..there(None) };
         assert_eq!(refused(check(here, Some(elsewhere))), "message_not_found");
-        assert_eq!(refused(check(Place::NewPair(JERRY), Some(there(None)))), "message_not_found");
+        assert_eq!(refused(check(PostTarget::NewPair(JERRY), Some(there(None)))), "message_not_found");
     }
 
     #[test]
-    fn an_answer_quotes_a_message_of_its_thread_or_of_none() {
-        let here = Place::Conversation(member());
+    fn a_reply_quotes_a_message_of_its_thread_or_outside_of_threads() {
+        let here = PostTarget::Conversation(member());
         let check = |thread: Option<MessageId>, answered: Option<Message>| {
             let mut new = new();
             new.body.reply_to = Some(MessageId(30));

@@ -1,5 +1,6 @@
-//! A page of what changed for a user: what it holds, where it ends, and which events it becomes once the present state is
-//! read. Pure: stores look up where something changed, fill a page with log positions and ids, and read what it asks for.
+//! A page of what changed for a user: what it holds, where it ends, and which events it becomes once the present state
+//! is read. Pure functions: stores look up where something changed, fill a page with log positions and ids, and read
+//! what it asks for.
 
 use std::collections::HashMap;
 
@@ -9,77 +10,74 @@ use crate::conversations::{Conversation, ConversationView, Counts, Departure};
 use crate::event::{Change, Event};
 use crate::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use crate::messages::Message;
-use crate::receipts::{MAX_TOLD_MEMBERS, Place, Pointers};
+use crate::receipts::{MAX_RECEIPT_MEMBERS, PointerScope, Pointers};
 
 /// A conversation of the user's in which something changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Concerned {
-    /// The conversation.
+pub struct ChangedConversation {
     pub id: ConversationId,
-    /// Its last message.
+    /// `seq` of its last message.
     pub last: Seq,
-    /// How many members it has.
     pub n_members: u32,
-    /// The last change of any kind but receipts.
+    /// Log position of the last change of any kind but receipts.
     pub changed: Position,
-    /// The last change of what all members see of the conversation itself.
+    /// Log position of the last change of the part that all members see.
     pub meta: Position,
-    /// The last receipt.
+    /// Log position of the last receipt.
     pub receipts: Position,
-    /// When the user became a member.
+    /// Log position at which the user became a member.
     pub joined: Position,
-    /// The last change of the user's own part.
+    /// Log position of the last change of the user's own part.
     pub state: Position,
-    /// Whether the user was a member before, and not in between.
+    /// Whether the user was a member before, then left and joined again.
     pub is_back: bool,
 }
 
-impl Concerned {
-    /// The log position after which its messages are in the page of a user who asks for what is after `after`.
+impl ChangedConversation {
+    /// Returns the log position after which messages of the conversation belong to the changes after `after`.
     pub fn messages_after(&self, after: Position) -> Position {
-        // New members load what is there, and the page has what comes after. A client that was offline while its user left
-        // and joined again has what was there before, and needs what came in between.
+        // New members load older messages over REST; the page has what comes later. A client that was offline while its
+        // user left and joined again already has the older messages, and needs what came in between.
         if self.is_back { after } else { after.max(self.joined) }
     }
 
     /// Whether members receive each other's receipts, and not only their own.
-    pub fn is_told_of_receipts(&self) -> bool {
-        self.n_members <= MAX_TOLD_MEMBERS
+    pub fn gets_receipts(&self) -> bool {
+        self.n_members <= MAX_RECEIPT_MEMBERS
     }
 
-    /// The first log position at which the conversation itself changed, so that a client knows it before what is in it. A
-    /// client that resumes between two of its changes gets it again.
+    /// Returns the first log position at which the conversation itself changed, so that a client knows the conversation
+    /// before its contents. A client that resumes between two such changes gets the conversation again.
     fn seen_at(&self, after: Position) -> Option<Position> {
         [self.meta, self.joined, self.state].into_iter().filter(|&position| position > after).min()
     }
 }
 
-/// Something that changed, and its log position.
+/// A change and its log position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     position: Position,
     what: What,
 }
 
-/// What changed.
+/// The kind and object of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
     /// The conversation itself, or the user's own part of it.
     Seen(ConversationId),
     Posted(MessageId),
     Changed(MessageId, MessageEvent),
-    /// These members' pointers.
+    /// Pointers of these members.
     Moved(ConversationId, Vec<(UserId, Pointers)>),
     Hidden(ConversationId, MessageId),
     Saved(MessageId, bool),
-    /// The user is no longer a member; how it was then, where that is known.
+    /// The user is no longer a member. Holds the state at the departure, if it is known.
     Left(ConversationId, Option<Departure>),
 }
 
-/// A page while it is filled. Each source gives its first changes in the order of their log positions, up to
-/// [`Filling::enough`] of them.
+/// A page while it is being filled. Each source adds its first changes in log order, up to [`PageBuilder::enough`] of them.
 #[derive(Debug)]
-pub struct Filling {
+pub struct PageBuilder {
     after: Position,
     end: Position,
     horizon: Position,
@@ -87,29 +85,29 @@ pub struct Filling {
     items: Vec<Item>,
 }
 
-impl Filling {
-    /// An empty page for what changed after a log position and up to `end`. It holds about `limit` changes.
+impl PageBuilder {
+    /// Makes an empty page for about `limit` changes after a log position and up to `end`.
     pub fn new(after: Position, end: Position, limit: u16) -> Self {
         Self { after, end, horizon: end, limit: usize::from(limit.max(1)), items: Vec::new() }
     }
 
-    /// The log position after which the page begins.
+    /// Returns the log position after which the page begins.
     pub fn after(&self) -> Position {
         self.after
     }
 
-    /// The log position beyond which nothing is looked up any more. It never grows.
+    /// Returns the log position after which nothing needs to be looked up. It never grows.
     pub fn horizon(&self) -> Position {
         self.horizon
     }
 
-    /// How many changes each source gives at most: one more than the page holds.
+    /// Returns the maximum number of changes from each source: one more than the page holds.
     pub fn enough(&self) -> i64 {
         i64::try_from(self.limit + 1).unwrap_or(i64::MAX)
     }
 
     /// Adds the conversation itself, if it or the user's own part of it changed.
-    pub fn conversation(&mut self, concerned: &Concerned) {
+    pub fn conversation(&mut self, concerned: &ChangedConversation) {
         if let Some(position) = concerned.seen_at(self.after) {
             self.items.push(Item { position, what: What::Seen(concerned.id) });
         }
@@ -120,13 +118,14 @@ impl Filling {
         self.items.push(Item { position, what: What::Posted(message) });
     }
 
-    /// Adds a message that was changed. `event` names the last change as stores do.
+    /// Adds a message that changed. `event` is the stored name of the last change.
     pub fn changed(&mut self, position: Position, message: MessageId, event: &str) {
         let event = MessageEvent::parse(event).unwrap_or(MessageEvent::Edited);
         self.items.push(Item { position, what: What::Changed(message, event) });
     }
 
-    /// Adds a member's pointers. Pointers that moved together share a log position and follow each other.
+    /// Adds a member's pointers. Pointers that moved together have the same log position and are added one after
+    /// another.
     pub fn moved(&mut self, position: Position, id: ConversationId, member: (UserId, Pointers)) {
         match self.items.last_mut() {
             Some(Item { position: last, what: What::Moved(_, members) }) if *last == position => {
@@ -141,14 +140,14 @@ impl Filling {
         self.items.push(Item { position, what: What::Hidden(conversation, message) });
     }
 
-    /// Adds a message that the user saves, or no longer saves.
+    /// Adds a message that the user has saved, or removed from the saved ones.
     pub fn saved(&mut self, position: Position, message: MessageId, saved: bool) {
         self.items.push(Item { position, what: What::Saved(message, saved) });
     }
 
-    /// Drops what is beyond a full page, and brings the horizon to its end.
+    /// Drops what is beyond a full page, and moves the horizon to the page's end.
     pub fn narrow(&mut self) {
-        // Of what shares a position, the conversation comes before what is in it.
+        // Among changes at one log position, the conversation comes before its contents.
         self.items.sort_by_key(|item| (item.position, !matches!(item.what, What::Seen(_))));
         if let Some(beyond) = self.items.get(self.limit) {
             self.horizon = beyond.position;
@@ -156,17 +155,17 @@ impl Filling {
         }
     }
 
-    /// The page, with the conversations that the user is no longer a member of.
+    /// Completes the page with the conversations that the user is no longer a member of.
     pub fn finish(mut self, left: Vec<(Position, ConversationId, Option<Departure>)>) -> Page {
         self.narrow();
         let mut items = self.items;
-        // The page has no later changes of such a conversation. A client that is cut off before it forgets the conversation
-        // would miss them if its user became a member again; so this comes first.
+        // The page has no later changes of such a conversation. A client that was disconnected before it removes the
+        // conversation would miss them if its user became a member again; so the departures come first.
         let first = items.iter().map(|item| item.position).chain(left.iter().map(|left| left.0)).min();
         let complete = items.len() <= self.limit;
         let mut up_to = self.end;
         if let (false, Some(last)) = (complete, items.get(self.limit - 1)) {
-            // No cursor lies between changes that share a position.
+            // No cursor points between changes at the same log position.
             up_to = last.position;
             items.truncate(items.partition_point(|item| item.position <= up_to));
         }
@@ -177,7 +176,7 @@ impl Filling {
     }
 }
 
-/// A page of what changed, before the present state is read.
+/// A page of changes, before the present state is read.
 #[derive(Debug)]
 pub struct Page {
     items: Vec<Item>,
@@ -185,23 +184,23 @@ pub struct Page {
     complete: bool,
 }
 
-/// The present state of what is in a page, without what no longer exists.
+/// The present state of the objects in a page, without those that no longer exist.
 #[derive(Debug, Default)]
 pub struct Present {
-    /// Of [`Page::messages`].
+    /// For [`Page::messages`].
     pub messages: Vec<Message>,
-    /// Of [`Page::seen`].
+    /// For [`Page::seen`].
     pub views: Vec<ConversationView>,
-    /// Of [`Page::moved`].
-    pub places: Vec<Place>,
-    /// What waits for the user after each of [`Page::readings`], in their order.
+    /// For [`Page::moved`].
+    pub places: Vec<PointerScope>,
+    /// Unread counts of the user after each of [`Page::readings`], in their order.
     pub counts: Vec<Counts>,
-    /// Of [`Page::left`].
+    /// For [`Page::left`].
     pub left: Vec<Conversation>,
 }
 
 impl Page {
-    /// The messages in it.
+    /// Returns the messages in the page.
     pub fn messages(&self) -> Vec<MessageId> {
         self.each(|what| match what {
             What::Posted(id) | What::Changed(id, _) => Some(*id),
@@ -209,12 +208,12 @@ impl Page {
         })
     }
 
-    /// The conversations that changed themselves.
+    /// Returns the conversations that changed themselves.
     pub fn seen(&self) -> Vec<ConversationId> {
         self.each(|what| if let What::Seen(id) = what { Some(*id) } else { None })
     }
 
-    /// The conversations in which pointers moved, each once.
+    /// Returns the conversations in which pointers moved, each once.
     pub fn moved(&self) -> Vec<ConversationId> {
         let mut moved = self.each(|what| if let What::Moved(id, _) = what { Some(*id) } else { None });
         moved.sort_unstable();
@@ -222,7 +221,7 @@ impl Page {
         moved
     }
 
-    /// The conversations in which the user's own pointers moved, and up to where the user has read.
+    /// Returns the conversations in which the user's own pointers moved, with the `seq` up to which the user has read.
     pub fn readings(&self, user: UserId) -> Vec<(UserId, ConversationId, Seq)> {
         self.each(|what| {
             let What::Moved(id, members) = what else { return None };
@@ -230,7 +229,7 @@ impl Page {
         })
     }
 
-    /// The conversations that the user is no longer a member of.
+    /// Returns the conversations that the user is no longer a member of.
     pub fn left(&self) -> Vec<ConversationId> {
         self.each(|what| if let What::Left(id, _) = what { Some(*id) } else { None })
     }
@@ -239,7 +238,7 @@ impl Page {
         self.items.iter().filter_map(|item| part(&item.what)).collect()
     }
 
-    /// The page as events for the user. What no longer exists is left out.
+    /// Converts the page to events for the user. Objects that no longer exist are left out.
     pub fn changes(self, user: UserId, present: Present) -> Changes {
         let readings = self.readings(user).into_iter().map(|(_, id, _)| id);
         let mut state = State {
@@ -256,11 +255,11 @@ impl Page {
     }
 }
 
-/// The present state, by id.
+/// The present state of objects, by id.
 struct State {
     messages: HashMap<MessageId, Message>,
     views: HashMap<ConversationId, ConversationView>,
-    places: HashMap<ConversationId, Place>,
+    places: HashMap<ConversationId, PointerScope>,
     counts: HashMap<ConversationId, Counts>,
     left: HashMap<ConversationId, Conversation>,
 }

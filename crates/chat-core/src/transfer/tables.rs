@@ -1,51 +1,45 @@
-//! What is moved: all that cannot be derived and is not of one moment alone. Each store has a test that compares this
-//! with its own tables, so that a column that is added cannot be forgotten here.
+//! The tables that are copied: everything that cannot be derived and is not short-lived. Each store has a test that
+//! compares this list with its own tables, so that a new column cannot be forgotten here.
 
 use super::Value;
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Yes or no.
+    /// A boolean.
     Flag,
-    /// Numbers.
+    /// A number.
     Integer,
-    /// Text.
     Text,
-    /// Bytes.
     Bytes,
 }
 
-/// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
     pub name: &'static str,
-    /// What it holds.
     pub kind: Kind,
-    /// Whether it may hold nothing.
+    /// Whether it may be null.
     pub is_optional: bool,
 }
 
-/// A table. Its first columns are its key, by which every store can sort: no text in a key has an order of its own.
+/// A table. Its first columns are its key, by which every store can sort: texts in a key have no collation of their
+/// own.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
     pub name: &'static str,
-    /// How many of its columns are its key.
+    /// Number of its columns that form the key.
     pub n_keys: usize,
-    /// Its columns.
     pub columns: &'static [Column],
 }
 
 impl Table {
-    /// The columns that are its key.
+    /// Returns the columns that form the key.
     #[must_use]
     pub fn key(&self) -> &'static [Column] {
         &self.columns[..self.n_keys]
     }
 
-    /// The key of a row.
+    /// Returns the key of a row.
     #[must_use]
     pub fn key_of<'a>(&self, row: &'a [Value]) -> &'a [Value] {
         &row[..self.n_keys]
@@ -72,7 +66,7 @@ const fn optional(column: Column) -> Column {
     Column { is_optional: true, ..column }
 }
 
-/// The tables, in the order in which they are moved; the largest come last.
+/// The tables, in the order in which they are copied; the largest come last.
 pub static TABLES: [Table; 19] = [
     Table {
         name: "users",

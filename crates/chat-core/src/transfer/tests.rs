@@ -1,4 +1,4 @@
-//! Transfers between stores in memory, whatever is in the target before and whatever interrupts them.
+//! Transfers between stores in memory, with any content of the target and any interruption.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use super::*;
 
 type Rows = BTreeMap<Vec<Value>, Row>;
 
-/// Calls until one fails; shared by both stores of a transfer.
+/// Number of calls until one fails; shared by both stores of a transfer.
 #[derive(Clone)]
 struct Calls(Rc<Cell<u64>>);
 
@@ -38,7 +38,7 @@ struct Memory {
 }
 
 impl Memory {
-    /// Rows made of numbers: which table, which key, and what else is in it.
+    /// Makes rows from numbers: table, key, and the remaining content.
     fn of(seeds: &[(usize, i64, i64)]) -> Self {
         let mut memory = Self::default();
         for (table, key, rest) in seeds {
@@ -58,7 +58,7 @@ impl Memory {
         rows.range((after, upto)).map(|(_, row)| row.clone()).collect()
     }
 
-    /// Empty tables are none.
+    /// All rows; empty tables do not count.
     fn rows(&self) -> Vec<(&str, &Row)> {
         self.tables.iter().flat_map(|(name, rows)| rows.values().map(|row| (*name, row))).collect()
     }
@@ -78,16 +78,16 @@ fn row(table: usize, key: i64, rest: i64) -> Row {
     TABLES[table].columns.iter().enumerate().map(value).collect()
 }
 
-struct Giver<'a> {
+struct TestSource<'a> {
     memory: &'a Memory,
     step: usize,
-    is_at_rest: bool,
+    is_final: bool,
     calls: Calls,
 }
 
-impl Source for Giver<'_> {
-    fn is_at_rest(&self) -> bool {
-        self.is_at_rest
+impl Source for TestSource<'_> {
+    fn is_final(&self) -> bool {
+        self.is_final
     }
 
     fn count(&mut self, table: &'static Table) -> Result<u64, Failure> {
@@ -123,17 +123,17 @@ const END: End = End {
     groups: 2,
 };
 
-struct Taker<'a> {
+struct TestTarget<'a> {
     memory: &'a mut Memory,
     n_writes: u64,
     calls: Calls,
-    /// Whether a write that fails was made all the same, as where the answer is lost.
+    /// Whether a write that fails is made all the same, as when only the answer is lost.
     loses_answers: bool,
-    /// Keeps nothing.
+    /// Whether it discards what it is given.
     is_broken: bool,
 }
 
-impl Target for Taker<'_> {
+impl Target for TestTarget<'_> {
     fn digest(&mut self, table: &'static Table, range: Range<'_>) -> Result<Digest, Failure> {
         self.calls.pass()?;
         Ok(Digest::of(&self.memory.between(table, range)))
@@ -160,12 +160,12 @@ impl Target for Taker<'_> {
 }
 
 fn run(
-    (from, step, is_at_rest): (&Memory, usize, bool),
+    (from, step, is_final): (&Memory, usize, bool),
     into: &mut Memory,
     (calls, loses_answers): (Calls, bool),
 ) -> (Result<Summary, TransferError>, u64) {
-    let mut source = Giver { memory: from, step, is_at_rest, calls: calls.clone() };
-    let mut target = Taker { memory: into, n_writes: 0, calls, loses_answers, is_broken: false };
+    let mut source = TestSource { memory: from, step, is_final, calls: calls.clone() };
+    let mut target = TestTarget { memory: into, n_writes: 0, calls, loses_answers, is_broken: false };
     let result = transfer(&mut source, &mut target, &mut |_| {});
     (result, target.n_writes)
 }
@@ -180,7 +180,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_the_target_has_it_ends_equal_and_a_second_time_writes_nothing(
+    fn the_target_ends_equal_and_a_second_transfer_writes_nothing(
         from in memories(), mut into in memories(), step in 1_usize..9
     ) {
         let (summary, _) = run((&from, step, true), &mut into, (Calls::endless(), false));
@@ -201,14 +201,14 @@ proptest! {
     }
 
     #[test]
-    fn one_that_is_interrupted_is_made_again(
+    fn an_interrupted_transfer_can_be_run_again(
         from in memories(), into in memories(), step in 1_usize..9, calls in 0_u64..150, loses_answers: bool
     ) {
         is_interrupted((&from, step), into, calls, loses_answers);
     }
 }
 
-/// Interrupts a transfer after so many calls, and makes it again; tells whether it was at an end before.
+/// Interrupts a transfer after `calls` calls, and runs it again; returns whether the interruption took place.
 fn is_interrupted((from, step): (&Memory, usize), mut into: Memory, calls: u64, loses_answers: bool) -> bool {
     let (first, _) = run((from, step, true), &mut into, (Calls::until_failure(calls), loses_answers));
     assert_eq!(into.end.is_some(), first.is_ok(), "it may be served only when it is whole");
@@ -219,7 +219,7 @@ fn is_interrupted((from, step): (&Memory, usize), mut into: Memory, calls: u64, 
 }
 
 #[test]
-fn wherever_it_is_interrupted() {
+fn a_transfer_can_be_interrupted_at_every_call() {
     let from = Memory::of(&(0..40).map(|n| (usize::from(n % 3 == 0), i64::from(n), 1)).collect::<Vec<_>>());
     let into = Memory::of(&(0..40).map(|n| (0, i64::from(n) * 2, 1 + i64::from(n % 2))).collect::<Vec<_>>());
     for loses_answers in [false, true] {
@@ -230,7 +230,7 @@ fn wherever_it_is_interrupted() {
 }
 
 #[test]
-fn from_a_source_that_is_served_all_is_copied_and_nothing_finished() {
+fn a_source_in_use_is_copied_but_the_target_is_not_finished() {
     let from = Memory::of(&[(0, 1, 1), (0, 2, 2), (9, 1, 1)]);
     let mut into = Memory::default();
     let (summary, _) = run((&from, 2, false), &mut into, (Calls::endless(), false));
@@ -241,22 +241,23 @@ fn from_a_source_that_is_served_all_is_copied_and_nothing_finished() {
 }
 
 #[test]
-fn a_target_that_does_not_keep_what_it_is_given_is_not_finished() {
+fn a_target_that_loses_rows_is_not_finished() {
     let from = Memory::of(&[(0, 1, 1)]);
     let mut into = Memory::default();
-    let mut source = Giver { memory: &from, step: 2, is_at_rest: true, calls: Calls::endless() };
+    let mut source = TestSource { memory: &from, step: 2, is_final: true, calls: Calls::endless() };
     let calls = Calls::endless();
-    let mut target = Taker { memory: &mut into, n_writes: 0, calls, loses_answers: false, is_broken: true };
+    let mut target =
+        TestTarget { memory: &mut into, n_writes: 0, calls, loses_answers: false, is_broken: true };
     let result = transfer(&mut source, &mut target, &mut |_| {});
     assert!(matches!(result, Err(TransferError::Differs("users"))), "{result:?}");
     assert_eq!(into.end, None);
 }
 
-/// A source with one batch, which then has an end.
+/// A source with a single batch.
 struct Once(Option<Batch>);
 
 impl Source for Once {
-    fn is_at_rest(&self) -> bool {
+    fn is_final(&self) -> bool {
         false
     }
 
@@ -280,7 +281,7 @@ fn mended_texts_are_counted_but_in_keys_refused() {
     let mut into = |batch| {
         let calls = Calls::endless();
         let memory = &mut memory;
-        let mut target = Taker { memory, n_writes: 0, calls, loses_answers: false, is_broken: false };
+        let mut target = TestTarget { memory, n_writes: 0, calls, loses_answers: false, is_broken: false };
         transfer(&mut Once(Some(batch)), &mut target, &mut |_| {})
     };
     let summary = into(Batch { rows: rows(), n_mended: 2, has_mended_key: false }).unwrap();
@@ -293,16 +294,17 @@ fn mended_texts_are_counted_but_in_keys_refused() {
 fn progress_begins_and_ends_with_every_table() {
     let from = Memory::of(&[(0, 1, 1), (0, 2, 2), (0, 3, 3)]);
     let mut into = Memory::default();
-    let mut source = Giver { memory: &from, step: 2, is_at_rest: true, calls: Calls::endless() };
+    let mut source = TestSource { memory: &from, step: 2, is_final: true, calls: Calls::endless() };
     let calls = Calls::endless();
-    let mut target = Taker { memory: &mut into, n_writes: 0, calls, loses_answers: false, is_broken: false };
-    let mut told = Vec::new();
-    let mut watch = |progress: Progress| told.push((progress.is_check, progress.table, progress.done));
+    let mut target =
+        TestTarget { memory: &mut into, n_writes: 0, calls, loses_answers: false, is_broken: false };
+    let mut reported = Vec::new();
+    let mut watch = |progress: Progress| reported.push((progress.is_check, progress.table, progress.done));
     transfer(&mut source, &mut target, &mut watch).unwrap();
     for is_check in [false, true] {
-        let of_users: Vec<_> = told.iter().filter(|it| it.0 == is_check && it.1 == "users").collect();
+        let of_users: Vec<_> = reported.iter().filter(|it| it.0 == is_check && it.1 == "users").collect();
         assert_eq!(of_users.iter().map(|it| it.2).collect::<Vec<_>>(), [0, 2, 3]);
-        assert!(TABLES.iter().all(|table| told.contains(&(is_check, table.name, 0))));
+        assert!(TABLES.iter().all(|table| reported.contains(&(is_check, table.name, 0))));
     }
 }
 
@@ -310,7 +312,7 @@ fn progress_begins_and_ends_with_every_table() {
 fn keys_can_be_sorted_by_every_store() {
     for table in &TABLES {
         assert!(!table.key().is_empty(), "{}", table.name);
-        // Nothing has no place of its own in an order, and yes and no have different ones.
+        // Null has no defined place in every store's order, and booleans have different ones.
         assert!(table.key().iter().all(|it| !it.is_optional && it.kind != Kind::Flag), "{}", table.name);
     }
 }

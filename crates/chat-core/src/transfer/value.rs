@@ -1,35 +1,32 @@
-//! Values as all stores know them, and checksums of rows.
+//! Values that all stores can represent, and checksums of rows.
 
 /// A value of a column.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
-    /// None.
+    /// No value.
     Null,
-    /// Yes or no.
+    /// A boolean.
     Flag(bool),
     /// A number.
     Integer(i64),
-    /// Text.
     Text(String),
-    /// Bytes.
     Bytes(Vec<u8>),
 }
 
 /// The values of a row, in the order of the table's columns.
 pub type Row = Vec<Value>;
 
-/// Rows that follow each other in the order of their keys.
+/// Consecutive rows in the order of their keys.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The rows.
     pub rows: Vec<Row>,
-    /// Texts in them that had to be mended.
+    /// Number of texts in them that were mended.
     pub n_mended: u64,
-    /// Whether one of these is part of a key: the rows are then not in the order that they have at the target.
+    /// Whether a mended text is part of a key: then the target would sort the rows differently.
     pub has_mended_key: bool,
 }
 
-/// The text as every store can hold it, if that is not the same: what is not UTF-8, and U+0000, is replaced by U+FFFD.
+/// Replaces what not every store can hold: invalid UTF-8 and U+0000 become U+FFFD. Returns whether the text changed.
 #[must_use]
 pub fn mended(text: &[u8]) -> (String, bool) {
     match std::str::from_utf8(text) {
@@ -38,17 +35,17 @@ pub fn mended(text: &[u8]) -> (String, bool) {
     }
 }
 
-/// How many rows there are, and a checksum of them that does not depend on their order or on how they were cut up.
+/// Number of rows, and a checksum of them that does not depend on their order or on how they are divided into ranges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Digest {
-    /// How many.
+    /// Number of rows.
     pub rows: u64,
-    /// The sum of the rows' own checksums.
+    /// Sum of the checksums of the rows.
     pub sum: u128,
 }
 
 impl Digest {
-    /// Of these rows.
+    /// Computes the digest of rows.
     #[must_use]
     pub fn of(rows: &[Row]) -> Self {
         let mut digest = Self::default();
@@ -56,14 +53,15 @@ impl Digest {
         digest
     }
 
-    /// Takes in further rows.
+    /// Adds the digest of further rows.
     pub fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.sum = self.sum.wrapping_add(other.sum);
     }
 }
 
-/// A row's checksum. Each value says what it is and how long, so that no two rows are written alike.
+/// Returns the checksum of a row. Each value is encoded with its kind and length, so no two rows have the same
+/// encoding.
 fn checksum(row: &[Value]) -> u128 {
     let mut hash = Fnv::new();
     for value in row {
@@ -78,7 +76,7 @@ fn checksum(row: &[Value]) -> u128 {
     hash.finished()
 }
 
-/// FNV-1a with 128 bits, which guards against accidents and not against forgers.
+/// FNV-1a with 128 bits, which protects against accidents but not against forgery.
 struct Fnv(u128);
 
 impl Fnv {
@@ -100,7 +98,7 @@ impl Fnv {
         self.take(bytes);
     }
 
-    /// Stirred: a last byte that two rows have exchanged would cancel out in their sum.
+    /// Mixes the hash: without this, two rows that have exchanged their last bytes would have the same sum.
     fn finished(self) -> u128 {
         let mut hash = self.0;
         for _ in 0..2 {
@@ -133,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn order_and_cuts_do_not_count() {
+    fn order_and_ranges_do_not_change_a_digest() {
         let rows: Vec<Row> = (0..10).map(|key| row(key, "text", key % 2 == 0)).collect();
         let mut backwards = rows.clone();
         backwards.reverse();
@@ -145,15 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_does() {
+    fn every_value_changes_a_digest() {
         let digest = |rows: &[Row]| Digest::of(rows);
         for (key, other) in [(1, 2), (7, 1 << 40)] {
-            // What two rows have exchanged.
+            // Rows that have exchanged values.
             let before = digest(&[row(key, "a", true), row(other, "b", false)]);
             assert_ne!(before, digest(&[row(key, "b", true), row(other, "a", false)]));
             assert_ne!(before, digest(&[row(key, "a", false), row(other, "b", true)]));
         }
-        // What could be written alike.
+        // Values that could have the same encoding.
         let texts = |one: &str, two: &str| vec![Value::Text(one.into()), Value::Text(two.into())];
         assert_ne!(digest(&[texts("ab", "")]), digest(&[texts("a", "b")]));
         assert_ne!(digest(&[vec![Value::Text("a".into())]]), digest(&[vec![Value::Bytes(b"a".to_vec())]]));

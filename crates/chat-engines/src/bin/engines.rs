@@ -1,5 +1,6 @@
-//! `engines run -- <command>`: a PostgreSQL and a NATS server for one command and all that it starts, which find them by
-//! their environment.
+//! `engines run -- <command>` starts a PostgreSQL and a NATS server for one command and the processes that it
+//! starts.
+//! They find the servers through environment variables.
 
 use std::process::{Command, ExitCode};
 
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use chat_engines::{NATS_VARIABLE, Nats, POSTGRES_VARIABLE, Postgres};
 
 const USAGE: &str = "Usage: engines run -- <command> [argument]...";
-/// For a command that was ended by a signal and so has no code.
+/// Exit code for a command that was ended by a signal and so has no code of its own.
 const ENDED_BY_A_SIGNAL: u8 = 128;
 
 fn main() -> ExitCode {
@@ -32,10 +33,10 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs the command; gives its code.
+/// Runs the command and returns its exit code.
 fn with_engines(mut command: Command) -> Result<u8> {
     let (postgres, nats) = (Postgres::start()?, Nats::start()?);
-    // A URL without a database.
+    // The URL without a database name.
     let base = postgres.url("");
     eprintln!("engines: {base} and {}", nats.url());
     command.env(POSTGRES_VARIABLE, base).env(NATS_VARIABLE, nats.url());

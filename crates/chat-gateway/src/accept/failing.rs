@@ -1,30 +1,29 @@
-//! What is said of connections that could not be accepted, for want of descriptors for instance: the first at once, and
-//! then how many there were, once a minute.
+//! Logs failed accepts, for example when file descriptors run out: the first one at once, then a count once a minute.
 
 use std::io::Error;
 use std::time::{Duration, Instant};
 
 use super::SocketCounts;
 
-/// Between two lines of the log.
-const LINES: Duration = Duration::from_secs(60);
+/// Minimum time between two log lines.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Those that failed, and what was said of them.
+/// Counts failed accepts and limits their log lines.
 #[derive(Debug)]
 pub(super) struct Failing {
     counts: SocketCounts,
-    said: Option<Instant>,
-    unsaid: u64,
+    logged_at: Option<Instant>,
+    unlogged: u64,
 }
 
 impl Failing {
     pub(super) fn new(counts: SocketCounts) -> Self {
-        Self { counts, said: None, unsaid: 0 }
+        Self { counts, logged_at: None, unlogged: 0 }
     }
 
     pub(super) fn note(&mut self, error: &Error) {
         self.counts.not_accepted.inc();
-        if let Some(attempts) = self.attempts_to_tell(Instant::now()) {
+        if let Some(attempts) = self.attempts_to_log(Instant::now()) {
             tracing::warn!(
                 error = %error, attempts,
                 "cannot accept connections, so they wait; if file descriptors ran out, raise the limit of open files"
@@ -32,14 +31,14 @@ impl Failing {
         }
     }
 
-    /// How many attempts have failed since this was last said; `None`: it is too early to say so again.
-    fn attempts_to_tell(&mut self, now: Instant) -> Option<u64> {
-        self.unsaid += 1;
-        if self.said.is_some_and(|said| now.duration_since(said) < LINES) {
+    /// Number of attempts that failed since the last log line. `None`: it is too early for another line.
+    fn attempts_to_log(&mut self, now: Instant) -> Option<u64> {
+        self.unlogged += 1;
+        if self.logged_at.is_some_and(|logged_at| now.duration_since(logged_at) < LOG_INTERVAL) {
             return None;
         }
-        self.said = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
+        self.logged_at = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
@@ -48,9 +47,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_is_told_at_once_and_the_rest_by_the_minute() {
+    fn the_first_is_logged_at_once_and_the_rest_by_the_minute() {
         let (mut failing, began) = (Failing::new(SocketCounts::default()), Instant::now());
-        let mut at = |seconds: u64| failing.attempts_to_tell(began + Duration::from_secs(seconds));
+        let mut at = |seconds: u64| failing.attempts_to_log(began + Duration::from_secs(seconds));
         assert_eq!(at(0), Some(1));
         assert_eq!((at(0), at(1), at(59)), (None, None, None));
         assert_eq!(at(60), Some(4));

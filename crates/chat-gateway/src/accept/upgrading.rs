@@ -1,6 +1,6 @@
-//! The answer to an upgrade as it has to go over the wire. Where a request says `Connection: close` beside `Upgrade`, as
-//! some clients do, hyper puts `close` into its answer as well, also into one that switches protocols; there are clients
-//! that take that for the end of the connection and wait for a body. So `close` is taken out of such an answer on its way.
+//! Corrects hyper's response to an upgrade. When a request has `Connection: close` beside `Upgrade`, as some clients
+//! send it, hyper copies `close` into its response, even into one that switches protocols. Some clients take that for
+//! the end of the connection and wait for a body. So `close` is removed from such a response on its way.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -8,15 +8,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How hyper's answer begins, which it hands on whole, and what is wrong in it.
+/// Start of a response that switches protocols; hyper writes the response in one piece.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
+/// The header as hyper writes it, replaced by `RIGHT`.
 const WRONG: &[u8] = b"\r\nconnection: Upgrade, close\r\n";
 const RIGHT: &[u8] = b"\r\nconnection: Upgrade\r\n";
 
-/// A socket on which hyper answers.
+/// A socket on which hyper responds.
 pub(crate) struct Upgrading<S> {
     stream: S,
-    /// What is left of an answer that was put right.
+    /// Unwritten rest of a corrected response.
     rest: Vec<u8>,
 }
 
@@ -30,8 +31,8 @@ impl<S> Upgrading<S> {
     }
 }
 
-/// An answer without `close`, if it is one that has to be put right.
-fn put_right(answer: &[u8]) -> Option<Vec<u8>> {
+/// The response without `close`, if it needs correction.
+fn without_close(answer: &[u8]) -> Option<Vec<u8>> {
     if !answer.starts_with(SWITCHING) {
         return None;
     }
@@ -65,11 +66,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Upgrading<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Upgrading<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_rest(cx))?;
-        let Some(right) = put_right(bytes) else { return Pin::new(&mut self.stream).poll_write(cx, bytes) };
+        let Some(right) = without_close(bytes) else {
+            return Pin::new(&mut self.stream).poll_write(cx, bytes);
+        };
         self.rest = right;
         match self.poll_rest(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            // What the socket does not take now goes out before anything else does.
+            // The rest goes out before anything else.
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(bytes.len())),
         }
     }
@@ -113,8 +116,8 @@ mod tests {
                 .into_bytes()
         };
         let right = head("101 Switching Protocols", "Upgrade");
-        assert_eq!(put_right(&head("101 Switching Protocols", "Upgrade, close")), Some(right.clone()));
-        assert_eq!(put_right(&right), None);
-        assert_eq!(put_right(&head("200 OK", "Upgrade, close")), None);
+        assert_eq!(without_close(&head("101 Switching Protocols", "Upgrade, close")), Some(right.clone()));
+        assert_eq!(without_close(&right), None);
+        assert_eq!(without_close(&head("200 OK", "Upgrade, close")), None);
     }
 }

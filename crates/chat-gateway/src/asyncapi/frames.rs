@@ -1,4 +1,4 @@
-//! The frames of the document: which there are, and what is in each.
+//! The frames of the document and their payloads.
 
 use chat_protocol::v2::{self, OpName, OpVisitor, ServerFrame};
 use chat_protocol::{v1, v2::Id};
@@ -7,20 +7,19 @@ use utoipa::ToSchema;
 
 use super::schemas::Schemas;
 
-/// Longest `id` of a client's own, in characters.
+/// Upper bound for a client's `id`, in characters.
 const ID_CHARS: usize = 64;
 
-/// A kind of frame.
 pub(super) struct Frame {
-    /// Its `op` or `type`, or what it is called where it has none of its own.
+    /// `op` or `type` of the frame, or a made-up name if it has neither.
     pub(super) name: String,
-    /// Its name in the document: some words are both an `op` and a `type`.
+    /// Name in the document. It differs from `name` because some words are both an `op` and a `type`.
     pub(super) key: String,
-    /// What it is, in words.
+    /// One-line description.
     pub(super) summary: Value,
 }
 
-/// All frames, and what is in them.
+/// Collects all frames and the schemas that they use.
 #[derive(Default)]
 pub(super) struct Frames {
     messages: Map<String, Value>,
@@ -28,7 +27,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// What a v2 client may say.
+    /// Frames that a v2 client may send.
     pub(super) fn client_v2(&mut self) -> Vec<Frame> {
         let summary = "Authenticates a client that did not authenticate with the upgrade.";
         let auth = self.op::<v2::Auth>(v2::Auth::OP, summary);
@@ -41,10 +40,10 @@ impl Frames {
     pub(super) fn server_v2(&mut self) -> Vec<Frame> {
         let all = self.schemas.learn::<ServerFrame>();
         let variants = all["oneOf"].as_array().into_iter().flatten();
-        variants.map(|variant| self.told(variant)).collect()
+        variants.map(|variant| self.server_frame(variant)).collect()
     }
 
-    /// What a v1 client may say as a JSON object.
+    /// Frames that a v1 client may send.
     pub(super) fn client_v1(&mut self) -> Vec<Frame> {
         let object = self.schemas.of::<v1::ClientFrame>();
         let text = json!({ "type": "string", "description": "Any text that is not a JSON object." });
@@ -72,12 +71,11 @@ impl Frames {
         ]
     }
 
-    /// The document's messages.
     pub(super) fn messages(&self) -> Value {
         self.messages.clone().into()
     }
 
-    /// What they refer to.
+    /// The schemas that the messages refer to.
     pub(super) fn schemas(self) -> Map<String, Value> {
         self.schemas.used()
     }
@@ -97,7 +95,7 @@ impl Frames {
         self.frame(op, &format!("do_{op}"), json!(summary), schema)
     }
 
-    fn told(&mut self, variant: &Value) -> Frame {
+    fn server_frame(&mut self, variant: &Value) -> Frame {
         let mut schema = self.schemas.finished(variant);
         let tag = schema["properties"]["type"]["enum"][0].take();
         schema["properties"]["type"] = json!({ "type": "string", "const": tag });
@@ -115,7 +113,7 @@ impl Frames {
     }
 }
 
-/// Puts each op into the document.
+/// Adds each op to the document.
 struct Ops<'a> {
     frames: &'a mut Frames,
     seen: Vec<Frame>,

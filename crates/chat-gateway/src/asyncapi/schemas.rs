@@ -1,12 +1,12 @@
-//! From the schemas of the wire types to those of the document: what a type takes over from others is written out in it,
-//! so that each frame can be read in one place.
+//! Turns the schemas of the wire types into those of the document. Parts that a type takes over from others are written
+//! out, so that each frame can be read in one place.
 
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 const PREFIX: &str = "#/components/schemas/";
 
-/// The types that are known, and those that frames refer to.
+/// The known types, and those that frames refer to.
 #[derive(Default)]
 pub(super) struct Schemas {
     known: Map<String, Value>,
@@ -14,13 +14,13 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// The schema of a type, written out.
+    /// The schema of a type, with merged parts written out.
     pub(super) fn of<T: ToSchema>(&mut self) -> Value {
         let schema = self.learn::<T>();
         self.finished(&schema)
     }
 
-    /// The schema of a type as it is made; it and its parts are known from now on.
+    /// The schema of a type as generated; it and its parts are known from now on.
     pub(super) fn learn<T: ToSchema>(&mut self) -> Value {
         let mut parts = Vec::new();
         T::schemas(&mut parts);
@@ -28,14 +28,14 @@ impl Schemas {
         json!(T::schema())
     }
 
-    /// A schema that is written out; what it refers to is among the used ones from now on.
+    /// Writes out a schema and marks the schemas that it refers to as used.
     pub(super) fn finished(&mut self, schema: &Value) -> Value {
         let schema = self.written_out(schema);
         self.use_all_of(&schema);
         schema
     }
 
-    /// What the frames refer to.
+    /// The schemas that frames refer to.
     pub(super) fn used(self) -> Map<String, Value> {
         self.used
     }
@@ -72,13 +72,13 @@ impl Schemas {
     }
 }
 
-/// The type of a part that is there or is null: one that is left out as a whole.
+/// The type of a part that is either present as a whole or null.
 fn optional(part: &Value) -> Option<&Value> {
     let [some, none] = part["oneOf"].as_array()?.as_slice() else { return None };
     (none["type"] == "null").then_some(some)
 }
 
-/// Adds what `part` says: its members to those that are there, anything else in place of what was there.
+/// Merges `part` into `whole`: adds members and required names, replaces anything else.
 fn add(whole: &mut Map<String, Value>, part: &Value) {
     for (keyword, value) in part.as_object().into_iter().flatten() {
         match (whole.get_mut(keyword), value) {
@@ -91,7 +91,7 @@ fn add(whole: &mut Map<String, Value>, part: &Value) {
     }
 }
 
-/// Adds a part whose members are all there or all left out.
+/// Adds a part whose members are all present or all absent.
 fn add_optional(whole: &mut Map<String, Value>, part: &Value) {
     let mut part = part.clone();
     let required = part.as_object_mut().and_then(|part| part.remove("required"));
@@ -120,7 +120,7 @@ fn with_examples(schema: Value) -> Value {
     }
 }
 
-/// The names of the schemas that one refers to.
+/// Names of the schemas that a schema refers to.
 fn references(schema: &Value) -> Vec<String> {
     match schema {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! The document holds together: whatever it refers to is there, and each frame is where it belongs.
+//! The document is consistent: every reference resolves, and each frame is in its channel.
 
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ fn each_frame_says_which_it_is_and_what_it_must_have() {
     }
 }
 
-/// Some words are both a client's op and a type of the server's; both must be in the channel.
+/// Some words are both a client's op and a server's type; both must be in the channel.
 #[test]
 fn every_message_is_in_a_channel_and_in_an_operation() {
     let document = asyncapi();

@@ -1,5 +1,5 @@
-//! Ending access: logging out, and changing the password. What ended is worth nothing here once it is answered, also
-//! where the event that tells of it takes its time; at other nodes, and for streams, it is worth nothing by the event.
+//! Ending access: logout and password change. On this node, revoked tokens are invalid as soon as the request is
+//! answered, even if the event is late. On other nodes and for open streams, they become invalid with the event.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Registering, logging in and finding users.
+//! Registration, login and finding users.
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
@@ -70,14 +70,14 @@ async fn registered(app: &App, from: CameFrom, request: rest::RegisterRequest) -
     Ok(app.chat.register(Register { username, email, password }, turn).await?)
 }
 
-/// Tells the operator who came in, or did not.
+/// Writes an audit line about a registration or login.
 fn note(app: &App, action: Action, from: CameFrom, account: Option<&Account>) {
     let name = account.map_or(audit::UNKNOWN, |account| account.username.as_str());
     let by = By { user: account.map(|account| account.id), account: Some(name), ..from.by() };
     app.audit.note(action, by, audit::To::default());
 }
 
-/// What makes the device known from now on.
+/// The cookie by which the device is known from now on.
 fn device_cookie(app: &App, login: &Login, known: Option<Device>, is_encrypted: bool) -> HeaderMap {
     let cookie = app.devices.cookie(login.account.id, known, is_encrypted, app.chat.now());
     cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
@@ -124,7 +124,7 @@ pub(super) async fn login(
     Ok((cookie, Json(logged_in)))
 }
 
-/// Checks a name and a password, as often as that may be tried.
+/// Checks a name and a password, within the limits on guesses.
 async fn checked(
     app: &App,
     visitor: &Visitor,

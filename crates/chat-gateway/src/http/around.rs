@@ -1,5 +1,5 @@
-//! What is known around a request while it is handled: its id, for log lines, and how little is left of what was asked for,
-//! for the answer's headers.
+//! Context of a request while it is handled: its id, for log lines, and what is left of a nearly exhausted rate limit,
+//! for the response's headers.
 
 use std::cell::{Cell, RefCell};
 
@@ -19,7 +19,7 @@ struct Around {
     near: Cell<Option<Near>>,
 }
 
-/// Handles a request of this id; gives back what was noted meanwhile.
+/// Handles a request with this id. Returns the output with what was noted meanwhile.
 pub(super) async fn with<F: Future>(request_id: String, handled: F) -> (F::Output, String, Option<Near>) {
     let around = Around { request_id: RefCell::new(request_id), near: Cell::new(None) };
     let noting = async {
@@ -30,24 +30,24 @@ pub(super) async fn with<F: Future>(request_id: String, handled: F) -> (F::Outpu
     AROUND.scope(around, noting).await
 }
 
-/// The id of the request that is being handled; none where it is a stream's.
+/// Id of the request that is being handled. `None` on a stream.
 pub(crate) fn request_id() -> Option<String> {
     AROUND.try_with(|around| around.request_id.borrow().clone()).ok()
 }
 
-/// Little is left.
+/// Notes that a rate limit is nearly exhausted.
 pub(crate) fn note(near: Near) {
-    // Elsewhere there are no headers to put it in.
+    // Outside a request there are no headers for it.
     let _ = AROUND.try_with(|around| around.near.set(Some(near)));
 }
 
-/// Says how much is left, as draft-ietf-httpapi-ratelimit-headers has it.
-pub(super) fn say_near(headers: &mut HeaderMap, near: &Near) {
+/// Sets the headers of draft-ietf-httpapi-ratelimit-headers.
+pub(super) fn set_near_headers(headers: &mut HeaderMap, near: &Near) {
     let full_in_s = near.full_in.as_nanos().div_ceil(1_000_000_000);
-    say(headers, near.policy, near.rate, near.left, full_in_s);
+    set_headers(headers, near.policy, near.rate, near.left, full_in_s);
 }
 
-pub(super) fn say(headers: &mut HeaderMap, policy: Policy, rate: Rate, left: u64, after_s: u128) {
+pub(super) fn set_headers(headers: &mut HeaderMap, policy: Policy, rate: Rate, left: u64, after_s: u128) {
     let name = policy.name();
     let quota = format!("\"{name}\";q={};w={}", rate.burst(), rate.window_s());
     let present = format!("\"{name}\";r={left};t={after_s}");

@@ -1,4 +1,4 @@
-//! The headers that keep browsers honest, on every answer.
+//! Security headers for browsers, on every response.
 
 use std::net::IpAddr;
 
@@ -10,34 +10,35 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::arrival::{Arrival, Encrypted};
 
-/// Answers of the API are no pages. Pages bring a policy of their own.
+/// API responses are not pages. Pages bring their own policy.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// The rule by which a page may stand in no other.
+/// The directive that forbids framing.
 const NO_FRAMES: &str = "frame-ancestors 'none'";
-/// Nothing that is served here asks for any of these, so whatever finds its way into a page cannot either.
+/// Nothing that is served here needs these features, so injected script cannot use them either.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
      magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
 );
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
-/// Pages of other origins that may ask do so by CORS, to which this does not apply; what they may take in as it is (the
-/// widget's script) says so itself.
+/// Pages of allowed origins use CORS, to which this does not apply. Files that others may embed (the widget's script)
+/// set the header themselves.
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-/// A year. Not for hosts below this one, of which we know nothing.
+/// One year. Without `includeSubDomains`, because we know nothing of hosts below this one.
 const ENCRYPTED_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// How many there are at most.
+/// Upper bound for the number of headers set here.
 const HEADERS: usize = 8;
 
-/// What is said to browsers whatever they asked for.
+/// Sets the headers that every response has.
 pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
-    // Else the map grows on the way, with every answer.
+    // Otherwise the map would grow in steps, on every response.
     headers.reserve(HEADERS);
     let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     let is_framed = !policy.to_str().is_ok_and(|policy| policy.contains(NO_FRAMES));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Says the same to browsers that do not know that rule, and has no words for anything between.
+    // `X-Frame-Options` says the same to browsers that do not know the directive. It cannot express anything in
+    // between.
     if !is_framed {
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
@@ -50,10 +51,10 @@ pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
     }
 }
 
-/// Whether a browser is to come by TLS alone from now on: where it came so to a name that is somebody's. A machine's own
-/// name is that of many programs, of which others may not speak it.
+/// Whether the response tells browsers to use TLS only (HSTS): if the request came over TLS to a public host name. The
+/// names of the machine itself are shared by many programs, some of which may not speak TLS.
 pub(super) fn is_strict<B>(request: &Request<B>) -> bool {
-    // What a proxy's names are bound to is for the proxy to say.
+    // Behind a proxy, the proxy decides what its names are bound to.
     let is_encrypted_here = Arrival::encrypted(request.extensions()) == Some(Encrypted::Here);
     is_encrypted_here && host_of(request).is_some_and(is_public_name)
 }
@@ -63,7 +64,7 @@ fn host_of<B>(request: &Request<B>) -> Option<&str> {
     named.or_else(|| request.headers().get(HOST).and_then(|host| host.to_str().ok()))
 }
 
-/// A host with or without a port.
+/// Accepts a host with or without a port.
 fn is_public_name(host: &str) -> bool {
     let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
@@ -79,13 +80,13 @@ mod tests {
     fn request(host: &str, encrypted: Option<Encrypted>) -> Request<()> {
         let mut request = Request::builder().uri("/ping").header(HOST, host).body(()).unwrap();
         let client = ClientAddress::of(request.extensions());
-        let (seat, link) = Default::default();
-        request.extensions_mut().insert(Arrival { client, seat, link, encrypted });
+        let (request_slot, link) = Default::default();
+        request.extensions_mut().insert(Arrival { client, request_slot, link, encrypted });
         request
     }
 
     #[test]
-    fn only_names_that_are_somebodys_are_bound_to_tls() {
+    fn only_public_names_are_bound_to_tls() {
         for name in ["chat.example.com", "chat.example.com:8443", "CHAT.example.com.", "server"] {
             assert!(is_strict(&request(name, Some(Encrypted::Here))), "{name}");
             assert!(!is_strict(&request(name, None)), "{name} without TLS");
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_more_itself_is_not_overruled() {
+    fn headers_that_a_response_sets_itself_are_kept() {
         let mut headers = HeaderMap::new();
         headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'self'"));

@@ -1,4 +1,4 @@
-//! Conversations as the caller sees them, and the caller's own part of them.
+//! Conversations as the caller sees them, and the caller's per-member state.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,10 +17,10 @@ use crate::auth::Caller;
 use crate::pages::Reader;
 use crate::{App, commands};
 
-/// Conversations in a page when the client names no limit.
+/// Conversations on a page if the client names no limit.
 const DEFAULT_CONVERSATIONS: u16 = 50;
 
-/// Which part of the list.
+/// Page of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
@@ -52,7 +52,7 @@ pub(super) async fn list(
     turn.answer(views, page).await
 }
 
-/// The place of an entry in the list: its last message and its conversation.
+/// Cursor of an entry in the list: its last message and its conversation.
 fn cursor(view: &ConversationView) -> String {
     let last = view.last_message.as_ref().map_or(MessageId(0), |message| message.id);
     format!("{last}-{}", view.conversation.id)

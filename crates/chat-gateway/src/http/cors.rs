@@ -1,5 +1,5 @@
-//! What lets pages of other origins use the API from a browser: those that the operator has named, each by itself, and with
-//! a token in a header. There are no cookies, so no credentials are allowed, and nothing is ever said to any other origin.
+//! CORS: lets pages of other origins use the API from a browser, with a token in a header. Only the exact origins that
+//! the operator has named are allowed. There are no cookies for them, so credentials are never allowed.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use axum::response::{IntoResponse, Response};
 use crate::Origins;
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-/// What requests may bring, beside what browsers let every page send.
+/// Request headers that pages may send, beside those that browsers always allow.
 const HEADERS: &str = "authorization, content-type, idempotency-key, traceparent, tracestate, x-request-id";
-/// What the page may read of an answer, beside what it always may.
+/// Response headers that pages may read, beside those that browsers always expose.
 const EXPOSED: &str = "link, ratelimit, ratelimit-policy, retry-after, x-request-id";
-/// How many seconds a browser need not ask again. Ten minutes, so that an origin that is taken away is soon refused.
+/// Seconds for which a browser may cache the preflight. Ten minutes, so that a removed origin is soon refused.
 const MAX_AGE: &str = "600";
 
-/// Around everything else, so that refusals reach the page as well.
+/// Wraps all other layers, so that pages can read refusals too.
 pub(crate) async fn share(State(origins): State<Arc<Origins>>, request: Request, next: Next) -> Response {
     let allowed = request.headers().get(ORIGIN).filter(|origin| origins.contain(origin)).cloned();
     let is_question =
@@ -32,7 +32,7 @@ pub(crate) async fn share(State(origins): State<Arc<Origins>>, request: Request,
         _ => next.run(request).await,
     };
     let headers = response.headers_mut();
-    // Also where nothing is allowed: what is kept of this answer is not to be given to a page that may have it.
+    // Also on refusals: a cache must not give this response to a page of an allowed origin.
     headers.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -41,12 +41,12 @@ pub(crate) async fn share(State(origins): State<Arc<Origins>>, request: Request,
     response
 }
 
-/// The answer to a browser that asks before it sends the request itself.
+/// Response to a preflight request.
 fn may_ask() -> Response {
-    let told = [
+    let headers = [
         (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
         (ACCESS_CONTROL_ALLOW_HEADERS, HEADERS),
         (ACCESS_CONTROL_MAX_AGE, MAX_AGE),
     ];
-    (StatusCode::NO_CONTENT, told).into_response()
+    (StatusCode::NO_CONTENT, headers).into_response()
 }

@@ -33,7 +33,7 @@ pub(super) async fn edit(
     Ok(Json(chat_wire::message(&message, caller)))
 }
 
-/// For whom a message is deleted.
+/// Scope of a deletion.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Scope {
@@ -44,7 +44,7 @@ pub(super) enum Scope {
     Me,
 }
 
-/// For whom.
+/// Query of a deletion.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DeleteParams {
@@ -128,7 +128,7 @@ async fn set_pin(app: &App, caller: UserId, message: i64, pinned: bool) -> Resul
     Ok(Json(chat_wire::message(&message, caller)))
 }
 
-/// How many pinned messages.
+/// Page of the pinned messages.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PinParams {

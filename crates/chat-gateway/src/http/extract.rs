@@ -1,4 +1,4 @@
-//! Extractors that refuse in our own words: bodies, path ids and queries.
+//! Extractors for bodies, path ids and queries that refuse with our own problems.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,14 +12,13 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::App;
-use crate::auth::still_counts;
+use crate::auth::still_valid;
 
-/// How long a client may take for the body of a request.
+/// Upper bound for receiving a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// So much of a body that is too large is taken all the same.
-const LET_GO_OF: usize = 2 * 1024 * 1024;
+/// Bytes of a refused body that are still read.
+const DISCARDED_BYTES: usize = 2 * 1024 * 1024;
 
-/// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
@@ -48,12 +47,12 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     }
 }
 
-/// A body has to say that it is JSON. A page of any origin may have a browser send a body that says something else, or nothing,
-/// without asking first.
+/// Refuses a body that does not declare itself as JSON. Without this check, a page of any origin could make a browser
+/// send a body with another content type, or none, without a preflight.
 fn declared_as_json(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(CONTENT_TYPE);
     let is_declared = content_type.is_some_and(|value| value.to_str().is_ok_and(is_json));
-    // Where there is no body, what is missing is not how it is written.
+    // An absent body is not a wrong content type; its absence is reported later.
     if is_declared || (content_type.is_none() && request.body().is_end_stream()) {
         return Ok(());
     }
@@ -62,7 +61,7 @@ fn declared_as_json(request: &Request) -> Result<(), Problem> {
 }
 
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Else a list of the members' values in their order would do as well.
+    // Otherwise serde would accept a list of the members' values in their order.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
         return Err(Problem::invalid("the body must be a JSON object"));
     }
@@ -81,10 +80,10 @@ async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
     let (parts, mut whole) = request.into_parts();
     let body = Limited::new(&mut whole, limit);
     match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
-        Ok(Ok(collected)) => still_counts(app, &parts.extensions).map(|()| collected.to_bytes()),
+        Ok(Ok(collected)) => still_valid(app, &parts.extensions).map(|()| collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            // Whoever does not send it in time does without.
-            let _ = tokio::time::timeout(BODY_TIMEOUT, let_go_of(whole)).await;
+            // Bounded: a slow client does not get the refusal.
+            let _ = tokio::time::timeout(BODY_TIMEOUT, discard(whole)).await;
             Err(Problem::new(413, "body_too_large", format!("The body must be at most {limit} bytes")))
         }
         Ok(Err(_)) => Err(Problem::invalid("the body ended early")),
@@ -92,10 +91,10 @@ async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
     }
 }
 
-/// Takes what still comes of a body that is refused, within bounds: a connection that is closed over unread bytes is reset,
-/// and a proxy tells the client that instead of the answer.
-async fn let_go_of(body: axum::body::Body) {
-    let mut rest = Limited::new(body, LET_GO_OF);
+/// Reads the rest of a refused body, within bounds. Closing a connection with unread bytes resets it, and a proxy would
+/// report that to the client instead of the response.
+async fn discard(body: axum::body::Body) {
+    let mut rest = Limited::new(body, DISCARDED_BYTES);
     while let Some(Ok(_)) = rest.frame().await {}
 }
 
@@ -145,13 +144,12 @@ fn no_id() -> Problem {
     Problem::invalid("the id in the path must be a positive integer")
 }
 
-/// The number that is spelt so, in digits alone, if it is a positive 64-bit one.
+/// Parses a positive 64-bit number of digits alone.
 fn positive(text: &str) -> Option<i64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     i64::from_str(text).ok().filter(|id| plain && *id > 0)
 }
 
-/// A query string.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
@@ -163,7 +161,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
-/// A page's size: what was asked for, at most `max`; 0 and less are refused.
+/// Size of a page: `asked`, at most `max`. 0 and less are refused.
 pub(crate) fn limit(asked: Option<i64>, default: u16, max: u16) -> Result<u16, Problem> {
     match asked {
         None => Ok(default),
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_called_so() {
+    fn json_media_types_are_recognised() {
         for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
             assert!(is_json(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! Whether the server is alive, and whether it can do its work.
+//! Liveness and readiness.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::App;
 use crate::clock;
 
-/// A database that takes longer for a small write would keep users waiting too.
+/// Upper bound for the probing write. A slower database would keep users waiting too.
 const PROBE: Duration = Duration::from_millis(1500);
 
 /// Returns `pong` and the storage engine.
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn a_skew_is_told_where_there_is_another_clock() {
+    fn readiness_reports_the_skew_if_there_is_another_clock() {
         let skew = Skew { ahead_us: -12_345, within: Duration::ZERO };
-        let told = serde_json::to_value(readiness(None, Some(skew))).unwrap();
-        assert_eq!(told, serde_json::json!({"status": "ready", "clock_skew_ms": -12}));
+        let json = serde_json::to_value(readiness(None, Some(skew))).unwrap();
+        assert_eq!(json, serde_json::json!({"status": "ready", "clock_skew_ms": -12}));
     }
 
     #[test]
-    fn a_node_says_how_it_stands_with_the_others_and_a_lone_server_does_not() {
+    fn a_node_reports_its_bus_and_a_single_server_does_not() {
         assert_eq!(body(None), serde_json::json!({"status": "ready"}));
         for (link, bus) in [(Some(Link::Up), "up"), (Some(Link::Down), "down"), (None, "none")] {
             assert_eq!(body(Some(&Linked(link))), serde_json::json!({"status": "ready", "bus": bus}));

@@ -1,22 +1,23 @@
-//! What a `Host` header may look like: RFC 9110, section 7.2, in the spelling of RFC 3986, section 3.2. What it names is not
-//! looked at in here.
+//! Syntax of a `Host` header: RFC 9110, section 7.2, and RFC 3986, section 3.2. Whether the host is ours is not checked
+//! here.
 
 use std::net::Ipv6Addr;
 
 use axum::http::HeaderValue;
 
-/// Whether it is a host with or without a port. It may be empty, for whoever asks for nobody's name.
+/// Whether the value is a host with or without a port. It may be empty: a client that asks for no particular name sends
+/// it so.
 pub(super) fn is_one(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let (host, port) = match text.rsplit_once(':') {
-        // The colons of an address in brackets are its own.
+        // Colons inside brackets belong to the address.
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (text, ""),
     };
     port.bytes().all(|byte| byte.is_ascii_digit()) && (is_address(host) || is_name(host))
 }
 
-/// In brackets: IPv6, or what may come after it.
+/// An address in brackets: IPv6, or a future version (`IPvFuture`).
 fn is_address(host: &str) -> bool {
     let Some(inside) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) else { return false };
     let is_future = || {
@@ -28,7 +29,7 @@ fn is_address(host: &str) -> bool {
     inside.parse::<Ipv6Addr>().is_ok() || is_future().unwrap_or(false)
 }
 
-/// A registered name, or an IPv4 address, which looks like one.
+/// A registered name, or an IPv4 address, which has the same syntax.
 fn is_name(host: &str) -> bool {
     let mut parts = host.split('%');
     let is_plain_all = |part: &str| part.bytes().all(is_plain);
@@ -41,7 +42,7 @@ fn is_name(host: &str) -> bool {
         })
 }
 
-/// RFC 3986: unreserved characters, and the delimiters that may stand in a name.
+/// RFC 3986: unreserved characters, and the delimiters that a name may contain.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! What a request counts as, by its route; and how it is asked before anything is read of its body.
+//! The rate-limit policy of each route, and the checks that run before a request's body is read.
 
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Method;
@@ -16,7 +16,7 @@ use crate::client_address::ClientAddress;
 use crate::devices::Device;
 use crate::limits::{NoGuess, Passed, Policy, Refused};
 
-/// What a user's request on this route counts as.
+/// Policy that counts a user's request on this route.
 fn policy(method: &Method, route: &str) -> Policy {
     match (method.as_str(), route) {
         (
@@ -35,14 +35,14 @@ fn policy(method: &Method, route: &str) -> Policy {
     }
 }
 
-/// Counts a user's request.
+/// Counts a user's request under its route's policy.
 pub(crate) fn count(app: &Shared, parts: &Parts, user: UserId) -> Result<(), Problem> {
     let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let by = By { user: Some(user), address: Some(ClientAddress::of(&parts.extensions)), ..By::default() };
     passed(app, app.limits.user(policy(&parts.method, route), user), by)
 }
 
-/// Notes that little is left, or refuses.
+/// Notes a nearly exhausted limit, or refuses.
 fn passed(app: &Shared, passed: Result<Passed, Refused>, by: By<'_>) -> Result<(), Problem> {
     let passed = passed.map_err(|refused| app.too_much(refused, by))?;
     if let Some(near) = passed.near {
@@ -52,14 +52,14 @@ fn passed(app: &Shared, passed: Result<Passed, Refused>, by: By<'_>) -> Result<(
 }
 
 impl Shared {
-    /// The refusal of what was too much, which the operator is told of.
+    /// Refusal by a rate limit; counts it and writes an audit line.
     pub(crate) fn too_much(&self, refused: Refused, by: By<'_>) -> Problem {
         self.hub.metrics().limited(refused.policy);
         self.audit.flood(&refused, by);
         Problem::from(refused)
     }
 
-    /// Why a password is not checked. The operator is told of guessers alone.
+    /// Reason why a password is not checked. Only guesses above a limit get an audit line.
     pub(super) fn no_guess(&self, why: NoGuess, by: By<'_>) -> Problem {
         match why {
             NoGuess::Refused(refused) => self.too_much(refused, by),
@@ -68,7 +68,7 @@ impl Shared {
     }
 }
 
-/// The address that a request came from.
+/// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CameFrom(pub(crate) ClientAddress);
 
@@ -90,14 +90,15 @@ impl FromRequestParts<App> for CameFrom {
     }
 }
 
-/// Somebody who wants to register.
+/// A client that wants to register.
 pub(super) struct Newcomer {
     pub(super) from: CameFrom,
     pub(super) is_encrypted: bool,
 }
 
 impl Newcomer {
-    /// Whoever mistypes has used nothing up. A name that is taken counts: it says who is here.
+    /// Gives the attempt back if the request was malformed. A taken name counts, because the refusal reveals that the
+    /// account exists.
     pub(super) fn settle(&self, app: &Shared, refused: &Problem) {
         if refused.is_of_the_request() {
             app.limits.not_registered(self.from.0);
@@ -115,7 +116,7 @@ impl FromRequestParts<App> for Newcomer {
     }
 }
 
-/// Somebody who wants to log in, perhaps from a device that is known.
+/// A client that wants to log in, possibly from a known device.
 pub(super) struct Visitor {
     pub(super) from: CameFrom,
     pub(super) device: Option<Device>,
@@ -140,7 +141,7 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-/// Counts a request for a stream; before anything else is looked at.
+/// Counts a request for a stream by address, before anything else is checked.
 pub(crate) fn count_upgrade(app: &Shared, parts: &Parts) -> Result<(), Problem> {
     let from = CameFrom::of(parts);
     passed(app, app.limits.address(Policy::StreamsAddress, from.0), from.by())
@@ -156,7 +157,7 @@ pub(crate) fn count_stream(app: &Shared, user: UserId, from: ClientAddress) -> R
 mod tests {
     use super::*;
 
-    /// A route that is renamed would fall under the default without a word.
+    /// A renamed route would fall under the default policy unnoticed.
     #[test]
     fn routes_with_a_policy_of_their_own_are_there() {
         let document = crate::openapi();

@@ -1,4 +1,4 @@
-//! Text that is shown while it is being written.
+//! Messages that are shown while they are being written.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unaut
 use crate::auth::Caller;
 use crate::{App, commands};
 
-/// Appends to a message that was sent with `streaming`; author only. A repeated piece gets the same answer again;
+/// Appends to a message that was sent with `streaming`; author only. A repeated chunk gets the same answer again;
 /// one with a wrong offset is refused with `offset_mismatch`.
 #[utoipa::path(post, path = "/v1/messages/{id}/append", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = AppendRequest, responses(
@@ -23,7 +23,7 @@ pub(super) async fn append(
     PathId(message): PathId,
     Body(request): Body<AppendRequest>,
 ) -> Result<Json<Appended>, Problem> {
-    let appended = app.chat.append(caller, MessageId(message), commands::piece(request)).await?;
+    let appended = app.chat.append(caller, MessageId(message), commands::chunk(request)).await?;
     let chat_core::live_text::Appended { message, rev, length, .. } = appended;
     Ok(Json(Appended { message_id: message.0, rev: rev.0, length }))
 }
@@ -39,6 +39,6 @@ pub(super) async fn finish(
     PathId(message): PathId,
     Body(request): Body<FinishRequest>,
 ) -> Result<Json<Message>, Problem> {
-    let message = app.chat.finish(caller, MessageId(message), commands::ending(request)).await?;
+    let message = app.chat.finish(caller, MessageId(message), commands::finish(request)).await?;
     Ok(Json(chat_wire::message(&message, caller)))
 }

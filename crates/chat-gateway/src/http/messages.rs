@@ -1,10 +1,10 @@
-//! Reading messages: one by one, and in pages of a conversation.
+//! Reading messages: single ones, and pages of a conversation.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
-use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, Page, Start, Stretch};
+use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, MessageRange, Page, Start};
 use chat_protocol::message as wire_message;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,7 +16,7 @@ use crate::auth::Caller;
 use crate::pages::Reader;
 use crate::{App, commands};
 
-/// Most conversations that `/v1/chats` lists.
+/// Upper bound for the conversations that `/v1/chats` lists.
 const MAX_CHATS: u16 = 1000;
 
 /// Returns one message; members of its conversation only.
@@ -33,10 +33,10 @@ pub(super) async fn message(
     Ok(Json(chat_wire::message(&message, caller)))
 }
 
-/// Which part of a conversation.
+/// Range of a conversation's messages.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct StretchParams {
+pub(super) struct RangeParams {
     /// Only messages with a smaller `seq`; without this and `after_seq`, the newest.
     before_seq: Option<i64>,
     /// Only messages with a larger `seq`, oldest first; not together with `before_seq`.
@@ -49,8 +49,8 @@ pub(super) struct StretchParams {
     thread_id: Option<i64>,
 }
 
-impl StretchParams {
-    fn stretch(&self) -> Result<Stretch, Problem> {
+impl RangeParams {
+    fn range(&self) -> Result<MessageRange, Problem> {
         let from = match (self.before_seq, self.after_seq) {
             (None, None) => Start::End,
             (Some(before), None) => Start::Before(Seq(before)),
@@ -60,28 +60,28 @@ impl StretchParams {
             }
         };
         let thread = commands::message_id(self.thread_id, "thread_id")?;
-        Ok(Stretch { thread, from, limit: limit(self.limit, DEFAULT_PAGE, MAX_PAGE)? })
+        Ok(MessageRange { thread, from, limit: limit(self.limit, DEFAULT_PAGE, MAX_PAGE)? })
     }
 }
 
 /// Lists messages of a conversation or of one of its threads, oldest first; members only.
-#[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
-    params(("id" = i64, Path, minimum = 1), StretchParams), responses(
+#[utoipa::path(get, operation_id = "stretch", path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), RangeParams), responses(
     (status = 200, body = wire_message::History), Unauthenticated, NotTheCallers, Any,
 ))]
-pub(super) async fn stretch(
+pub(super) async fn read_range(
     reader: Reader,
     State(app): State<App>,
     PathId(conversation): PathId,
-    Params(params): Params<StretchParams>,
+    Params(params): Params<RangeParams>,
 ) -> Result<Response, Problem> {
-    let (caller, stretch) = (reader.user, params.stretch()?);
-    let turn = app.pages.turn(reader, stretch.limit).await?;
-    let messages = app.chat.stretch(caller, ConversationId(conversation), stretch).await?;
+    let (caller, range) = (reader.user, params.range()?);
+    let turn = app.pages.turn(reader, range.limit).await?;
+    let messages = app.chat.read_range(caller, ConversationId(conversation), range).await?;
     turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
-/// Which part of a history.
+/// Page of a history.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParams {
@@ -133,7 +133,7 @@ pub(super) async fn group_history(
     turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
-/// How many conversations.
+/// Size of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChatParams {

@@ -1,5 +1,4 @@
-//! What happens around every request: an id, the headers that keep browsers honest, a caught panic, and problems
-//! written out.
+//! Work around every request: an id, security headers for browsers, a caught panic, and problems rendered as bodies.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,20 +28,20 @@ const ONE_HOST: &str = "Invalid request format: HTTP/1.1 asks for one Host heade
 const NO_HOST: &str = "Invalid request format: Host must be a name or an address, with or without a port";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What all requests share.
+/// State that all requests share.
 #[derive(Clone)]
 pub(crate) struct Around {
     pub(crate) requests: Arc<Requests>,
     pub(crate) answers: Arc<Answers>,
 }
 
-/// One layer for all of it: each costs every request several allocations.
+/// One layer for everything, because each layer costs every request several allocations.
 pub(crate) async fn surround(State(around): State<Around>, request: Request, next: Next) -> Response {
     let Around { requests, answers } = around;
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
-    // A stream keeps what it takes up; everything else is done with when it is answered.
+    // A stream keeps its slot; any other request returns it when answered.
     let arrival = Arrival::of(request.extensions()).cloned();
     let arrival = arrival.as_ref();
     let client = arrival.map(|arrival| tracing::field::display(arrival.client.ip()));
@@ -51,7 +50,7 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
     let handled = async {
-        if arrival.is_some_and(|arrival| arrival.seat.is_over) {
+        if arrival.is_some_and(|arrival| arrival.request_slot.is_over) {
             return too_many_connections();
         }
         match names_its_host(&request) {
@@ -60,7 +59,7 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
         }
     };
     let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span(&request_id, trace_id));
-    // In a box: what is around it would have its bytes in itself several times over, and move them each time.
+    // Boxed: the surrounding futures would contain it several times over and move its bytes each time.
     let handled = Box::pin(handled);
     let (answered, request_id, near) = around::with(request_id, handled).await;
     let mut response = answered.unwrap_or_else(|_| {
@@ -76,10 +75,10 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
         response.headers_mut().extend(parts.headers);
         *response.body_mut() = body;
     } else if response.status().is_client_error() && response.headers().get(CONTENT_TYPE).is_none() {
-        response = unsaid(response.status()).render(&request_id);
+        response = default_problem(response.status()).render(&request_id);
     }
     if let Some(near) = near.filter(|_| !response.headers().contains_key(around::RATE_LIMIT)) {
-        around::say_near(response.headers_mut(), &near);
+        around::set_near_headers(response.headers_mut(), &near);
     }
     let route = route.as_ref().map(MatchedPath::as_str);
     requests.answered(&method, route, response.status(), begun.elapsed());
@@ -91,7 +90,7 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
     response
 }
 
-/// Whether a request says whom it is for as HTTP/1.1 asks (RFC 9112, section 3.2); else what is the matter.
+/// Whether the request has a valid `Host` as HTTP/1.1 requires (RFC 9112, section 3.2); otherwise the error sentence.
 fn names_its_host(request: &Request) -> Result<(), &'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -102,14 +101,14 @@ fn names_its_host(request: &Request) -> Result<(), &'static str> {
     }
 }
 
-/// The address has as many connections, or behind a proxy requests, as it may have.
+/// Refusal for an address at its limit of connections or, behind a proxy, of requests.
 fn too_many_connections() -> Response {
     let sentence = "Your address has too many connections; close some";
     Problem::new(429, "too_many_connections", sentence).retry_after(5).into_response()
 }
 
-/// A refusal that nobody has put into words yet.
-fn unsaid(status: StatusCode) -> Problem {
+/// Problem for a client error without a body.
+fn default_problem(status: StatusCode) -> Problem {
     match status {
         StatusCode::NOT_FOUND => Problem::new(
             404,
@@ -120,8 +119,7 @@ fn unsaid(status: StatusCode) -> Problem {
     }
 }
 
-/// What the lines of a request have in common. Those of clients that follow their requests are marked at any level; for the
-/// others it would be work for nothing.
+/// Span of a request's log lines. Requests with a trace id get one at any level; for others it would be wasted work.
 fn span(request_id: &str, trace_id: Option<&str>) -> Span {
     match trace_id {
         Some(_) => tracing::info_span!("request", request_id, trace_id),
@@ -129,11 +127,11 @@ fn span(request_id: &str, trace_id: Option<&str>) -> Span {
     }
 }
 
-/// The client's own id if it is short and plain, else a new one.
+/// The client's own id if it is short and plain, otherwise a new one.
 fn request_id(request: &Request) -> String {
     static PREFIX: LazyLock<String> = LazyLock::new(|| {
         let mut random = [0; 4];
-        // Without randomness ids are only less unique across restarts.
+        // Without randomness, ids are only less unique across restarts.
         let _ = SystemRandom::new().fill(&mut random);
         HEXLOWER.encode(&random)
     });

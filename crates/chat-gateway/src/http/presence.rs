@@ -1,4 +1,4 @@
-//! Who of a conversation is there, for those who look once; the stream tells those who go on looking.
+//! Presence of a conversation's members, for clients that ask once; the stream sends updates.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! The one table from a refusal to its HTTP status, and the shape in which it is answered.
+//! Maps refusals to HTTP status codes, in one table, and renders them.
 
 use std::borrow::Cow;
 
@@ -13,26 +13,26 @@ use chat_protocol::problem::{MEDIA_TYPE, Problem as Body};
 use super::around;
 use crate::limits::Refused;
 
-/// The registered type of a refusal because of too much (draft-ietf-httpapi-ratelimit-headers).
+/// The registered problem type for refusals by a quota (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 
 const UNAUTHENTICATED: &str = "unauthenticated";
 
-/// A refusal on its way to the client. The body is written by the middleware, which knows the request's id.
+/// A refusal on its way to the client. The middleware renders the body, because it knows the request's id.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     sentence: Cow<'static, str>,
     retry_after_ms: Option<u64>,
-    /// Too much was asked for.
+    /// The limit that was exceeded, if that is the problem.
     limited: Option<Box<Refused>>,
-    /// What is wrong with the server; for the log alone.
+    /// Cause of an internal error, for the log only.
     cause: Option<String>,
 }
 
 impl Problem {
-    /// The answer to a frame that was taken from the socket, but not begun before the connection began to close.
+    /// Reply to a frame that was read from the socket but not executed before the connection began to close.
     pub(crate) fn not_done() -> Self {
         Self::new(
             503,
@@ -47,12 +47,12 @@ impl Problem {
         Self { status, code, sentence: sentence.into(), retry_after_ms: None, limited: None, cause: None }
     }
 
-    /// A body, path or query that does not fit (docs/contract.md, "Rules").
+    /// A malformed body, path or query (docs/contract.md, "Rules").
     pub(crate) fn invalid(reason: impl std::fmt::Display) -> Self {
         Self::new(400, "invalid_request", format!("Invalid request format: {reason}"))
     }
 
-    /// A request without a token that counts.
+    /// A request without a valid token.
     pub(crate) fn unauthenticated(sentence: &'static str) -> Self {
         Self::new(401, UNAUTHENTICATED, sentence)
     }
@@ -66,12 +66,12 @@ impl Problem {
         self.code
     }
 
-    /// Whether the same request may well succeed later.
+    /// Whether the same request may succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    /// Whether the request makes no sense, whatever there is here.
+    /// Whether the request itself is malformed, regardless of the server's state.
     pub(crate) fn is_of_the_request(&self) -> bool {
         self.status == StatusCode::BAD_REQUEST
     }
@@ -80,7 +80,7 @@ impl Problem {
         self.retry_after_ms
     }
 
-    /// The limit that was reached, where that is the problem.
+    /// Name of the exceeded limit, if that is the problem.
     pub(crate) fn policy(&self) -> Option<&'static str> {
         self.limited.as_ref().map(|refused| refused.policy.name())
     }
@@ -93,7 +93,7 @@ impl Problem {
         self.cause.as_deref()
     }
 
-    /// The answer as sent.
+    /// The complete response.
     pub(crate) fn render(&self, request_id: &str) -> Response {
         let body = Body {
             kind: if self.limited.is_some() { QUOTA_EXCEEDED } else { "about:blank" }.into(),
@@ -115,14 +115,14 @@ impl Problem {
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if self.code == UNAUTHENTICATED {
-            // The challenge that RFC 9110 asks for (11.6.1), in the form of RFC 6750, 3.
+            // The challenge that RFC 9110 (11.6.1) requires, in the form of RFC 6750, 3.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chatserver\""));
         }
         if let Some(ms) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
         }
         if let Some(Refused { policy, rate, wait, .. }) = self.limited.as_deref().copied() {
-            around::say(headers, policy, rate, 0, wait.as_nanos().div_ceil(1_000_000_000));
+            around::set_headers(headers, policy, rate, 0, wait.as_nanos().div_ceil(1_000_000_000));
         }
         response
     }
@@ -152,7 +152,7 @@ impl From<Error> for Problem {
             _ => {}
         }
         match &error {
-            // The store says itself when it begins and ceases to fail; a line for each request would fill the log.
+            // The store logs when it begins and stops failing; a line for each request would fill the log.
             Error::Unavailable(cause) => tracing::debug!(%cause, "storage refused a request"),
             Error::Internal(cause) => problem.cause = Some(cause.to_string()),
             _ => {}

@@ -1,4 +1,4 @@
-//! How far the caller and the other members have come, in conversations and in threads.
+//! Read and delivered pointers of the caller and of other members, in conversations and threads.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::auth::Caller;
 use crate::pages::Reader;
 use crate::{App, commands};
 
-/// Most members in one page of receipts.
+/// Upper bound for the members on one page of receipts.
 const MAX_RECEIPTS: u16 = 1000;
 
 /// Moves the caller's read pointer up to a message; with `thread_id`, in that thread.
@@ -54,7 +54,7 @@ pub(super) async fn delivered(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Which members, and how many.
+/// Page of the receipts.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReceiptParams {

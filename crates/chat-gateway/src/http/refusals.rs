@@ -1,4 +1,4 @@
-//! The refusals that many operations share, for the OpenAPI document.
+//! Refusals that many operations share, for the OpenAPI document.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use chat_protocol::problem::Problem;
 use utoipa::IntoResponses;
 use utoipa::openapi::{RefOr, Response};
 
-/// What any operation may answer.
+/// Refusals of any operation.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum Any {
@@ -32,7 +32,7 @@ enum WithoutToken {
     Refused(Problem),
 }
 
-/// What an operation that needs a token may answer. It is counted by its user.
+/// Refusals of an operation that needs a token. It is counted by its user.
 pub(super) enum Unauthenticated {}
 
 impl IntoResponses for Unauthenticated {
@@ -43,7 +43,7 @@ impl IntoResponses for Unauthenticated {
     }
 }
 
-/// What an operation that is counted, by its user or by address, may answer.
+/// Refusals of an operation that is counted, by its user or by address.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum Counted {
@@ -60,7 +60,7 @@ pub(super) enum Counted {
     Limited(Problem),
 }
 
-/// What an operation with a body may answer.
+/// Refusals of an operation with a body.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum BodyRefused {
@@ -75,7 +75,7 @@ pub(super) enum BodyRefused {
     NotJson(Problem),
 }
 
-/// What an operation on a user may answer.
+/// Refusals of an operation on a user.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum NoSuchUser {
@@ -84,7 +84,7 @@ pub(super) enum NoSuchUser {
     NotFound(Problem),
 }
 
-/// What an operation on a group may answer.
+/// Refusals of an operation on a group.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum OfGroup {
@@ -96,7 +96,8 @@ pub(super) enum OfGroup {
     NotFound(Problem),
 }
 
-/// What an operation on a conversation or a message may answer; one that is not the caller's is as good as none.
+/// Refusals of an operation on a conversation or a message. One that is not the caller's looks like one that does not
+/// exist.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum NotTheCallers {
@@ -105,7 +106,7 @@ pub(super) enum NotTheCallers {
     NotFound(Problem),
 }
 
-/// What an operation may answer to a member who may not do it.
+/// Refusals of an operation that only some members may do.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum MayNot {
@@ -114,7 +115,7 @@ pub(super) enum MayNot {
     Forbidden(Problem),
 }
 
-/// What an operation that changes something may answer.
+/// Refusals of an operation that changes something.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum DoesNotFit {

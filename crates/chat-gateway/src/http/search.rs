@@ -29,7 +29,7 @@ pub(super) enum Order {
     Best,
 }
 
-/// What is looked for.
+/// Query, filters and page of a search.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchParams {

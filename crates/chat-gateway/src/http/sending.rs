@@ -1,4 +1,4 @@
-//! Sending messages: to a user, to a group, into a conversation, and once more elsewhere.
+//! Sending messages: to a user, to a group, to a conversation, and forwarding.
 
 use std::convert::Infallible;
 
@@ -91,7 +91,7 @@ pub(super) async fn forward(
     Ok(sent(posted, "Message forwarded successfully"))
 }
 
-/// The header form of `client_msg_id`; described for the document and read from the headers.
+/// The header form of `client_msg_id`: described for the document, read from the headers by [`KeyInHeader`].
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described, never built")]
@@ -110,7 +110,7 @@ impl FromRequestParts<App> for Sender {
     }
 }
 
-/// `client_msg_id` as a header has it, or what is wrong with that; told once the body has been read.
+/// `client_msg_id` from the header, or what is wrong with it. An error is reported only after the body has been read.
 pub(super) struct KeyInHeader(Result<Option<String>, Problem>);
 
 impl KeyInHeader {

@@ -1,4 +1,4 @@
-//! The way of one message.
+//! The delivery trace of one message.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,11 +1,11 @@
-//! The id under which a client follows its own doings through several systems (W3C Trace Context, section 3.2). It is
-//! repeated in the log and nowhere else.
+//! The trace id by which a client follows its requests through several systems (W3C Trace Context, section 3.2). The
+//! server repeats it in the log and nowhere else.
 
 use axum::http::{HeaderMap, HeaderName};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The trace id of a well-formed `traceparent`; any other is as good as none.
+/// The trace id of a well-formed `traceparent`; a malformed one is ignored.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
     parse(headers.get(TRACEPARENT)?.to_str().ok()?)
 }
@@ -16,7 +16,7 @@ fn parse(header: &str) -> Option<&str> {
     let trace = parts.next().filter(|id| is_hex(id, 32) && !is_zero(id))?;
     parts.next().filter(|id| is_hex(id, 16) && !is_zero(id))?;
     parts.next().filter(|flags| is_hex(flags, 2))?;
-    // Later versions may say more after this.
+    // Later versions may append fields.
     (version != "00" || parts.next().is_none()).then_some(trace)
 }
 

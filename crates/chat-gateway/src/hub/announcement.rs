@@ -1,4 +1,4 @@
-//! What is told to clients: an event or a signal with its frames, each encoded once and only if somebody needs it.
+//! An event or a signal with its frames, each encoded once and only if a client needs it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -18,12 +18,12 @@ use crate::wire;
 pub(crate) struct Announcement {
     pub(crate) event: Arc<Event>,
     pub(crate) audience: Audience,
-    /// What is remembered of a new message.
+    /// Delivery trace, for a new message.
     pub(crate) traced: Option<Arc<TracedMessage>>,
     epoch: Epoch,
     v1: OnceLock<Bytes>,
     v2: OnceLock<Option<Bytes>>,
-    /// Frames that look different to some: to those who reacted, to the one whom a change is about.
+    /// Frames that look different to some users: to those who reacted, to the one that a change is about.
     v2_variants: Mutex<HashMap<u32, Option<Bytes>>>,
 }
 
@@ -40,7 +40,8 @@ impl Announcement {
         }
     }
 
-    /// The frame for a client of this user, and where it belongs; `None` where its stream has none for the event.
+    /// The frame for a client of this user, and its position in the client's stream. `None`: this stream has no frame
+    /// for the event.
     pub(crate) fn frame(&self, user: UserId, protocol: Protocol) -> Option<(Bytes, StreamPosition)> {
         match protocol {
             Protocol::V1 => self.v1_frame(user),

@@ -1,4 +1,4 @@
-//! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
+//! One client's connection as the hub sees it: its socket, its outbox and its liveness.
 
 mod ping;
 mod sending;
@@ -28,97 +28,97 @@ use crate::pace::Unsent;
 use crate::tokens::Granted;
 use ping::Ping;
 
-/// Whose connection it is and until when the token holds.
+/// The user of a connection and the validity of the token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bearer {
     pub(crate) granted: Granted,
-    /// When the token expires, on the hub's clock (milliseconds).
+    /// Expiry of the token, on the hub's clock, in milliseconds.
     pub(crate) expires_at: u64,
     pub(crate) protocol: Protocol,
-    /// Where the client is.
+    /// Address of the client.
     pub(crate) client: ClientAddress,
 }
 
-/// What all connections of a server have in common.
-pub(crate) struct Surroundings {
+/// State that all connections of a server share.
+pub(crate) struct ConnectionContext {
     pub(crate) limits: OutboxLimits,
-    /// The least that a client must take of what waits for it.
+    /// Slowest pace at which a client may read.
     pub(crate) slowest: Slowest,
-    /// A client that was silent for so long is asked for a sign of life.
+    /// Silence after which the server pings a client.
     pub(crate) heartbeat: Duration,
-    /// When the hub's clock stood at zero.
+    /// The zero of the hub's clock.
     pub(crate) started: Instant,
     pub(crate) metrics: Arc<Metrics>,
-    /// Where there are several.
+    /// `None` outside a cluster.
     pub(crate) node: Option<NodeId>,
 }
 
-/// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
+/// A connected client. Shards queue and write; the session reads, and continues writing after the socket was full.
 ///
-/// Who writes on behalf of others wakes the session where the socket takes no more. The session's own writes never do: it
-/// is about to wait for the socket anyway, and waking itself it would turn in circles instead.
+/// A write on behalf of others wakes the session when the socket is full. The session's own writes do not: it is about
+/// to wait for the socket anyway, and would loop if it woke itself.
 pub(crate) struct Connection {
     id: u64,
     bearer: Bearer,
     socket: Socket,
-    surroundings: Arc<Surroundings>,
+    context: Arc<ConnectionContext>,
     state: Mutex<State>,
     wake: Notify,
-    heard_at: AtomicU64,
+    active_at: AtomicU64,
     is_closing: AtomicBool,
-    /// There is nobody left to say a last word to.
+    /// The socket is broken or the client has gone, so no close frame can be sent.
     is_gone: AtomicBool,
 }
 
 struct State {
     outbox: Outbox,
-    /// The socket took no more; the session waits until it does.
+    /// The socket is full; the session waits until it can be written again.
     blocked: bool,
     ping: Ping,
     pace: Pace,
-    /// The closing frame, until the session has said what else there is to say.
+    /// The close frame. It is queued once the session has sent its last answers.
     closing_frame: Option<Bytes>,
 }
 
-/// Why the session is called.
+/// Why the session was woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Woken {
-    /// Something can be read.
+    /// Data can be read.
     Readable,
-    /// What waited may be written.
+    /// Queued data can be written.
     Writable,
     /// The connection is to end.
     Closing,
 }
 
-/// What writing did to the room that the socket has.
+/// Effect of a write on the state of the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// The socket took everything, or was full already.
-    AsBefore,
-    /// It has just become full: the session has to write on.
+enum SocketState {
+    /// The socket took everything, or was full before.
+    Unchanged,
+    /// The socket has just become full: the session has to continue writing.
     JustFilled,
 }
 
-/// Whether somebody has to see to it that what was queued is written.
+/// Whether the caller has to write what was queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// Whoever has queued the frame calls [`Connection::flush`].
+    /// The caller must call [`Connection::flush`].
     Due,
     /// Nothing was queued, or it will be written with what was queued before.
     NotDue,
 }
 
-/// A second ping for confirmations comes so many milliseconds after the first at the earliest.
+/// Minimum time between two pings for confirmations, in milliseconds.
 const PING_GAP_MS: u64 = 500;
 
 impl Connection {
-    pub(crate) fn new(id: u64, bearer: Bearer, socket: Socket, surroundings: Arc<Surroundings>) -> Self {
+    pub(crate) fn new(id: u64, bearer: Bearer, socket: Socket, context: Arc<ConnectionContext>) -> Self {
         let connection = Self {
             id,
             bearer,
             socket,
-            surroundings,
+            context,
             state: Mutex::new(State {
                 outbox: Outbox::replaying(),
                 blocked: false,
@@ -127,11 +127,11 @@ impl Connection {
                 closing_frame: None,
             }),
             wake: Notify::new(),
-            heard_at: AtomicU64::new(0),
+            active_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
         };
-        connection.heard();
+        connection.note_activity();
         connection
     }
 
@@ -139,15 +139,15 @@ impl Connection {
         self.id
     }
 
-    /// What no other connection is called, to whichever node.
+    /// Name of the connection, unique among all nodes.
     pub(crate) fn name(&self) -> String {
-        match self.surroundings.node {
+        match self.context.node {
             Some(node) => format!("{:x}-{:x}", node.0, self.id),
             None => format!("{:x}", self.id),
         }
     }
 
-    /// What limits by address go by.
+    /// Address by which limits count the client.
     pub(crate) fn client(&self) -> ClientAddress {
         self.bearer.client
     }
@@ -172,11 +172,10 @@ impl Connection {
         self.is_gone.load(Ordering::Acquire)
     }
 
-    /// Queues a live frame.
     pub(crate) fn push_live(&self, frame: &Bytes, position: StreamPosition) -> Flush {
         let pushed = {
             let mut state = self.state();
-            // Asked under the lock under which it is closed, so that nothing comes behind the closing frame.
+            // Checked under the lock under which it is set, so that nothing follows the close frame.
             if self.is_closing() {
                 return Flush::NotDue;
             }
@@ -185,12 +184,12 @@ impl Connection {
         self.after_push(pushed)
     }
 
-    /// The place of the last live frame that was queued. Final once the connection is closing.
+    /// Position of the last live frame that was queued. Final once the connection is closing.
     pub(crate) fn last_queued(&self) -> i64 {
         self.state().outbox.last_queued()
     }
 
-    /// Queues a frame that is no live message.
+    /// Queues a frame that is not a live event.
     pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
         let pushed = {
             let mut state = self.state();
@@ -202,7 +201,7 @@ impl Connection {
         self.after_push(pushed)
     }
 
-    /// Queues the answer to a frame that was taken. While the connection is closing it still goes out, before the closing
+    /// Queues the answer to a client's frame. While the connection is closing, answers still go out before the close
     /// frame.
     pub(crate) fn push_answer(&self, frame: Bytes) -> Flush {
         let pushed = {
@@ -215,19 +214,19 @@ impl Connection {
         self.after_push(pushed)
     }
 
-    /// Whether the client would be given an answer.
+    /// Whether an answer would still reach the client.
     pub(crate) fn takes_answers(&self) -> bool {
         let state = self.state();
         !self.is_gone() && (!self.is_closing() || state.closing_frame.is_some())
     }
 
-    /// Queues a signal, unless the client has not been welcomed yet (it must not be overtaken) or is slow: of all that
-    /// waits, signals are the least worth waiting for.
+    /// Queues a signal. Drops it if the client has not had its first frame yet, which nothing may overtake, or is slow:
+    /// signals are the least important of what waits.
     pub(crate) fn push_signal(&self, frame: &Bytes) -> Flush {
         let takes_signals = {
             let outbox = &self.state().outbox;
             if outbox.is_greeted() && !outbox.has_room(self.limits()) {
-                self.surroundings.metrics.signal_shed_by_client();
+                self.context.metrics.signal_shed_by_client();
             }
             outbox.is_greeted() && outbox.has_room(self.limits())
         };
@@ -245,33 +244,34 @@ impl Connection {
         }
     }
 
-    /// Writes what waits, as far as the socket takes it. Asks for a confirmation on the way if one is due. For shards and
-    /// whoever else is not the session: it calls the session where the socket is full.
+    /// Writes as much of the queue as the socket takes, after a ping for confirmations if one is due. For callers other
+    /// than the session; wakes the session if the socket becomes full.
     pub(crate) fn flush(&self) {
-        if self.write_what_waits() == Room::JustFilled {
+        if self.write_queued() == SocketState::JustFilled {
             self.wake.notify_one();
         }
     }
 
-    /// The same for the session itself, which calls nobody.
+    /// The same for the session itself, which needs no waking.
     pub(crate) fn flush_own(&self) {
-        self.write_what_waits();
+        self.write_queued();
     }
 
-    fn write_what_waits(&self) -> Room {
+    fn write_queued(&self) -> SocketState {
         let mut state = self.state();
         if state.blocked {
-            return Room::AsBefore;
+            return SocketState::Unchanged;
         }
-        self.ask_if_due(&mut state);
+        self.ping_if_due(&mut state);
         self.write(&mut state);
-        if state.blocked { Room::JustFilled } else { Room::AsBefore }
+        if state.blocked { SocketState::JustFilled } else { SocketState::Unchanged }
     }
 
     fn write(&self, state: &mut State) {
         let before = state.outbox.written();
         let written = self.socket.try_write(&mut state.outbox);
-        // Only what a full socket takes is the client's doing; what an empty one takes lies in the system's buffers.
+        // Only what a full socket takes shows that the client reads; what an empty one takes may lie in the system's
+        // buffers.
         if state.blocked && state.outbox.written() != before {
             state.ping.took_at = self.now();
         }
@@ -284,8 +284,8 @@ impl Connection {
         }
     }
 
-    /// Queues a ping behind what the client has yet to confirm, unless one is on its way or was a moment ago.
-    fn ask_if_due(&self, state: &mut State) {
+    /// Queues a ping behind unconfirmed messages, unless one is unanswered or was sent less than [`PING_GAP_MS`] ago.
+    fn ping_if_due(&self, state: &mut State) {
         let now = self.now();
         let recently = state.ping.number > 0 && now.saturating_sub(state.ping.last_at) < PING_GAP_MS;
         if state.outbox.has_unconfirmed() && state.ping.sent_at.is_none() && !recently {
@@ -294,7 +294,7 @@ impl Connection {
     }
 
     fn ping(&self, state: &mut State, now: u64) {
-        // The last word may stand in the queue already.
+        // The close frame may be in the queue already.
         if self.is_closing() {
             return;
         }
@@ -307,7 +307,7 @@ impl Connection {
         }
     }
 
-    /// Looks after liveness; called every so often by the shard.
+    /// Checks token expiry, pace and liveness. The shard calls it periodically.
     pub(crate) fn tick(&self) {
         let now = self.now();
         if self.bearer.expires_at <= now {
@@ -316,63 +316,63 @@ impl Connection {
         }
         let mut state = self.state();
         if self.is_closing() {
-            // The session sees to its end, and for how long.
+            // The session ends the connection, within its own time limits.
             return;
         }
         if !state.outbox.is_empty() {
             let taken = Taken { by_socket: state.outbox.written(), by_client: state.ping.answered };
-            if state.pace.is_below(self.surroundings.slowest, taken, now) {
+            if state.pace.is_below(self.context.slowest, taken, now) {
                 drop(state);
                 self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
                 return;
             }
         }
-        self.ask_for_life(&mut state, now);
+        self.check_liveness(&mut state, now);
         let wake = !state.blocked && {
             self.write(&mut state);
             state.blocked
         };
-        state.outbox.relax();
+        state.outbox.free_unused();
         drop(state);
         if wake {
             self.wake.notify_one();
         }
     }
 
-    /// Asks a silent client for a sign of life, and ends it if it gave none. Whatever it sends is one, and so is that its
-    /// socket, which was full, took more: it may have yet to come to the ping. What a socket has taken that looks free is not
-    /// seen; it is allowed for ([`Ping::patience_ms`]).
-    fn ask_for_life(&self, state: &mut State, now: u64) {
-        let heard_at = self.heard_at.load(Ordering::Relaxed);
+    /// Pings a silent client, and ends the connection if it shows no sign of life. Any data from the client is a sign
+    /// of life. So is progress of a full socket: the client may still be reading what lies before the ping. Progress
+    /// behind a socket that looks free is invisible; [`Ping::timeout_ms`] allows for it.
+    fn check_liveness(&self, state: &mut State, now: u64) {
+        let active_at = self.active_at.load(Ordering::Relaxed);
         let Some(sent_at) = state.ping.sent_at else {
-            let silent = now.saturating_sub(heard_at.max(state.ping.took_at));
+            let silent = now.saturating_sub(active_at.max(state.ping.took_at));
             if silent > self.heartbeat_ms() {
                 self.ping(state, now);
             } else {
-                self.ask_if_due(state);
+                self.ping_if_due(state);
             }
             return;
         };
-        let last_sign = sent_at.max(heard_at).max(state.ping.took_at);
-        let patience_ms = state.ping.patience_ms(self.surroundings.slowest, state.outbox.next_mark());
-        // Whoever answers those between the frames has yet to come to this one.
+        let last_sign = sent_at.max(active_at).max(state.ping.took_at);
+        let timeout_ms = state.ping.timeout_ms(self.context.slowest, state.outbox.next_mark());
+        // A client that answers the pings between frames has not reached this one yet.
         let asked_at = sent_at.max(state.ping.passed_at);
-        if now.saturating_sub(last_sign) > patience_ms {
+        if now.saturating_sub(last_sign) > timeout_ms {
             self.end();
-        } else if last_sign > sent_at && now.saturating_sub(asked_at) > patience_ms && state.outbox.is_empty()
+        } else if last_sign > sent_at && now.saturating_sub(asked_at) > timeout_ms && state.outbox.is_empty()
         {
-            // It lives and answers no pings. What this one asked for is asked again by the next.
+            // The client is alive but answers no pings. The next ping asks again for the same confirmations.
             state.ping.sent_at = None;
             state.outbox.ask_again();
         }
     }
 
-    /// The client gave a sign of life: something came from it, or it took a page of what it missed.
-    pub(crate) fn heard(&self) {
-        self.heard_at.store(self.now(), Ordering::Relaxed);
+    /// Notes a sign of life: data from the client, or a page of the replay that it took.
+    pub(crate) fn note_activity(&self) {
+        self.active_at.store(self.now(), Ordering::Relaxed);
     }
 
-    /// A pong came: what the client has confirmed by it.
+    /// Handles a pong. Returns the messages that the client confirmed with it.
     pub(crate) fn answered(&self, payload: &[u8]) -> Vec<(ConversationId, Seq)> {
         let mut state = self.state();
         if let Some(position) = state.outbox.came_to(payload) {
@@ -387,21 +387,20 @@ impl Connection {
         state.outbox.confirmed()
     }
 
-    /// Ends the replay, which has given everything up to there, with a last frame of its own.
+    /// Ends the replay, which has delivered everything up to `given`, with the frame `last`.
     pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> ReplayEnd {
         let mut state = self.state();
         if self.is_closing() { ReplayEnd::Live } else { state.outbox.go_live(given, last, self.limits()) }
     }
 
-    /// Begins to end the connection: nothing is queued any more but the answers to what was taken
-    /// ([`Connection::push_answer`]), and then the closing frame. A client that does not read is given the closing frame in
-    /// place of all that waits.
+    /// Starts closing the connection. From now on only answers are queued ([`Connection::push_answer`]), then the close
+    /// frame. For a client that does not read, the close frame replaces everything that waits.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         let mut state = self.state();
         if self.is_closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Under the same lock: whoever sees that it closes finds the last word.
+        // Under the same lock, so that a reader that sees the connection closing finds the close frame.
         let closing_frame = encode_close(code, reason);
         if state.blocked || code == close_codes::TOO_SLOW {
             state.outbox.replace_all(closing_frame);
@@ -409,15 +408,15 @@ impl Connection {
             state.closing_frame = Some(closing_frame);
         }
         drop(state);
-        self.surroundings.metrics.closed(code);
+        self.context.metrics.closed(code);
         self.wake.notify_one();
     }
 
-    /// Ends the connection without a word: its socket is broken or its client gone.
+    /// Ends the connection without a close frame: its socket is broken or its client has gone.
     pub(crate) fn end(&self) {
         self.is_gone.store(true, Ordering::Release);
         if !self.is_closing.swap(true, Ordering::AcqRel) {
-            self.surroundings.metrics.closed_without_a_word();
+            self.context.metrics.closed_without_code();
         }
         self.wake.notify_one();
     }
@@ -430,7 +429,7 @@ impl Connection {
         self.socket.readable().await
     }
 
-    /// Waits for work of the session's.
+    /// Waits until the session has work.
     pub(crate) async fn woken(&self) -> io::Result<Woken> {
         loop {
             if self.is_closing() {
@@ -451,23 +450,23 @@ impl Connection {
         }
     }
 
-    /// Writes on after the socket was full.
+    /// Continues writing after the socket was full.
     pub(crate) fn resume_writing(&self) {
         self.write(&mut self.state());
     }
 
-    /// The client is to be given what it missed. The system keeps little of that, so that of a client which reads slowly it
-    /// is seen that it reads.
+    /// Prepares the socket for a replay: the system buffers little, so that the server can see that a slow client
+    /// reads.
     pub(crate) fn begin_replay(&self) {
         self.socket.keep_unsent(Unsent::OfAReplay);
     }
 
-    /// It has been given all of it. What comes now comes in bursts, for which the system has room.
+    /// Restores the system's buffering after a replay. Live frames come in bursts, for which the system has room.
     pub(crate) fn end_replay(&self) {
         self.socket.keep_unsent(Unsent::AsTheSystemLikes);
     }
 
-    /// Waits until nothing waits any more, or the connection is to end.
+    /// Waits until the queue is empty. Breaks when the connection is to end.
     pub(crate) async fn drained(&self) -> ControlFlow<()> {
         loop {
             self.resume_writing();
@@ -484,8 +483,8 @@ impl Connection {
         }
     }
 
-    /// Writes what is left, which after [`Connection::close`] ends with the last word.
-    pub(crate) async fn write_last_word(&self) {
+    /// Writes the rest of the queue; after [`Connection::close`] it ends with the close frame.
+    pub(crate) async fn write_close_frame(&self) {
         {
             let mut state = self.state();
             if let Some(closing_frame) = state.closing_frame.take() {
@@ -503,7 +502,7 @@ impl Connection {
         self.socket.try_write(&mut self.state().outbox)
     }
 
-    /// Whether more than half of what may wait is free.
+    /// Whether more than half of the outbox is free.
     pub(crate) fn has_room(&self) -> bool {
         self.state().outbox.has_room(self.limits())
     }
@@ -513,17 +512,17 @@ impl Connection {
     }
 
     fn limits(&self) -> OutboxLimits {
-        self.surroundings.limits
+        self.context.limits
     }
 
-    /// How long a client may be silent before it is asked for a sign of life.
+    /// Silence after which the server pings a client, in milliseconds.
     pub(crate) fn heartbeat_ms(&self) -> u64 {
-        milliseconds(self.surroundings.heartbeat)
+        milliseconds(self.context.heartbeat)
     }
 
     /// Milliseconds on the hub's clock.
     fn now(&self) -> u64 {
-        milliseconds(self.surroundings.started.elapsed())
+        milliseconds(self.context.started.elapsed())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

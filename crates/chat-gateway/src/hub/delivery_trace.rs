@@ -1,5 +1,5 @@
-//! What this server remembers of the messages it delivered lately: when it was told of them, how many clients it gave them
-//! to, and when pointers passed. Bounded and lost at its end; nothing but traces and log lines may rest on it.
+//! Delivery traces of recent messages: when this server got their events, for how many clients it queued them, and when
+//! members' pointers passed them. Bounded, and lost on restart; only traces and log lines may depend on it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -10,32 +10,32 @@ use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 
-/// Messages that are remembered.
+/// Upper bound for the remembered messages.
 const MESSAGES: usize = 10_000;
-/// Moves of pointers that are remembered.
+/// Upper bound for the remembered pointer moves.
 const MOVES: usize = 20_000;
 
-/// The last messages and moves of pointers, each oldest first.
+/// The last messages and pointer moves, each oldest first.
 #[derive(Default)]
 pub(crate) struct DeliveryTrace {
     messages: Mutex<VecDeque<Arc<TracedMessage>>>,
     moves: Mutex<Moves>,
 }
 
-/// A message that this server was told of.
+/// A message whose event this server got.
 pub(crate) struct TracedMessage {
     message: MessageId,
     pub(crate) position: Position,
     pub(crate) committed_at: Timestamp,
     connections: AtomicU64,
-    /// When it was queued for the last of them, in microseconds since 1970; 0: for none.
+    /// When it was queued for the last client, in microseconds since 1970. 0: for none yet.
     queued_at: AtomicI64,
 }
 
 #[derive(Default)]
 struct Moves {
     kept: VecDeque<Move>,
-    /// The last move that is kept no more was at this time.
+    /// Time of the last move that was forgotten.
     forgotten_at: Timestamp,
 }
 
@@ -46,29 +46,29 @@ struct Move {
     at: Timestamp,
 }
 
-/// When a message had reached a member, as far as it is remembered.
+/// When a message reached a member, as far as remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Reached {
+pub(crate) struct ConversationAccess {
     pub(crate) delivered_at: Option<Timestamp>,
     pub(crate) read_at: Option<Timestamp>,
 }
 
-/// What is remembered of a message.
+/// Everything remembered of a message.
 pub(crate) struct Remembered {
     pub(crate) traced: Arc<TracedMessage>,
-    pub(crate) reached: HashMap<UserId, Reached>,
-    /// Whether every move of a pointer since then is.
+    pub(crate) reached: HashMap<UserId, ConversationAccess>,
+    /// Whether all pointer moves since its commit are remembered.
     pub(crate) is_all: bool,
 }
 
 impl TracedMessage {
-    /// The message was queued for so many clients more.
+    /// Notes that the message was queued for `connections` more clients.
     pub(crate) fn queued(&self, connections: u64, at: Timestamp) {
         self.connections.fetch_add(connections, Ordering::Relaxed);
         self.queued_at.fetch_max(at.0, Ordering::Relaxed);
     }
 
-    /// For how many clients it was queued, and when for the last of them.
+    /// Number of clients that it was queued for, and the time of the last one.
     pub(crate) fn fan_out(&self) -> (u64, Option<Timestamp>) {
         let at = Some(self.queued_at.load(Ordering::Relaxed)).filter(|at| *at > 0);
         (self.connections.load(Ordering::Relaxed), at.map(Timestamp))
@@ -76,7 +76,8 @@ impl TracedMessage {
 }
 
 impl DeliveryTrace {
-    /// Takes in what was committed, of which this server is told at this time; gives what is to be kept up to date of each new message, in the order of the events.
+    /// Notes committed events that this server got at this time. Returns the traces of new messages, in the order of
+    /// the events, to be updated on delivery.
     pub(crate) fn note(&self, events: &[Arc<Event>], at: Timestamp) -> Vec<Option<Arc<TracedMessage>>> {
         let traced: Vec<_> = events.iter().map(|event| traced(event, at)).collect();
         keep(&mut lock(&self.messages), traced.iter().flatten().cloned(), MESSAGES);
@@ -92,13 +93,13 @@ impl DeliveryTrace {
         traced
     }
 
-    /// A message, if it is remembered.
+    /// The trace of a message, if it is remembered.
     pub(crate) fn of(&self, message: MessageId) -> Option<Arc<TracedMessage>> {
-        // Whoever asks asks for a new one, most of the time.
+        // From the newest, because most lookups are for new messages.
         lock(&self.messages).iter().rev().find(|traced| traced.message == message).cloned()
     }
 
-    /// What is remembered of the message with this place in this conversation.
+    /// Everything remembered of the message with this `seq` in this conversation.
     pub(crate) fn remembered(
         &self,
         message: MessageId,
@@ -123,11 +124,17 @@ impl Moves {
         self.kept.push_back(one);
     }
 
-    /// When each member's pointers passed this place. If not every move is there, the first one that is may come after one
-    /// that passed it, so it counts only for those who are known to have been before the place.
-    fn reached(&self, conversation: ConversationId, seq: Seq, is_all: bool) -> HashMap<UserId, Reached> {
+    /// When each member's pointers passed this `seq`. If moves are missing (`is_all` is false), the first remembered
+    /// move may come after one that passed it. So a move counts only for members whose pointer is known to have been
+    /// before the `seq`.
+    fn reached(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        is_all: bool,
+    ) -> HashMap<UserId, ConversationAccess> {
         let mut before: HashMap<UserId, Pointers> = HashMap::new();
-        let mut reached: HashMap<UserId, Reached> = HashMap::new();
+        let mut reached: HashMap<UserId, ConversationAccess> = HashMap::new();
         for one in self.kept.iter().filter(|one| one.conversation == conversation) {
             let former = before.insert(one.user, one.pointers);
             let passed = |pointer: fn(Pointers) -> Seq| {
@@ -153,7 +160,7 @@ fn traced(event: &Event, at: Timestamp) -> Option<Arc<TracedMessage>> {
     }))
 }
 
-/// Adds to the end of a queue and takes from its beginning what is too much.
+/// Appends to a queue and removes the oldest entries above the bound.
 fn keep<T>(queue: &mut VecDeque<T>, more: impl Iterator<Item = T>, most: usize) {
     queue.extend(more);
     let too_many = queue.len().saturating_sub(most);

@@ -1,10 +1,10 @@
-//! Why there is no slot for a connection. A leaf: the refusals are counted as well as given.
+//! Why there is no slot for a connection. A module of its own without imports, because metrics count the refusals too.
 
-/// Whose slots are all taken.
+/// The limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// The user has as many connections as one user may have.
+    /// The user's connections.
     User,
-    /// The server has as many connections as it may have.
+    /// The server's connections.
     Server,
 }

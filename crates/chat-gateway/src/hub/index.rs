@@ -1,4 +1,4 @@
-//! Who is connected to this shard, and which of its users are in which group. Pure state.
+//! Index of one shard: the connections of its users, and the members of each group among them. Pure state.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,13 +8,12 @@ use chat_core::ids::{ConversationId, Position, UserId};
 
 use super::membership::Membership;
 
-/// What the index needs to know of a connection.
+/// The properties of a connection that the index needs.
 pub(crate) trait Attached {
     fn id(&self) -> u64;
     fn user(&self) -> UserId;
 }
 
-/// The index of one shard.
 pub(crate) struct Index<C> {
     users: HashMap<UserId, LocalUser<C>>,
     groups: Groups,
@@ -51,12 +50,12 @@ impl<C: Attached> Index<C> {
         if user.connections.is_empty() {
             let membership = self.users.remove(&id).map(|user| user.membership).unwrap_or_default();
             for group in membership {
-                place(&mut self.groups, group, id, false);
+                set_member(&mut self.groups, group, id, false);
             }
         }
     }
 
-    /// Takes in the groups of an attached connection's user as they were at the reading's position.
+    /// Takes in the groups of an attached connection's user, read at the reading's log position.
     pub(crate) fn joined(&mut self, connection: &C, reading: Memberships) {
         let id = connection.user();
         let Some(user) = self.users.get_mut(&id) else { return };
@@ -64,10 +63,10 @@ impl<C: Attached> Index<C> {
             return;
         }
         let groups = &mut self.groups;
-        user.membership.read(reading, |group, is_member| place(groups, group, id, is_member));
+        user.membership.read(reading, |group, is_member| set_member(groups, group, id, is_member));
     }
 
-    /// A user became a member of a group, or is one no longer.
+    /// Notes that a user joined or left a group.
     pub(crate) fn member_changed(
         &mut self,
         position: Position,
@@ -78,10 +77,9 @@ impl<C: Attached> Index<C> {
         let Some(user) = self.users.get_mut(&id) else { return };
         let groups = &mut self.groups;
         let change = (group, is_member);
-        user.membership.change(position, change, |group, is_member| place(groups, group, id, is_member));
+        user.membership.change(position, change, |group, is_member| set_member(groups, group, id, is_member));
     }
 
-    /// The connections of a user.
     pub(crate) fn of_user(&self, id: UserId) -> &[Arc<C>] {
         self.users.get(&id).map_or(&[], |user| &user.connections)
     }
@@ -92,14 +90,13 @@ impl<C: Attached> Index<C> {
         members.iter().flat_map(|id| self.of_user(*id).iter().map(move |connection| (*id, connection)))
     }
 
-    /// All connections.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<C>> {
         self.users.values().flat_map(|user| &user.connections)
     }
 }
 
-/// Puts a user among those to whom the group's frames go, or takes them out.
-fn place(groups: &mut Groups, group: ConversationId, id: UserId, is_member: bool) {
+/// Adds a user to the members of a group on this shard, or removes it.
+fn set_member(groups: &mut Groups, group: ConversationId, id: UserId, is_member: bool) {
     if is_member {
         groups.entry(group).or_default().push(id);
     } else if let Some(members) = groups.get_mut(&group) {
@@ -160,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_left_after_the_reading_is_out() {
+    fn a_user_who_left_after_the_reading_is_out() {
         let mut index = Index::new();
         index.attach(Arc::new(Fake(1, TOM)));
         index.member_changed(Position(5), CHEESE, TOM, false);

@@ -1,8 +1,10 @@
-//! Who of a cluster's users, and members of which groups, have a client on this node: told to [`LocalMembers`] when the
-//! first comes and when the last goes. A server that is alone has none of this.
+//! Which users of a cluster, and which groups through their members, have a client on this node. Reports to
+//! [`LocalMembers`] when the first client of a user or group comes and when the last one goes. A single server does not
+//! need it.
 //!
-//! The shards know it too, but each its part of it, and later: they follow orders when they come to them. Here it is
-//! known and told by the time a call returns, so that whoever reads the log's end afterwards, or hands on the next
+//! The shards know it too, but each only its own users, and later: they run commands when they come to them. Here it is
+//! known and reported by the time a call returns. So a caller can then read the log's end, or publish the next event,
+//! without waiting for a shard.
 //! event, can rely on it without waiting for a shard.
 
 use std::collections::HashMap;
@@ -14,23 +16,23 @@ use chat_core::ids::{ConversationId, Position, UserId};
 
 use super::membership::Membership;
 
-/// The count of a node, and who is told of it.
+/// Counts the users and groups of a node, and reports changes.
 pub(super) struct LocalUsers {
     local_members: Arc<dyn LocalMembers>,
-    /// Locked also while something is told, so that it is told in the order in which it happens.
+    /// Also locked during reports, so that they are in the order of the changes.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     users: HashMap<UserId, LocalUser>,
-    /// How many members of a group are here.
+    /// Number of a group's members that are here.
     groups: HashMap<ConversationId, usize>,
 }
 
 #[derive(Default)]
 struct LocalUser {
-    /// By their numbers, since a connection may end that was never attached.
+    /// By id, because a connection that was never attached may end.
     connections: Vec<u64>,
     membership: Membership,
 }
@@ -40,7 +42,7 @@ impl LocalUsers {
         Self { local_members, state: Mutex::default() }
     }
 
-    /// A client of the user has come.
+    /// Notes that a client of the user has connected.
     pub(super) fn attach(&self, connection: u64, user: UserId) {
         let mut state = self.lock();
         let local_user = state.users.entry(user).or_default();
@@ -51,7 +53,7 @@ impl LocalUsers {
         }
     }
 
-    /// The groups of a client's user were read.
+    /// Takes in the groups of a client's user.
     pub(super) fn joined(&self, connection: u64, user: UserId, reading: Memberships) {
         let State { users, groups } = &mut *self.lock();
         let local_user = users.get_mut(&user);
@@ -61,7 +63,7 @@ impl LocalUsers {
         }
     }
 
-    /// A user became a member of a group, or is one no longer.
+    /// Notes that a user joined or left a group.
     pub(super) fn member_changed(
         &self,
         position: Position,
@@ -76,13 +78,13 @@ impl LocalUsers {
         }
     }
 
-    /// Events were missed, or are undone. What was remembered of who left a group must not count against a reading that
-    /// is newer; that somebody counts as a member for longer than they are costs a few events that nobody wants.
+    /// Handles missed or undone events: remembered departures must not override a newer reading. A user who counts as a
+    /// member for too long costs a few unneeded events.
     pub(super) fn missed(&self) {
         self.lock().users.values_mut().for_each(|local_user| local_user.membership.forget_departures());
     }
 
-    /// A client of the user has gone.
+    /// Notes that a client of the user has disconnected.
     pub(super) fn detach(&self, connection: u64, user: UserId) {
         let State { users, groups } = &mut *self.lock();
         let Some(local_user) = users.get_mut(&user) else { return };
@@ -118,16 +120,16 @@ impl LocalUsers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::testing::{Received, Witness};
+    use crate::hub::testing::{Received, Recorder};
 
     const TOM: UserId = UserId(1);
     const JERRY: UserId = UserId(2);
     const CHEESE: ConversationId = ConversationId(7);
     const MICE: ConversationId = ConversationId(8);
 
-    fn local_users() -> (LocalUsers, Arc<Witness>) {
-        let witness = Arc::new(Witness::default());
-        (LocalUsers::new(witness.clone()), witness)
+    fn local_users() -> (LocalUsers, Arc<Recorder>) {
+        let recorder = Arc::new(Recorder::default());
+        (LocalUsers::new(recorder.clone()), recorder)
     }
 
     fn reading(position: i64, conversations: &[ConversationId]) -> Memberships {
@@ -135,78 +137,79 @@ mod tests {
     }
 
     #[test]
-    fn the_first_client_and_the_last_are_told_and_those_between_are_not() {
-        let (local_users, witness) = local_users();
+    fn the_first_client_and_the_last_are_announced_and_those_between_are_not() {
+        let (local_users, recorder) = local_users();
         local_users.attach(1, TOM);
-        assert_eq!(witness.take(), [Received::User(TOM, true)]);
+        assert_eq!(recorder.take(), [Received::User(TOM, true)]);
         local_users.joined(1, TOM, reading(1, &[CHEESE]));
-        assert_eq!(witness.take(), [Received::Group(CHEESE, true)]);
+        assert_eq!(recorder.take(), [Received::Group(CHEESE, true)]);
         local_users.attach(2, TOM);
         local_users.joined(2, TOM, reading(1, &[CHEESE]));
         local_users.detach(1, TOM);
-        assert_eq!(witness.take(), []);
+        assert_eq!(recorder.take(), []);
         local_users.detach(2, TOM);
-        assert_eq!(witness.take(), [Received::Group(CHEESE, false), Received::User(TOM, false)]);
+        assert_eq!(recorder.take(), [Received::Group(CHEESE, false), Received::User(TOM, false)]);
     }
 
     #[test]
     fn a_group_is_of_interest_while_any_member_is_here() {
-        let (local_users, witness) = local_users();
+        let (local_users, recorder) = local_users();
         for (connection, user) in [(1, TOM), (2, JERRY)] {
             local_users.attach(connection, user);
             local_users.joined(connection, user, reading(1, &[CHEESE]));
         }
         let all = [Received::User(TOM, true), Received::Group(CHEESE, true), Received::User(JERRY, true)];
-        assert_eq!(witness.take(), all);
+        assert_eq!(recorder.take(), all);
         local_users.detach(1, TOM);
-        assert_eq!(witness.take(), [Received::User(TOM, false)]);
+        assert_eq!(recorder.take(), [Received::User(TOM, false)]);
         local_users.member_changed(Position(2), CHEESE, JERRY, false);
-        assert_eq!(witness.take(), [Received::Group(CHEESE, false)]);
+        assert_eq!(recorder.take(), [Received::Group(CHEESE, false)]);
         local_users.member_changed(Position(3), MICE, JERRY, true);
         local_users.member_changed(Position(4), MICE, JERRY, true);
-        assert_eq!(witness.take(), [Received::Group(MICE, true)]);
+        assert_eq!(recorder.take(), [Received::Group(MICE, true)]);
         local_users.member_changed(Position(5), MICE, TOM, true);
         local_users.detach(2, JERRY);
-        assert_eq!(witness.take(), [Received::Group(MICE, false), Received::User(JERRY, false)]);
+        assert_eq!(recorder.take(), [Received::Group(MICE, false), Received::User(JERRY, false)]);
     }
 
     #[test]
     fn a_change_that_is_newer_than_the_reading_counts() {
-        let (local_users, witness) = local_users();
+        let (local_users, recorder) = local_users();
         local_users.attach(1, TOM);
         local_users.member_changed(Position(5), MICE, TOM, true);
-        assert_eq!(witness.take(), [Received::User(TOM, true), Received::Group(MICE, true)]);
+        assert_eq!(recorder.take(), [Received::User(TOM, true), Received::Group(MICE, true)]);
         local_users.member_changed(Position(6), CHEESE, TOM, false);
         local_users.joined(1, TOM, reading(4, &[CHEESE]));
-        assert_eq!(witness.take(), [Received::Group(CHEESE, true), Received::Group(CHEESE, false)]);
+        assert_eq!(recorder.take(), [Received::Group(CHEESE, true), Received::Group(CHEESE, false)]);
     }
 
     #[test]
     fn what_was_undone_counts_against_no_reading() {
-        let (local_users, witness) = local_users();
+        let (local_users, recorder) = local_users();
         local_users.attach(1, TOM);
         local_users.member_changed(Position(9), CHEESE, TOM, false);
         local_users.member_changed(Position(10), MICE, TOM, true);
-        // The log went back to 5, and to when the user was a member of one and not of the other.
+        // The log went back to position 5, when the user was in `CHEESE` and not in `MICE`.
         local_users.missed();
         local_users.attach(2, TOM);
         local_users.joined(2, TOM, reading(6, &[CHEESE]));
-        let told = witness.take();
+        let received = recorder.take();
         assert!(
-            told.contains(&Received::Group(CHEESE, true)) && !told.contains(&Received::Group(CHEESE, false)),
-            "{told:?}"
+            received.contains(&Received::Group(CHEESE, true))
+                && !received.contains(&Received::Group(CHEESE, false)),
+            "{received:?}"
         );
     }
 
     #[test]
     fn a_connection_that_was_never_attached_takes_nobody_with_it() {
-        let (local_users, witness) = local_users();
+        let (local_users, recorder) = local_users();
         local_users.detach(9, TOM);
         local_users.attach(1, TOM);
         local_users.detach(9, TOM);
-        assert_eq!(witness.take(), [Received::User(TOM, true)]);
+        assert_eq!(recorder.take(), [Received::User(TOM, true)]);
         local_users.detach(1, TOM);
         local_users.detach(1, TOM);
-        assert_eq!(witness.take(), [Received::User(TOM, false)]);
+        assert_eq!(recorder.take(), [Received::User(TOM, false)]);
     }
 }

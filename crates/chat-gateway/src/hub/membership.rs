@@ -1,7 +1,7 @@
-//! Which groups one connected user is in. Pure state.
+//! The groups of one connected user. Pure state.
 //!
-//! They are read from the store after the user was attached, and by then later changes may have come by as events;
-//! those are remembered with their positions until the reading is in, and the newer of the two counts.
+//! They are read from the store after the user was attached. Later changes may have arrived as events by then; those
+//! are remembered with their log positions until the reading is in, and the newer of the two counts.
 
 use chat_core::groups::Memberships;
 use chat_core::ids::{ConversationId, Position};
@@ -12,18 +12,18 @@ pub(super) struct Membership {
     groups: Vec<ConversationId>,
     /// Attached connections whose reading of the groups is not in yet.
     joining: usize,
-    /// What became of memberships since the first of them was attached: joined or left.
+    /// Joins (`true`) and departures since the first of them was attached.
     changed_meanwhile: Vec<(Position, ConversationId, bool)>,
 }
 
 impl Membership {
-    /// A connection of the user was attached: a reading will follow.
+    /// Expects one more reading: a connection of the user was attached.
     pub(super) fn expect_reading(&mut self) {
         self.joining += 1;
     }
 
-    /// Takes in the groups as they were at the reading's position. Calls `moved` for each that the user enters (`true`)
-    /// or leaves by it.
+    /// Takes in the groups as they were at the reading's log position. Calls `moved` for each group that the user joins
+    /// (`true`) or leaves by it.
     pub(super) fn read(&mut self, reading: Memberships, mut moved: impl FnMut(ConversationId, bool)) {
         self.joining = self.joining.saturating_sub(1);
         let later = |(position, _, _): &&(Position, ConversationId, bool)| *position > reading.position;
@@ -39,12 +39,12 @@ impl Membership {
         }
     }
 
-    /// What is remembered of groups that the user has left counts no more.
+    /// Forgets remembered departures.
     pub(super) fn forget_departures(&mut self) {
         self.changed_meanwhile.retain(|(_, _, is_member)| *is_member);
     }
 
-    /// The user became a member of a group, or is one no longer, at this place in the log.
+    /// Notes that the user joined or left a group at this log position.
     pub(super) fn change(
         &mut self,
         position: Position,
@@ -58,11 +58,11 @@ impl Membership {
     }
 
     fn set(&mut self, group: ConversationId, is_member: bool, moved: &mut impl FnMut(ConversationId, bool)) {
-        let place = self.groups.iter().position(|other| *other == group);
-        match (place, is_member) {
+        let index = self.groups.iter().position(|other| *other == group);
+        match (index, is_member) {
             (None, true) => self.groups.push(group),
-            (Some(place), false) => {
-                self.groups.swap_remove(place);
+            (Some(index), false) => {
+                self.groups.swap_remove(index);
             }
             _ => return,
         }

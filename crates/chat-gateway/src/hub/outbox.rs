@@ -1,5 +1,5 @@
-//! What waits to be written to one client: bounded, allocated only while something waits, and aware of which messages
-//! the client has yet to confirm. Pure state; the socket and the locks are elsewhere.
+//! The queue of frames for one client: bounded, allocated only while something waits, and aware of which messages the
+//! client has yet to confirm. Pure state; sockets and locks do not belong here.
 
 pub(super) mod marks;
 
@@ -13,9 +13,9 @@ use chat_core::ids::{ConversationId, Seq};
 use super::OutboxLimits;
 use marks::Marks;
 
-/// Most frames handed to the system in one call.
+/// Upper bound for the frames passed to the system in one call.
 const SLICES: usize = 64;
-/// A queue that once grew larger than this is given back when it is empty.
+/// Capacity above which the queue's memory is freed when it is empty.
 const KEPT_CAPACITY: usize = 64;
 
 /// The message that a v1 frame carries.
@@ -23,38 +23,38 @@ const KEPT_CAPACITY: usize = 64;
 pub(crate) struct Delivery {
     pub(crate) conversation: ConversationId,
     pub(crate) seq: Seq,
-    /// Whether the client's confirmation matters: not for what its own user wrote.
+    /// Whether the client's confirmation matters. It does not for messages of its own user.
     pub(crate) confirm: bool,
 }
 
-/// Where a live frame belongs, for telling whether a replay has given it already.
+/// Position of a live frame in its stream, which shows whether a replay has delivered it already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StreamPosition {
-    /// Grows from frame to frame: in the v1 stream the message's id, in v2 the position in the log.
+    /// Grows from frame to frame: in the v1 stream the message's id, in v2 the log position.
     pub(crate) at: i64,
-    /// In the v1 stream; the clients of v2 confirm by themselves.
+    /// Only in the v1 stream; clients of v2 confirm by an op.
     pub(crate) delivery: Option<Delivery>,
 }
 
-/// What came of queueing a frame.
+/// Result of queueing a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pushed {
     /// It is queued; `first` if the queue was empty before.
     Queued { first: bool },
-    /// It waits for the end of the replay.
+    /// It is held back until the end of the replay.
     Held,
-    /// The replay has given it already.
+    /// Dropped, because the replay has delivered it already.
     AlreadyGiven,
-    /// It would have gone over a bound: the client is too slow.
+    /// Dropped, because it would exceed a bound: the client is too slow.
     TooSlow,
 }
 
-/// What follows the end of a replay.
+/// Result of ending a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplayEnd {
     /// Live frames reach the client from now on.
     Live,
-    /// Too many live frames came in meanwhile to be held back, so the log must be read once more.
+    /// Too many live frames arrived during the replay to be held back, so the log must be read further.
     ReadOn,
 }
 
@@ -63,13 +63,13 @@ pub(crate) struct Outbox {
     queue: VecDeque<Bytes>,
     queued_bytes: usize,
     written_of_front: usize,
-    /// Bytes that the socket has taken so far.
+    /// Bytes that the socket has taken since the connection began.
     written: u64,
     replay: Option<Box<Held>>,
-    /// Up to here the replay has given everything. A commit is read by a replay before it is announced, so frames from
-    /// before this may still come in.
+    /// The replay has delivered everything up to this position. A replay may read a commit before its event is
+    /// published, so frames up to here may still arrive.
     given: i64,
-    /// The place of the last live frame that was queued.
+    /// Position of the last live frame that was queued.
     last_queued: i64,
     greeted: bool,
     marks: Marks,
@@ -77,7 +77,7 @@ pub(crate) struct Outbox {
     asked: Vec<(ConversationId, Seq)>,
 }
 
-/// Live frames that came in while the client was still being given what it had missed.
+/// Live frames that arrived during the replay.
 #[derive(Default)]
 struct Held {
     frames: Vec<(Bytes, StreamPosition)>,
@@ -86,7 +86,7 @@ struct Held {
 }
 
 impl Outbox {
-    /// An empty outbox that holds live messages back until [`Outbox::go_live`].
+    /// An empty outbox that holds live frames back until [`Outbox::go_live`].
     pub(crate) fn replaying() -> Self {
         Self {
             queue: VecDeque::new(),
@@ -107,32 +107,32 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// Bytes that the socket has taken so far.
+    /// Bytes that the socket has taken since the connection began.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
-    /// Bytes that were queued so far.
+    /// Bytes that were queued since the connection began.
     pub(crate) fn position(&self) -> u64 {
         self.written.wrapping_add(u64::try_from(self.queued_bytes).unwrap_or(0))
     }
 
-    /// The place of the last live frame that was queued; those before it were queued, too, or given by the replay.
+    /// Position of the last live frame that was queued. Those before it were queued too, or delivered by the replay.
     pub(crate) fn last_queued(&self) -> i64 {
         self.last_queued
     }
 
-    /// Whether the client has been given its first frame, which nothing may overtake.
+    /// Whether the client has had its first frame, which nothing may overtake.
     pub(crate) fn is_greeted(&self) -> bool {
         self.greeted
     }
 
-    /// Whether more than half of what may wait is free.
+    /// Whether more than half of the bounds is free.
     pub(crate) fn has_room(&self, limits: OutboxLimits) -> bool {
         self.queue.len() < limits.frames / 2 && self.queued_bytes < limits.bytes / 2
     }
 
-    /// Queues a live frame.
+    /// Queues a live frame, or holds it back during a replay.
     pub(crate) fn push_live(
         &mut self,
         frame: &Bytes,
@@ -155,7 +155,7 @@ impl Outbox {
         }
     }
 
-    /// Queues a frame at once: a replayed message, an answer, a notice.
+    /// Queues a frame at once: a replayed event, an answer, a notice.
     pub(crate) fn push(&mut self, frame: Bytes, delivery: Option<Delivery>, limits: OutboxLimits) -> Pushed {
         let first = self.queue.is_empty();
         let fits = self.queue.len() < limits.frames && self.queued_bytes + frame.len() <= limits.bytes;
@@ -175,9 +175,9 @@ impl Outbox {
         Pushed::Queued { first }
     }
 
-    /// Queues a frame whatever the bounds say, in place of all that waits; for the last word before closing.
+    /// Replaces everything that waits by `frame`, regardless of the bounds; for the close frame.
     pub(crate) fn replace_all(&mut self, frame: Bytes) {
-        // A frame that is partly written must be finished, or the last word would land inside it.
+        // A partly written frame must be finished, or the close frame would land inside it.
         let keep = usize::from(self.written_of_front > 0);
         self.queue.truncate(keep);
         self.queue.push_back(frame);
@@ -185,14 +185,14 @@ impl Outbox {
         self.replay = None;
     }
 
-    /// Queues a frame whatever the bounds say, behind all that waits; what is held back never comes.
+    /// Queues a frame at the end, regardless of the bounds. Frames that are held back are dropped.
     pub(crate) fn append(&mut self, frame: Bytes) {
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
         self.replay = None;
     }
 
-    /// Ends the replay, which has given everything up to `given`: queues `last`, then what was held back and comes later.
+    /// Ends the replay, which has delivered everything up to `given`: queues `last`, then what was held back.
     pub(crate) fn go_live(&mut self, given: i64, last: Option<Bytes>, limits: OutboxLimits) -> ReplayEnd {
         match &mut self.replay {
             Some(held) if held.overflowed => {
@@ -207,7 +207,7 @@ impl Outbox {
         }
         let held = self.replay.take().map(|held| held.frames).unwrap_or_default();
         for (frame, position) in held {
-            // Both bounds are those that `Held` kept to, and the queue was drained before.
+            // Neither push exceeds a bound: `Held` kept to the same bounds, and the queue was drained before.
             let _ = self.push_live(&frame, position, limits);
         }
         ReplayEnd::Live
@@ -225,7 +225,7 @@ impl Outbox {
         write(slices.get(..count).unwrap_or_default())
     }
 
-    /// Takes what was written off the queue.
+    /// Removes written bytes from the queue.
     pub(crate) fn advance(&mut self, mut bytes: usize) {
         self.written = self.written.wrapping_add(u64::try_from(bytes).unwrap_or(0));
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
@@ -244,51 +244,52 @@ impl Outbox {
         }
     }
 
-    /// Gives memory back if nothing waits.
-    pub(crate) fn relax(&mut self) {
+    /// Frees memory that is not in use.
+    pub(crate) fn free_unused(&mut self) {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
         if self.unconfirmed.is_empty() {
             self.unconfirmed = Vec::new();
         }
-        self.marks.relax();
+        self.marks.free_unused();
     }
 
     pub(crate) fn has_unconfirmed(&self) -> bool {
         !self.unconfirmed.is_empty()
     }
 
-    /// A ping is queued behind all messages so far: its answer will confirm them.
+    /// Notes that a ping was queued behind all messages so far: its answer will confirm them.
     pub(crate) fn ask(&mut self) {
         for (conversation, seq) in std::mem::take(&mut self.unconfirmed) {
             note(&mut self.asked, conversation, seq);
         }
     }
 
-    /// The ping's answer is not waited for any more: what it asked for is to be asked again.
+    /// Gives up on the ping's answer; the next ping asks for the same confirmations.
     pub(crate) fn ask_again(&mut self) {
         for (conversation, seq) in std::mem::take(&mut self.asked) {
             note(&mut self.unconfirmed, conversation, seq);
         }
     }
 
-    /// A pong came. `Some`: it answers a ping between the frames, and the client has taken everything up to there.
+    /// Handles a pong. `Some`: it answers a ping between frames, and the client has read everything up to this
+    /// position.
     pub(crate) fn came_to(&mut self, payload: &[u8]) -> Option<u64> {
         self.marks.answered(payload, self.written)
     }
 
-    /// By another ping's answer the client is known to have taken everything up to there.
+    /// Notes that the client has read everything up to this position, as another ping's answer shows.
     pub(crate) fn passed(&mut self, position: u64) {
         self.marks.passed(position);
     }
 
-    /// The next ping between the frames that the client comes to.
+    /// Position of the next ping between frames that the client will reach.
     pub(crate) fn next_mark(&self) -> Option<u64> {
         self.marks.next()
     }
 
-    /// The ping was answered: what the client has by that.
+    /// Handles the answer to the ping: returns the messages that it confirms.
     pub(crate) fn confirmed(&mut self) -> Vec<(ConversationId, Seq)> {
         std::mem::take(&mut self.asked)
     }
@@ -324,13 +325,13 @@ mod tests {
         Bytes::from_static(text.as_bytes())
     }
 
-    fn place(seq: i64, confirm: bool) -> StreamPosition {
+    fn stream_position(seq: i64, confirm: bool) -> StreamPosition {
         let delivery = Delivery { conversation: ConversationId(1), seq: Seq(seq), confirm };
         StreamPosition { at: seq, delivery: Some(delivery) }
     }
 
     fn delivery(seq: i64) -> StreamPosition {
-        place(seq, true)
+        stream_position(seq, true)
     }
 
     fn live() -> Outbox {
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_never_lands_inside_a_frame() {
+    fn the_close_frame_never_lands_inside_a_frame() {
         let mut outbox = live();
         outbox.push(frame("abc"), None, LIMITS);
         outbox.push(frame("def"), None, LIMITS);
@@ -452,7 +453,7 @@ mod tests {
     #[test]
     fn own_messages_need_no_confirmation() {
         let mut outbox = live();
-        outbox.push_live(&frame("1"), place(1, false), LIMITS);
+        outbox.push_live(&frame("1"), stream_position(1, false), LIMITS);
         assert!(!outbox.has_unconfirmed());
     }
 }

@@ -1,15 +1,15 @@
-//! Whether a client takes what waits for it at all: over a stretch of time, not at a moment, so that nobody is judged by
-//! one bad second, and by either of two signs, because buffers of megabytes between the two hide what a slow client reads
-//! for minutes. Pure state.
+//! Checks whether a client reads fast enough. It looks at a period, not a moment, so that one bad second does not
+//! count. It uses the better of two measures, because megabytes of buffers between server and client can hide for
+//! minutes that a slow client reads. Pure state.
 
 use std::time::Duration;
 
-/// The least that a client must take of what waits for it.
+/// Slowest pace at which a client may read while something waits for it.
 #[derive(Debug, Clone, Copy)]
 pub struct Slowest {
-    /// On average over the stretch.
+    /// Minimum on average over the period.
     pub bytes_per_second: u64,
-    /// How long is looked at.
+    /// Length of the period.
     pub over: Duration,
 }
 
@@ -19,37 +19,37 @@ impl Default for Slowest {
     }
 }
 
-/// How many bytes a client has taken since the beginning.
+/// Bytes that a client has taken since the connection began.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Taken {
-    /// What its socket took.
+    /// Bytes that its socket took.
     pub(super) by_socket: u64,
-    /// What it has read for certain, because it answered a ping behind it.
+    /// Bytes that it has read for certain, because it answered a ping behind them.
     pub(super) by_client: u64,
 }
 
 impl Taken {
-    /// The larger of what has been added to each.
+    /// The larger of the two increases.
     fn since(self, before: Self) -> u64 {
         let by_socket = self.by_socket.saturating_sub(before.by_socket);
         by_socket.max(self.by_client.saturating_sub(before.by_client))
     }
 }
 
-/// The stretch that is being looked at.
+/// The current period.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When it began, in milliseconds, and what the client had taken by then.
+    /// Start of the period in milliseconds, and what the client had taken by then.
     since: Option<(u64, Taken)>,
 }
 
 impl Pace {
-    /// Nothing waits any more.
+    /// Ends the period: nothing waits any more.
     pub(super) fn rest(&mut self) {
         self.since = None;
     }
 
-    /// Something waits. `true`: it has for a whole stretch, of which the client took less than it must.
+    /// Notes that something waits. `true`: a period has passed in which the client took too little.
     pub(super) fn is_below(&mut self, slowest: Slowest, taken: Taken, now_ms: u64) -> bool {
         let (began, before) = *self.since.get_or_insert((now_ms, taken));
         let passed_ms = now_ms.saturating_sub(began);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_less_than_it_must_over_a_whole_stretch_is_told_from_who_takes_enough() {
+    fn a_client_that_takes_too_little_over_a_whole_period_is_too_slow() {
         for (taken_a_second, is_below) in [(0, true), (511, true), (512, false), (100_000, false)] {
             let mut pace = Pace::default();
             for second in 0..30 {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_stretch_counts_by_itself() {
+    fn each_period_counts_by_itself() {
         let mut pace = Pace::default();
         assert!(!pace.is_below(SLOWEST, socket(0), 0));
         assert!(!pace.is_below(SLOWEST, socket(1_000_000), 30_000));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_whole_begins_anew() {
+    fn an_empty_queue_ends_the_period() {
         let mut pace = Pace::default();
         assert!(!pace.is_below(SLOWEST, socket(0), 0));
         pace.rest();
@@ -105,9 +105,10 @@ mod tests {
         assert!(pace.is_below(SLOWEST, socket(10), 60_000));
     }
 
-    /// A socket with megabytes of buffer behind it takes nothing for minutes from whoever reads some kilobytes a second.
+    /// A socket with megabytes of buffer behind it may take nothing for minutes from a client that reads some kilobytes
+    /// a second.
     #[test]
-    fn whoever_answers_what_lies_between_the_frames_takes_them() {
+    fn a_client_that_answers_the_pings_between_frames_takes_them() {
         let mut pace = Pace::default();
         for seconds in (0..600).step_by(30) {
             let taken = Taken { by_socket: 4_000_000, by_client: seconds * 2185 / 65_536 * 65_536 };

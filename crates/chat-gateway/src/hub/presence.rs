@@ -1,8 +1,9 @@
-//! Who is connected and how they want to be seen, and who looks at whom. Nothing here is stored but when somebody was
-//! last seen; whoever does not look is told nothing.
+//! Who is connected, how they want to be seen, and which clients watch which users. Clients that don't watch get no
+//! updates. Only last-seen times are stored.
 //!
-//! A user is seen by what the clients here and at other nodes chose. Each node tells the others of its own users, and
-//! writes down when those were last seen; of users elsewhere it knows what it is told.
+//! A user's status combines what all of the user's clients chose, on this and other nodes. Each node announces its own
+//! users to the others, and stores when those were last seen. What it knows of users elsewhere comes from the other
+//! nodes.
 
 mod last_seen;
 #[cfg(test)]
@@ -23,13 +24,13 @@ use super::protocol::Protocol;
 use super::{Connection, Flush};
 use crate::wire;
 
-/// Most members of a conversation whose presence is told.
+/// Upper bound for the members of a conversation whose presence is sent.
 pub(crate) const MAX_COMPANIONS: u16 = 200;
 
-/// Users of another node whose news is taken in before somebody else gets a turn.
-const AT_A_TIME: usize = 256;
+/// Users of another node that are updated under one lock, before other tasks get a turn.
+const BATCH: usize = 256;
 
-/// How a user is seen by others.
+/// A user's status as others see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Online,
@@ -47,33 +48,32 @@ impl Status {
     }
 }
 
-/// Somebody to look at: where, whom, and when that one was last seen.
+/// A member to watch: the conversation, the user, and the stored last-seen time.
 pub(crate) type Companion = (ConversationId, UserId, Option<Timestamp>);
 
-/// The registry of one server.
 pub(crate) struct Presence {
     state: Mutex<State>,
-    /// Only in a cluster: who tells the other nodes.
+    /// Announces presence to the other nodes. `None` outside a cluster.
     local_members: Option<Arc<dyn LocalMembers>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What each client of a connected user chose, by its connection.
+    /// The choice of each client of a connected user, by connection id.
     users: HashMap<UserId, Vec<(u64, PresenceStatus)>>,
-    /// How users want to be seen who are connected to other nodes.
+    /// Choices of users who are connected to other nodes.
     elsewhere: HashMap<UserId, Vec<(NodeId, PresenceStatus)>>,
-    /// Who looks at a user, and in which conversation.
+    /// The connections that watch a user, each with the conversation.
     watchers: HashMap<UserId, Vec<(Arc<Connection>, ConversationId)>>,
-    /// Whom a connection looks at.
+    /// The users that a connection watches.
     views: HashMap<u64, Vec<UserId>>,
     last_seen: LastSeen,
-    /// How often somebody ceased to be a member of something.
+    /// Number of removals of members so far, in any conversation.
     n_removals: u64,
 }
 
 impl State {
-    /// How a user of this node wants to be seen, by all clients here.
+    /// A user's choice over all clients on this node.
     fn here(&self, user: UserId) -> Option<PresenceStatus> {
         self.users.get(&user)?.iter().map(|(_, choice)| *choice).min()
     }
@@ -96,23 +96,23 @@ impl State {
         }
     }
 
-    /// Tells those who look at the user if what shows is no longer as it was; gives whom to flush.
-    fn tell(&self, user: UserId, before: Status, now: Timestamp) -> Vec<Arc<Connection>> {
+    /// Queues the user's status with the watchers if it differs from `before`. Returns the connections to flush.
+    fn notify(&self, user: UserId, before: Status, now: Timestamp) -> Vec<Arc<Connection>> {
         let status = self.status(user);
         let Some(watchers) = self.watchers.get(&user).filter(|_| status != before) else {
             return Vec::new();
         };
         let frame = frame(user, status, Some(now));
         let mut watchers: Vec<_> = watchers.iter().map(|(watcher, _)| watcher.clone()).collect();
-        // Whoever looks at somebody in several conversations is told once.
+        // A client that watches a user in several conversations gets one frame.
         watchers.sort_unstable_by_key(|watcher| watcher.id());
         watchers.dedup_by_key(|watcher| watcher.id());
-        // Queued under the lock, so that what was so later is told later.
+        // Queued under the lock, so that frames are in the order of the changes.
         watchers.retain(|watcher| watcher.push_signal(&frame) == Flush::Due);
         watchers
     }
 
-    fn stop_looking(&mut self, connection: u64) {
+    fn stop_watching(&mut self, connection: u64) {
         for user in self.views.remove(&connection).unwrap_or_default() {
             if let Some(watchers) = self.watchers.get_mut(&user) {
                 watchers.retain(|(watcher, _)| watcher.id() != connection);
@@ -125,17 +125,17 @@ impl State {
 }
 
 impl Presence {
-    /// A registry of nobody. `local_members`, in a cluster, is told how this node's users want to be seen.
+    /// An empty registry. `local_members`, in a cluster, receives the choices of this node's users.
     pub(crate) fn new(local_members: Option<Arc<dyn LocalMembers>>) -> Self {
         Self { state: Mutex::default(), local_members }
     }
 
-    /// A client of the user is there.
-    pub(crate) fn came(&self, connection: &Connection, now: Timestamp) {
+    /// Notes that a client of the user has connected.
+    pub(crate) fn connected(&self, connection: &Connection, now: Timestamp) {
         self.choose(connection, PresenceStatus::Online, now);
     }
 
-    /// A client of the user wants to be seen otherwise.
+    /// Changes how a client of the user wants to be seen.
     pub(crate) fn choose(&self, connection: &Connection, choice: PresenceStatus, now: Timestamp) {
         self.change(connection.user(), now, |state| {
             let clients = state.users.entry(connection.user()).or_default();
@@ -144,10 +144,10 @@ impl Presence {
         });
     }
 
-    /// A client of the user has gone.
-    pub(crate) fn went(&self, connection: &Connection, now: Timestamp) {
+    /// Notes that a client of the user has disconnected.
+    pub(crate) fn disconnected(&self, connection: &Connection, now: Timestamp) {
         self.change(connection.user(), now, |state| {
-            state.stop_looking(connection.id());
+            state.stop_watching(connection.id());
             if let Some(clients) = state.users.get_mut(&connection.user()) {
                 clients.retain(|(id, _)| *id != connection.id());
                 if clients.is_empty() {
@@ -157,10 +157,10 @@ impl Presence {
         });
     }
 
-    /// Makes a change of a user of this node and tells those who look at them if it shows, and the other nodes if it is
-    /// one to them.
+    /// Changes a user of this node. Notifies watchers if the status changes, and the other nodes if this node's choice
+    /// changes.
     fn change(&self, user: UserId, now: Timestamp, change: impl FnOnce(&mut State)) {
-        let told = {
+        let to_flush = {
             let mut state = self.lock();
             let (here_before, before) = (state.here(user), state.status(user));
             change(&mut state);
@@ -170,42 +170,43 @@ impl Presence {
             {
                 local_members.presence(user, here);
             }
-            // Also where another node still has the user: it may be about to lose them, and to think that we have them.
+            // Also if another node still has the user: that node may be about to lose them while it believes that we
+            // have them.
             if before != Status::Offline && is_visible(here_before) && !is_visible(here) {
-                state.last_seen.left_us(user, now);
+                state.last_seen.left_this_node(user, now);
             }
-            state.tell(user, before, now)
+            state.notify(user, before, now)
         };
-        flush(told);
+        flush(to_flush);
     }
 
-    /// Everybody who is connected to this node, and how they want to be seen.
+    /// All users who are connected to this node, with their choices.
     pub(crate) fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         let state = self.lock();
         let here = |user: &UserId| state.here(*user).map(|choice| (*user, choice));
         state.users.keys().filter_map(here).collect()
     }
 
-    /// What another node says of users: how they want to be seen, or that they have gone from there.
+    /// Takes in another node's users and their choices; `None` for a user who has disconnected there.
     pub(crate) fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)], now: Timestamp) {
-        for some in users.chunks(AT_A_TIME) {
-            let mut told = Vec::new();
+        for some in users.chunks(BATCH) {
+            let mut to_flush = Vec::new();
             {
                 let mut state = self.lock();
                 for (user, choice) in some {
                     let before = state.status(*user);
                     state.set_elsewhere(node, *user, *choice);
                     if before != Status::Offline && state.status(*user) == Status::Offline {
-                        state.last_seen.left_others(*user, now);
+                        state.last_seen.left_other_node(*user, now);
                     }
-                    told.extend(state.tell(*user, before, now));
+                    to_flush.extend(state.notify(*user, before, now));
                 }
             }
-            flush(told);
+            flush(to_flush);
         }
     }
 
-    /// Another node is gone, and with it whoever was connected to it.
+    /// Removes another node and the users who were connected to it.
     pub(crate) fn lost(&self, node: NodeId, now: Timestamp) {
         let users: Vec<_> = {
             let state = self.lock();
@@ -217,14 +218,14 @@ impl Presence {
         self.there(node, &users, now);
     }
 
-    /// How often somebody ceased to be a member of something.
+    /// Number of removals of members so far, in any conversation.
     pub(crate) fn n_removals(&self) -> u64 {
         self.lock().n_removals
     }
 
-    /// From now on the client looks at these, and at nobody else; gives the frames that tell how each is now. `None`:
-    /// nothing is done, because somebody has been removed since `as_of`, and the companions may be out of date.
-    pub(crate) fn look(
+    /// Replaces the users that the client watches. Returns the frames with their current status. `None`: nothing was
+    /// done, because a member was removed somewhere since `as_of`, and the companions may be out of date.
+    pub(crate) fn watch(
         &self,
         connection: &Arc<Connection>,
         companions: &[Companion],
@@ -235,11 +236,11 @@ impl Presence {
         if state.n_removals != as_of {
             return None;
         }
-        state.stop_looking(connection.id());
+        state.stop_watching(connection.id());
         for (conversation, user, _) in companions {
             state.watchers.entry(*user).or_default().push((connection.clone(), *conversation));
         }
-        // Somebody may be met in several conversations, and is told of once.
+        // A user may be a companion in several conversations, but gets one frame.
         let mut met: Vec<_> = companions.iter().map(|(_, user, stored)| (*user, *stored)).collect();
         met.sort_unstable_by_key(|(user, _)| *user);
         met.dedup_by_key(|(user, _)| *user);
@@ -250,7 +251,7 @@ impl Presence {
         Some(met.into_iter().map(frame).collect())
     }
 
-    /// How these are now.
+    /// The current presence of these users.
     pub(crate) fn of(&self, companions: &[(UserId, Option<Timestamp>)]) -> Vec<Wire> {
         let state = self.lock();
         let presence = |(user, stored): &(UserId, Option<Timestamp>)| {
@@ -259,19 +260,19 @@ impl Presence {
         companions.iter().map(presence).collect()
     }
 
-    /// Somebody is no member of a conversation any more: neither side looks at the other there.
+    /// Notes that a user is no longer a member of a conversation: neither side watches the other there any more.
     pub(crate) fn member_removed(&self, conversation: ConversationId, user: UserId) {
         let mut state = self.lock();
         state.n_removals += 1;
         state.watchers.retain(|watched, watchers| {
-            watchers.retain(|(watcher, place)| {
-                *place != conversation || (*watched != user && watcher.user() != user)
+            watchers.retain(|(watcher, in_conversation)| {
+                *in_conversation != conversation || (*watched != user && watcher.user() != user)
             });
             !watchers.is_empty()
         });
     }
 
-    /// Which users of this node were last seen when, since this was asked last.
+    /// Last-seen times of this node's users since the last call.
     pub(crate) fn take_seen(&self, now: Timestamp) -> Vec<(UserId, Timestamp)> {
         self.lock().last_seen.take(now)
     }
@@ -285,8 +286,8 @@ fn is_visible(choice: Option<PresenceStatus>) -> bool {
     matches!(choice, Some(PresenceStatus::Online | PresenceStatus::Away))
 }
 
-fn flush(told: Vec<Arc<Connection>>) {
-    told.iter().for_each(|watcher| watcher.flush());
+fn flush(to_flush: Vec<Arc<Connection>>) {
+    to_flush.iter().for_each(|watcher| watcher.flush());
 }
 
 fn presence(user: UserId, status: Status, last_seen: Option<Timestamp>) -> Wire {

@@ -1,6 +1,6 @@
-//! Which stream a client speaks. A leaf: what counts and what encodes need it as well as the hub.
+//! The stream that a client speaks. A module of its own without imports, because metrics and encoding need it as well
+//! as the hub.
 
-/// The two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// The stream of the earlier Go server, whose clients confirm messages by answering pings.

@@ -1,5 +1,5 @@
-//! A shard: the task that owns a part of the connections. It drains what has come in, queues frames, and then writes
-//! each connection's queue once, so that the busier it is the more frames go into one system call.
+//! A shard: the task that owns part of the connections. It drains its inbox, queues frames, and then writes each
+//! connection's queue once. The busier it is, the more frames go into one system call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +15,18 @@ use tokio::time::MissedTickBehavior;
 
 use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
-use super::{Connection, Flush, Leave, Order, Protocol};
+use super::{CloseReason, Command, Connection, Flush, Protocol};
 use crate::metrics::Metrics;
 
-/// Most orders taken in before what they queued is written.
+/// Upper bound for the commands handled before their frames are written.
 const DRAIN: usize = 64;
-/// How often confirmations and signs of life are looked after.
+/// Time between two checks of confirmations and liveness.
 const TICK: Duration = Duration::from_millis(500);
-/// Connections written before other tasks get their turn.
+/// Connections written before other tasks get a turn.
 const WRITES_IN_A_ROW: usize = 16;
-/// Clients of a server that ends come back spread over this time; those of one that goes on, over this.
+/// Period over which the clients of a server that shuts down reconnect, in milliseconds.
 const RECONNECT_SPREAD_MS: u64 = 5_000;
+/// Period over which the clients of a server that missed events reconnect, in milliseconds.
 const RESUME_SPREAD_MS: u64 = 1_000;
 
 impl Attached for Connection {
@@ -38,7 +39,6 @@ impl Attached for Connection {
     }
 }
 
-/// The state of one shard.
 pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
@@ -52,17 +52,17 @@ impl Shard {
     }
 
     /// Runs until the hub is gone.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
-        let mut orders = Vec::with_capacity(DRAIN);
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        let mut commands = Vec::with_capacity(DRAIN);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                taken = inbox.recv_many(&mut orders, DRAIN) => {
+                taken = inbox.recv_many(&mut commands, DRAIN) => {
                     if taken == 0 {
                         return;
                     }
-                    orders.drain(..).for_each(|order| self.follow(order));
+                    commands.drain(..).for_each(|command| self.handle(command));
                     self.write().await;
                 }
                 _ = tick.tick() => self.tick().await,
@@ -70,19 +70,19 @@ impl Shard {
         }
     }
 
-    fn follow(&mut self, order: Order) {
-        match order {
-            Order::Publish(announcements) => announcements.iter().for_each(|one| self.announce(one)),
-            Order::Signal(notice) => self.notify(&notice),
-            Order::Attach(connection) => self.index.attach(connection),
-            Order::Joined(connection, memberships) => self.index.joined(&connection, memberships),
-            Order::Detach(connection) => self.index.detach(&connection),
-            Order::Revoke(ended) => {
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Publish(announcements) => announcements.iter().for_each(|one| self.announce(one)),
+            Command::Signal(notice) => self.notify(&notice),
+            Command::Attach(connection) => self.index.attach(connection),
+            Command::Joined(connection, memberships) => self.index.joined(&connection, memberships),
+            Command::Detach(connection) => self.index.detach(&connection),
+            Command::Revoke(ended) => {
                 ended.iter().for_each(|Ended { user, which }| self.revoke(*user, *which));
             }
-            Order::CloseAll(leave) => self.close_all(leave),
-            // Whoever asked may have ceased to wait.
-            Order::Answer(answer) => drop(answer.send(())),
+            Command::CloseAll(reason) => self.close_all(reason),
+            // The caller may have stopped waiting.
+            Command::Answer(answer) => drop(answer.send(())),
         }
     }
 
@@ -91,19 +91,19 @@ impl Shard {
         match &announcement.event.change {
             Change::MemberChanged { conversation, user, .. } => {
                 self.index.member_changed(position, conversation.id, *user, true);
-                self.tell(announcement);
+                self.deliver(announcement);
             }
             Change::MemberRemoved { conversation, user } => {
-                self.tell(announcement);
+                self.deliver(announcement);
                 self.index.member_changed(position, conversation.id, *user, false);
             }
             Change::AccessRevoked { user, which } => self.revoke(*user, *which),
-            _ => self.tell(announcement),
+            _ => self.deliver(announcement),
         }
     }
 
     /// Queues the announcement's frame with every connection concerned.
-    fn tell(&mut self, announcement: &Announcement) {
+    fn deliver(&mut self, announcement: &Announcement) {
         let (touched, mut deliveries) = (&mut self.touched, 0);
         let mut push = |user: UserId, connection: &Arc<Connection>| {
             let Some((frame, position)) = announcement.frame(user, connection.protocol()) else { return };
@@ -131,7 +131,7 @@ impl Shard {
         }
     }
 
-    /// Ends the connections whose tokens are no longer valid.
+    /// Closes the connections whose tokens were revoked.
     fn revoke(&self, user: UserId, which: Revoked) {
         for connection in self.index.of_user(user) {
             if connection.granted().is_revoked_by(which) {
@@ -179,19 +179,20 @@ impl Shard {
         }
     }
 
-    fn close_all(&mut self, leave: Leave) {
-        let (why, spread_ms) = match leave {
-            Leave::Restarting => ("server restarts", RECONNECT_SPREAD_MS),
-            Leave::Missed => ("resume to get what was missed", RESUME_SPREAD_MS),
+    fn close_all(&mut self, reason: CloseReason) {
+        let (why, spread_ms) = match reason {
+            CloseReason::Restarting => ("server restarts", RECONNECT_SPREAD_MS),
+            CloseReason::Missed => ("resume to get what was missed", RESUME_SPREAD_MS),
         };
         for connection in self.index.all() {
-            // Any spread will do, so a multiplicative hash of the connection's number does.
+            // Any spread will do, so a multiplicative hash of the connection's id is enough.
             let spread = connection.id().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
             let delay_ms = 100 + spread % spread_ms;
             connection.close(close_codes::RESTART, &format!("{why}: reconnect in {delay_ms} ms"));
         }
-        if leave == Leave::Missed {
-            // Who left which group is among what was missed, and those who come again may be here before they have gone.
+        if reason == CloseReason::Missed {
+            // Departures from groups may be among the missed events, and clients may reconnect before their old
+            // connections have ended. So the index starts empty.
             self.index = Index::new();
         }
     }

@@ -1,5 +1,4 @@
-//! How many connections there are, in all and for each user, and how many there may be. Of this node alone: each node
-//! of a cluster bounds what it has to hold itself.
+//! Limits the connections of this node, in total and per user. Each node of a cluster has its own limits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +7,9 @@ use chat_core::ids::UserId;
 use tokio::sync::Notify;
 
 use super::full::Full;
-use crate::accept::Seat;
+use crate::accept::RequestSlot;
 
-/// The counts, shared by all who open connections.
+/// The counts, shared by everything that opens connections.
 #[derive(Clone)]
 pub(crate) struct Slots {
     counts: Arc<Mutex<Counts>>,
@@ -25,13 +24,13 @@ struct Counts {
     by_user: HashMap<UserId, usize>,
 }
 
-/// A place for one connection; dropping it gives the place back.
+/// A slot for one connection. Dropping it frees the slot.
 pub(crate) struct Slot {
     counts: Arc<Mutex<Counts>>,
     all_free: Arc<Notify>,
     user: UserId,
-    /// What the client's address gave for it.
-    _seat: Seat,
+    /// The slot of the client's address, freed together with this one.
+    _request_slot: RequestSlot,
 }
 
 impl Slots {
@@ -39,7 +38,7 @@ impl Slots {
         Self { counts: Arc::default(), all_free: Arc::default(), per_user, per_server }
     }
 
-    pub(crate) fn take(&self, user: UserId, seat: Seat) -> Result<Slot, Full> {
+    pub(crate) fn take(&self, user: UserId, request_slot: RequestSlot) -> Result<Slot, Full> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= self.per_server {
             return Err(Full::Server);
@@ -50,10 +49,15 @@ impl Slots {
         }
         *of_user += 1;
         counts.total += 1;
-        Ok(Slot { counts: self.counts.clone(), all_free: self.all_free.clone(), user, _seat: seat })
+        Ok(Slot {
+            counts: self.counts.clone(),
+            all_free: self.all_free.clone(),
+            user,
+            _request_slot: request_slot,
+        })
     }
 
-    /// Resolves once no place is taken.
+    /// Resolves once no slot is in use.
     pub(crate) async fn all_free(&self) {
         loop {
             let freed = self.all_free.notified();
@@ -64,7 +68,7 @@ impl Slots {
         }
     }
 
-    /// How many connections there are now.
+    /// Number of connections now.
     pub(crate) fn total(&self) -> usize {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).total
     }
@@ -91,16 +95,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_bounded_and_given_back() {
+    fn slots_are_bounded_and_given_back() {
         let slots = Slots::new(2, 3);
         let (tom, jerry) = (UserId(1), UserId(2));
-        let first = slots.take(tom, Seat::default()).ok();
-        let _second = slots.take(tom, Seat::default()).ok();
-        assert_eq!(slots.take(tom, Seat::default()).err(), Some(Full::User));
-        let _third = slots.take(jerry, Seat::default()).ok();
-        assert_eq!(slots.take(jerry, Seat::default()).err(), Some(Full::Server));
+        let first = slots.take(tom, RequestSlot::default()).ok();
+        let _second = slots.take(tom, RequestSlot::default()).ok();
+        assert_eq!(slots.take(tom, RequestSlot::default()).err(), Some(Full::User));
+        let _third = slots.take(jerry, RequestSlot::default()).ok();
+        assert_eq!(slots.take(jerry, RequestSlot::default()).err(), Some(Full::Server));
         drop(first);
         assert_eq!(slots.total(), 2);
-        assert!(slots.take(tom, Seat::default()).is_ok());
+        assert!(slots.take(tom, RequestSlot::default()).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! The one place that knows what a client is connected by: a bare socket, or one with TLS around it.
+//! A client's socket, plain or with TLS. Only this module knows which.
 
 mod tls;
 
@@ -13,10 +13,10 @@ use super::outbox::Outbox;
 use crate::pace::{Paced, Unsent, keep_unsent};
 use tls::TlsSocket;
 
-/// A client's socket, after the upgrade. What begins with `try_` never waits.
+/// A client's socket after the upgrade. Methods that begin with `try_` never wait.
 pub(crate) enum Socket {
     Plain(TcpStream),
-    /// Boxed, so that it costs the others no room.
+    /// Boxed, so that plain sockets do not take up its room.
     Tls(Box<TlsSocket>),
 }
 
@@ -33,7 +33,7 @@ impl From<TlsStream<Paced>> for Socket {
 }
 
 impl Socket {
-    /// Reads what is there; 0 means that the client has closed its side.
+    /// Reads what is available. 0 means that the client has closed its side.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.try_read(buffer),
@@ -63,7 +63,7 @@ impl Socket {
         }
     }
 
-    /// Writes what was taken and not yet sent; only TLS keeps such a thing. `true`: nothing is left.
+    /// Writes encrypted data that was not sent yet; only TLS has any. `true`: nothing is left.
     fn try_flush(&self) -> io::Result<bool> {
         match self {
             Self::Plain(_) => Ok(true),
@@ -71,7 +71,7 @@ impl Socket {
         }
     }
 
-    /// Says how much the system may keep of what was not sent yet.
+    /// Sets how much unsent data the system may buffer.
     pub(crate) fn keep_unsent(&self, unsent: Unsent) {
         match self {
             Self::Plain(stream) => keep_unsent(stream, unsent),
@@ -79,9 +79,9 @@ impl Socket {
         }
     }
 
-    /// Waits until something can be read. Waiting for a socket takes part in cooperative scheduling, here and in
-    /// [`Socket::writable`]: tokio's own waiting does not, and a client that always has something to say, or always takes
-    /// something, would keep its task running, and with it a worker and whatever deadline stands around the task.
+    /// Waits until something can be read. Here and in [`Socket::writable`], waiting takes part in cooperative
+    /// scheduling, which tokio's own waiting does not. Otherwise a client that always sends or reads something would
+    /// keep its task running, and so block a worker and any timeout around the task.
     pub(crate) async fn readable(&self) -> io::Result<()> {
         consume_budget().await;
         match self {
@@ -99,7 +99,7 @@ impl Socket {
         }
     }
 
-    /// Waits for something and reads it; 0 means that the client has closed its side.
+    /// Waits for data and reads it. 0 means that the client has closed its side.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             self.readable().await?;
@@ -110,7 +110,7 @@ impl Socket {
         }
     }
 
-    /// Writes all of it.
+    /// Writes all bytes.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.try_write_slices(&[IoSlice::new(bytes)]) {
@@ -127,12 +127,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Says that nothing more will be written.
+    /// Shuts down the writing side.
     pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.shutdown().await,
             Self::Tls(socket) => {
-                socket.take_leave();
+                socket.send_close_notify();
                 socket.stream_mut().shutdown().await
             }
         }

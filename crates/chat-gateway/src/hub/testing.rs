@@ -1,4 +1,5 @@
-//! What tests of the hub and of what hangs on it work with: clients over real sockets, events, and a witness.
+//! Helpers for tests of the hub and its users: clients over real sockets, events, and a recorder of announcements to
+//! other nodes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,15 +20,15 @@ use chat_websocket::{Decoder, Incoming, Role};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bearer, Connection, Hub, HubParts, OutboxLimits, Protocol, Slowest, Surroundings};
+use super::{Bearer, Connection, ConnectionContext, Hub, HubParts, OutboxLimits, Protocol, Slowest};
 use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 use crate::tokens::Granted;
 
-/// How long a frame may take on a busy machine.
+/// Upper bound for a frame to arrive on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What reached a client.
+/// Something that reached a client.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Got {
     Frame(Value),
@@ -42,7 +43,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The next thing that reaches the client.
+    /// The next frame or close.
     pub(crate) async fn next(&mut self) -> Got {
         let next = async {
             loop {
@@ -56,7 +57,7 @@ impl Client {
         tokio::time::timeout(PATIENCE, next).await.expect("nothing came")
     }
 
-    /// The next frame.
+    /// The next frame; panics on a close.
     #[track_caller]
     pub(crate) fn frame(&mut self) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
@@ -84,7 +85,8 @@ impl Client {
     }
 }
 
-/// A hub of this many shards, of the log of epoch 1, with a clock that stands still; alone where `local_members` is `None`.
+/// A hub with this many shards, on a log of epoch 1, with a stopped clock. A single server if `local_members` is
+/// `None`.
 pub(crate) fn hub(shards: usize, local_members: Option<Arc<dyn LocalMembers>>) -> Hub {
     Hub::spawn(HubParts {
         shards,
@@ -95,7 +97,7 @@ pub(crate) fn hub(shards: usize, local_members: Option<Arc<dyn LocalMembers>>) -
     })
 }
 
-/// A connection that no session serves, and the client at its other end. It holds live frames back so far.
+/// A connection without a session, and the client at its other end. It still holds live frames back.
 pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connection>, Client) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -104,7 +106,7 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let client = ClientAddress::of(&Extensions::new());
     let bearer = Bearer { granted, expires_at: u64::MAX, protocol, client };
     let id = hub.next_connection_id();
-    let surroundings = Surroundings {
+    let context = ConnectionContext {
         limits: OutboxLimits::default(),
         slowest: Slowest::default(),
         heartbeat: Duration::from_secs(15),
@@ -112,12 +114,12 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
         metrics: hub.metrics().clone(),
         node: None,
     };
-    let connection = Connection::new(id, bearer, served.into(), Arc::new(surroundings));
+    let connection = Connection::new(id, bearer, served.into(), Arc::new(context));
     let client = Client { stream, decoder: Decoder::new(Role::Client, 1 << 20), got: VecDeque::new() };
     (Arc::new(connection), client)
 }
 
-/// A clock that stands still.
+/// A clock that always shows the same time.
 pub(crate) struct Stopped(pub(crate) Timestamp);
 
 impl Clock for Stopped {
@@ -126,24 +128,24 @@ impl Clock for Stopped {
     }
 }
 
-/// Hands events to the hub as a store's thread does, and waits until it is done.
+/// Publishes events as a store's thread does, and waits until that returns.
 pub(crate) async fn publish(hub: &Hub, events: Vec<Event>) {
     let sink = hub.sink();
     let events: Vec<_> = events.into_iter().map(Arc::new).collect();
     tokio::task::spawn_blocking(move || sink.publish(&events)).await.unwrap();
 }
 
-/// A message to a user, whose place in the log, id and number are the same.
-pub(crate) fn message(place: i64, sender: UserId, to: Recipient) -> Event {
+/// A message to a user whose log position, id and seq are all `position`.
+pub(crate) fn message(position: i64, sender: UserId, to: Recipient) -> Event {
     let message = Message {
-        id: MessageId(place),
+        id: MessageId(position),
         conversation: ConversationId(1),
-        seq: Seq(place),
-        rev: Rev(place),
+        seq: Seq(position),
+        rev: Rev(position),
         sender,
         to,
         kind: MessageKind::Text,
-        content: place.to_string(),
+        content: position.to_string(),
         media: Vec::new(),
         reply_to: None,
         thread: None,
@@ -160,10 +162,10 @@ pub(crate) fn message(place: i64, sender: UserId, to: Recipient) -> Event {
         streaming: None,
         status: Status::Sent,
     };
-    Event { position: Position(place), change: Change::MessagePosted(message) }
+    Event { position: Position(position), change: Change::MessagePosted(message) }
 }
 
-/// What the other nodes were told.
+/// An announcement to the other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
     User(UserId, bool),
@@ -171,22 +173,22 @@ pub(crate) enum Received {
     Presence(UserId, Option<PresenceStatus>),
 }
 
-/// Takes down what the other nodes are told.
+/// Records the announcements to the other nodes.
 #[derive(Default)]
-pub(crate) struct Witness(Mutex<Vec<Received>>);
+pub(crate) struct Recorder(Mutex<Vec<Received>>);
 
-impl Witness {
-    /// What was told since this was asked last.
+impl Recorder {
+    /// The announcements since the last call.
     pub(crate) fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    fn note(&self, told: Received) {
-        self.0.lock().unwrap().push(told);
+    fn note(&self, received: Received) {
+        self.0.lock().unwrap().push(received);
     }
 }
 
-impl LocalMembers for Witness {
+impl LocalMembers for Recorder {
     fn user(&self, user: UserId, is_here: bool) {
         self.note(Received::User(user, is_here));
     }

@@ -1,4 +1,4 @@
-//! The hub as a whole: shards, connections over real sockets, and what other nodes are told.
+//! The hub as a whole: shards, connections over real sockets, and announcements to other nodes.
 
 use chat_core::access::Revoked;
 use chat_core::conversations::{Conversation, ConversationKind, OwnPart};
@@ -7,12 +7,12 @@ use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::testing::{self, Client, Got, Received, Witness, message, publish};
+use super::testing::{self, Client, Got, Received, Recorder, message, publish};
 use super::*;
 
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
-/// Of three shards, the last has this user's connections.
+/// Of three shards, the last one has this user's connections.
 const TOM_OF_THE_THIRD: UserId = UserId(5);
 const CHEESE: ConversationId = ConversationId(1);
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -25,7 +25,7 @@ fn reading(position: i64, conversations: &[ConversationId]) -> Memberships {
     Memberships { conversations: conversations.to_vec(), position: Position(position) }
 }
 
-/// A client that is still being given what it missed.
+/// A client whose replay has not ended.
 async fn attached(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connection>, Client) {
     let (connection, client) = testing::connect(hub, user, protocol).await;
     hub.attach(connection.clone()).await;
@@ -38,20 +38,20 @@ fn go_live(connection: &Connection, given: i64) {
     connection.flush();
 }
 
-fn saved(place: i64) -> Event {
-    let change = Change::MessageSaved { user: TOM, message: MessageId(place), saved: true };
-    Event { position: Position(place), change }
+fn saved(position: i64) -> Event {
+    let change = Change::MessageSaved { user: TOM, message: MessageId(position), saved: true };
+    Event { position: Position(position), change }
 }
 
-fn to_tom(place: i64) -> Event {
-    message(place, JERRY, Recipient::User(TOM))
+fn to_tom(position: i64) -> Event {
+    message(position, JERRY, Recipient::User(TOM))
 }
 
-fn in_cheese(place: i64) -> Event {
-    message(place, JERRY, Recipient::Group(GroupId(1)))
+fn in_cheese(position: i64) -> Event {
+    message(position, JERRY, Recipient::Group(GroupId(1)))
 }
 
-fn membership(place: i64, user: UserId, is_member: bool) -> Event {
+fn membership(position: i64, user: UserId, is_member: bool) -> Event {
     let kind = ConversationKind::Group { id: GroupId(1), name: "Cheese".into(), owner: JERRY };
     let (rev, last_seq, created_at) = (Rev(1), Seq(0), Timestamp(0));
     let conversation = Conversation { id: CHEESE, kind, rev, last_seq, n_members: 2, created_at };
@@ -60,29 +60,29 @@ fn membership(place: i64, user: UserId, is_member: bool) -> Event {
     } else {
         Change::MemberRemoved { conversation, user }
     };
-    Event { position: Position(place), change }
+    Event { position: Position(position), change }
 }
 
-/// The places of the next frames, up to and with this one.
-async fn places(client: &mut Client, protocol: Protocol, last: i64) -> Vec<i64> {
-    let mut places = Vec::new();
-    while places.last() != Some(&last) {
+/// Positions of the next frames, up to and including `last`.
+async fn positions(client: &mut Client, protocol: Protocol, last: i64) -> Vec<i64> {
+    let mut positions = Vec::new();
+    while positions.last() != Some(&last) {
         let frame = client.frame().await;
-        places.push(match protocol {
+        positions.push(match protocol {
             Protocol::V1 => frame["ID"].as_i64().unwrap(),
             Protocol::V2 => position(&frame),
         });
     }
-    places
+    positions
 }
 
 fn position(frame: &Value) -> i64 {
     frame["cursor"].as_str().unwrap().split_once('-').unwrap().1.parse().unwrap()
 }
 
-/// With a relay, an event may reach the hub when a connection has long read the log beyond it.
+/// With a relay, an event may reach the hub long after a connection has read the log beyond it.
 #[tokio::test]
-async fn what_the_log_has_given_is_not_repeated_however_late_the_hub_hears_of_it() {
+async fn what_the_log_has_given_is_not_repeated_however_late_the_hub_gets_it() {
     for protocol in [Protocol::V1, Protocol::V2] {
         let hub = hub(2);
         let (connection, mut client) = attached(&hub, TOM, protocol).await;
@@ -91,7 +91,7 @@ async fn what_the_log_has_given_is_not_repeated_however_late_the_hub_hears_of_it
         publish(&hub, vec![to_tom(9)]).await;
         publish(&hub, vec![to_tom(10), to_tom(11)]).await;
         publish(&hub, vec![to_tom(12)]).await;
-        assert_eq!(places(&mut client, protocol, 12).await, [11, 12], "{protocol:?}");
+        assert_eq!(positions(&mut client, protocol, 12).await, [11, 12], "{protocol:?}");
     }
 }
 
@@ -102,13 +102,14 @@ async fn what_was_held_back_comes_once_and_in_order_with_what_comes_late() {
         let (connection, mut client) = attached(&hub, TOM, protocol).await;
         publish(&hub, vec![to_tom(5), to_tom(6)]).await;
         publish(&hub, vec![to_tom(7)]).await;
-        // Nothing tells that a frame is held back; the shard has followed this order, so it has followed those before.
+        // A frame that is held back cannot be observed. But once the shard has handled this later command, it has
+        // handled the earlier ones.
         let (_, mut other) = attached_live(&hub, JERRY).await;
         publish(&hub, vec![message(8, TOM, Recipient::User(JERRY))]).await;
         other.frame().await;
         go_live(&connection, 6);
         publish(&hub, vec![to_tom(9)]).await;
-        assert_eq!(places(&mut client, protocol, 9).await, [7, 8, 9], "{protocol:?}");
+        assert_eq!(positions(&mut client, protocol, 9).await, [7, 8, 9], "{protocol:?}");
     }
 }
 
@@ -118,30 +119,30 @@ async fn attached_live(hub: &Hub, user: UserId) -> (Arc<Connection>, Client) {
     (connection, client)
 }
 
-/// A message of one's own that was committed before one connected is not given by the v1 backlog, so it must not come
-/// because the hub is behind either.
+/// The v1 backlog omits a user's own messages from before the connection. So they must not arrive just because the hub
+/// is behind either.
 #[tokio::test]
-async fn ones_own_message_from_before_is_no_news_when_the_hub_is_behind() {
+async fn a_users_own_earlier_message_is_not_repeated_when_the_hub_is_behind() {
     let hub = hub(1);
     let (connection, mut client) = attached(&hub, TOM, Protocol::V1).await;
     go_live(&connection, 10);
     publish(&hub, vec![message(10, TOM, Recipient::User(JERRY))]).await;
     publish(&hub, vec![message(11, TOM, Recipient::User(JERRY))]).await;
-    assert_eq!(places(&mut client, Protocol::V1, 11).await, [11]);
+    assert_eq!(positions(&mut client, Protocol::V1, 11).await, [11]);
 }
 
 #[tokio::test]
-async fn changes_that_no_v1_client_is_told_of_move_nothing_there() {
+async fn changes_without_a_v1_frame_move_nothing_on_v1() {
     let hub = hub(1);
     let (connection, mut client) = attached(&hub, TOM, Protocol::V1).await;
     go_live(&connection, 10);
     publish(&hub, vec![saved(11), to_tom(12)]).await;
-    assert_eq!(places(&mut client, Protocol::V1, 12).await, [12]);
+    assert_eq!(positions(&mut client, Protocol::V1, 12).await, [12]);
 }
 
-/// A reading may be ahead of the hub: what comes late leads to the same end.
+/// A reading may be ahead of the hub: late events lead to the same state.
 #[tokio::test]
-async fn who_was_removed_and_added_again_before_the_hub_hears_of_it_stays() {
+async fn a_member_who_was_removed_and_added_again_before_the_hub_gets_it_stays() {
     let hub = hub(1);
     let (connection, mut client) = testing::connect(&hub, TOM, Protocol::V2).await;
     hub.attach(connection.clone()).await;
@@ -150,7 +151,7 @@ async fn who_was_removed_and_added_again_before_the_hub_hears_of_it_stays() {
     let late = vec![membership(8, TOM, false), membership(9, TOM, true)];
     publish(&hub, late).await;
     publish(&hub, vec![in_cheese(11)]).await;
-    assert_eq!(places(&mut client, Protocol::V2, 11).await, [11]);
+    assert_eq!(positions(&mut client, Protocol::V2, 11).await, [11]);
 }
 
 fn delay_ms(reason: &str) -> u64 {
@@ -158,21 +159,21 @@ fn delay_ms(reason: &str) -> u64 {
     digits.parse().unwrap()
 }
 
-/// With what a connection is closed, once a session would have written it.
+/// The code and reason with which a connection is closed, written as a session would.
 async fn closed(connection: &Connection, client: &mut Client) -> (u16, String) {
     while connection.woken().await.unwrap() != Woken::Closing {
         let _ = connection.try_read(&mut [0]);
     }
-    connection.write_last_word().await;
+    connection.write_close_frame().await;
     match client.next().await {
         Got::Closed(code, reason) => (code, reason),
         other => panic!("{other:?}"),
     }
 }
 
-async fn everybody_resumes(hub: &Hub) {
+async fn all_clients_resume(hub: &Hub) {
     let hub = hub.clone();
-    tokio::task::spawn_blocking(move || hub.everybody_resumes()).await.unwrap();
+    tokio::task::spawn_blocking(move || hub.all_clients_resume()).await.unwrap();
 }
 
 #[tokio::test]
@@ -182,7 +183,7 @@ async fn everybody_resumes_soon_and_not_all_at_once() {
     for number in 1..=20 {
         clients.push(attached_live(&hub, UserId(number)).await);
     }
-    everybody_resumes(&hub).await;
+    all_clients_resume(&hub).await;
     let mut delays = Vec::new();
     for (connection, client) in &mut clients {
         let (code, reason) = closed(connection, client).await;
@@ -196,13 +197,12 @@ async fn everybody_resumes_soon_and_not_all_at_once() {
 }
 
 #[tokio::test]
-async fn once_everybody_was_told_to_resume_nothing_more_reaches_them_and_cursors_are_of_the_log_that_is_named()
- {
+async fn after_everybody_was_asked_to_resume_they_get_nothing_more_and_cursors_are_of_the_new_epoch() {
     let hub = hub(2);
     let (connection, mut client) = attached_live(&hub, TOM).await;
     publish(&hub, vec![to_tom(1)]).await;
     assert_eq!(client.frame().await["cursor"], json!("00000001-1"));
-    everybody_resumes(&hub).await;
+    all_clients_resume(&hub).await;
     assert!(connection.is_closing(), "before that returns");
     hub.is_of(Epoch(8));
     let (_again, mut client) = attached_live(&hub, TOM).await;
@@ -210,26 +210,27 @@ async fn once_everybody_was_told_to_resume_nothing_more_reaches_them_and_cursors
     assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
 }
 
-/// The shards follow their orders one by one, and a client may be back before the last has its order.
+/// The shards run their commands one by one, and a client may be back before the last shard has its command.
 #[tokio::test]
 async fn a_client_that_comes_back_while_the_log_turns_is_not_closed_by_the_turn() {
     let (mut hub, mut inboxes) = (hub(1), Vec::new());
     let with_inbox = |_| {
-        let (orders, inbox) = mpsc::channel(2);
+        let (commands, inbox) = mpsc::channel(2);
         inboxes.push(inbox);
-        orders
+        commands
     };
     hub.shards = (0..3).map(with_inbox).collect();
-    // Nothing takes orders yet, and the second shard has room for none: the turn stops between the first and the third.
+    // Nothing takes commands yet, and the second shard has no room for one: closing stops between the first and the
+    // third.
     for _ in 0..2 {
-        hub.shards[1].try_send(Order::Answer(oneshot::channel().0)).unwrap();
+        hub.shards[1].try_send(Command::Answer(oneshot::channel().0)).unwrap();
     }
     let turning = tokio::spawn({
         let hub = hub.clone();
-        async move { everybody_resumes(&hub).await }
+        async move { all_clients_resume(&hub).await }
     });
     let first_dismissed = inboxes[0].recv().await;
-    assert!(matches!(first_dismissed, Some(Order::CloseAll(Leave::Missed))));
+    assert!(matches!(first_dismissed, Some(Command::CloseAll(CloseReason::Missed))));
     let (connection, mut client) = testing::connect(&hub, TOM_OF_THE_THIRD, Protocol::V2).await;
     let mut attaching = std::pin::pin!(hub.attach(connection.clone()));
     let is_attached = futures_util::future::poll_immediate(attaching.as_mut()).await.is_some();
@@ -249,7 +250,7 @@ async fn a_client_that_comes_back_while_the_log_turns_is_not_closed_by_the_turn(
     assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
 }
 
-/// Whoever comes again is served before the connection that was closed has ended.
+/// A client that reconnects is served before its closed connection has ended.
 #[tokio::test]
 async fn what_was_known_of_groups_counts_no_more_once_events_were_missed() {
     let hub = hub(1);
@@ -257,21 +258,21 @@ async fn what_was_known_of_groups_counts_no_more_once_events_were_missed() {
     hub.attach(before.clone()).await;
     hub.joined(before.clone(), reading(5, &[CHEESE])).await;
     go_live(&before, 5);
-    everybody_resumes(&hub).await;
+    all_clients_resume(&hub).await;
     let (again, mut client) = testing::connect(&hub, TOM, Protocol::V2).await;
     hub.attach(again.clone()).await;
     hub.joined(again.clone(), reading(20, &[])).await;
     go_live(&again, 20);
     publish(&hub, vec![in_cheese(21), to_tom(22)]).await;
-    assert_eq!(places(&mut client, Protocol::V2, 22).await, [22]);
+    assert_eq!(positions(&mut client, Protocol::V2, 22).await, [22]);
     assert_eq!(closed(&before, &mut gone).await.0, 1012);
     hub.detach(before).await;
     publish(&hub, vec![to_tom(23)]).await;
-    assert_eq!(places(&mut client, Protocol::V2, 23).await, [23]);
+    assert_eq!(positions(&mut client, Protocol::V2, 23).await, [23]);
 }
 
 #[tokio::test]
-async fn streams_end_whose_tokens_are_found_revoked() {
+async fn streams_with_revoked_tokens_end() {
     let hub = hub(2);
     let (connection, mut toms) = attached_live(&hub, TOM).await;
     let (_jerrys, mut jerrys) = attached_live(&hub, JERRY).await;
@@ -283,37 +284,37 @@ async fn streams_end_whose_tokens_are_found_revoked() {
 }
 
 #[tokio::test]
-async fn who_is_here_is_told_before_the_log_can_be_read() {
-    let witness = Arc::new(Witness::default());
-    let hub = testing::hub(4, Some(witness.clone()));
+async fn local_users_are_announced_before_the_log_can_be_read() {
+    let recorder = Arc::new(Recorder::default());
+    let hub = testing::hub(4, Some(recorder.clone()));
     let mut connections = Vec::new();
     for number in 1..=8 {
         let (connection, _client) = testing::connect(&hub, UserId(number), Protocol::V2).await;
         hub.attach(connection.clone()).await;
-        assert_eq!(witness.take(), [Received::User(UserId(number), true)]);
+        assert_eq!(recorder.take(), [Received::User(UserId(number), true)]);
         hub.joined(connection.clone(), reading(1, &[CHEESE])).await;
         let first = number == 1;
-        assert_eq!(witness.take(), first.then_some(Received::Group(CHEESE, true)).as_slice());
+        assert_eq!(recorder.take(), first.then_some(Received::Group(CHEESE, true)).as_slice());
         connections.push(connection);
     }
     while let Some(connection) = connections.pop() {
         hub.detach(connection.clone()).await;
         let last = connections.is_empty().then_some(Received::Group(CHEESE, false));
         let gone = Received::User(connection.user(), false);
-        assert_eq!(witness.take(), last.into_iter().chain([gone]).collect::<Vec<_>>());
+        assert_eq!(recorder.take(), last.into_iter().chain([gone]).collect::<Vec<_>>());
     }
 }
 
 #[tokio::test]
-async fn the_interest_that_an_event_brings_is_told_before_the_next_event_is_handed_on() {
-    let witness = Arc::new(Witness::default());
-    let hub = testing::hub(4, Some(witness.clone()));
+async fn the_interest_that_an_event_brings_is_announced_before_the_next_event_is_published() {
+    let recorder = Arc::new(Recorder::default());
+    let hub = testing::hub(4, Some(recorder.clone()));
     let (_connection, _client) = attached_live(&hub, TOM).await;
-    assert_eq!(witness.take(), [Received::User(TOM, true)]);
+    assert_eq!(recorder.take(), [Received::User(TOM, true)]);
     publish(&hub, vec![membership(1, JERRY, true), membership(2, TOM, true)]).await;
-    assert_eq!(witness.take(), [Received::Group(CHEESE, true)]);
+    assert_eq!(recorder.take(), [Received::Group(CHEESE, true)]);
     publish(&hub, vec![membership(3, JERRY, false)]).await;
-    assert_eq!(witness.take(), []);
+    assert_eq!(recorder.take(), []);
     publish(&hub, vec![membership(4, TOM, false)]).await;
-    assert_eq!(witness.take(), [Received::Group(CHEESE, false)]);
+    assert_eq!(recorder.take(), [Received::Group(CHEESE, false)]);
 }

@@ -1,5 +1,5 @@
-//! The buckets of one policy: many keys, each with one number, in shards so that nobody waits for anybody else. However
-//! many keys there are, only so many are kept: the fullest buckets are forgotten first, whose keys lose the least by it.
+//! The buckets of one policy: one number per key, in shards, so that keys rarely wait for each other's lock. The number
+//! of keys is bounded. Above the bound the fullest buckets are forgotten first, because their keys lose the least.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,20 +7,20 @@ use super::hashed::ByHash;
 use super::rate::Cells;
 
 const SHARDS: usize = 32;
-/// Keys that a shard keeps.
+/// Upper bound for the keys of a shard.
 const CAPACITY: usize = 2048;
-/// So many are forgotten at a time, so that looking for the fullest is shared by as many new keys.
+/// Keys forgotten at a time. The cost of finding the fullest is shared by as many new keys.
 const FORGOTTEN: usize = CAPACITY / 8;
 
-/// When each key's bucket is full again. A key that is not there has a full one.
+/// For each key, when its bucket will be full again. A missing key has a full bucket.
 pub(crate) struct Buckets(Box<[Mutex<ByHash<u64>>; SHARDS]>);
 
-/// What became of taking one.
+/// Result of taking one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// It was there: so many are left, and the bucket is full again after so long.
+    /// It was taken: `left` remain, and the bucket is full again after `full_in_ns` nanoseconds.
     Yes { left: u64, full_in_ns: u64 },
-    /// It will be there after so long.
+    /// One will be available after `wait_ns` nanoseconds.
     No { wait_ns: u64 },
 }
 
@@ -29,7 +29,7 @@ impl Buckets {
         Self(Box::new(std::array::from_fn(|_| Mutex::default())))
     }
 
-    /// Takes one from a key's bucket, if it is there.
+    /// Takes one from a key's bucket, if one is available.
     pub(crate) fn take(&self, key: u64, cells: Cells, now: u64) -> Taken {
         let mut shard = self.shard(key);
         let known = shard.get_mut(&key);
@@ -49,13 +49,13 @@ impl Buckets {
         Taken::Yes { left: cells.left(full_at, now), full_in_ns: full_at.saturating_sub(now) }
     }
 
-    /// How long it takes until one is there, if so many of those that were taken are given back.
+    /// Nanoseconds until one is available if `given_back` were given back. `None`: one is available.
     pub(super) fn wait(&self, key: u64, given_back: u64, cells: Cells, now: u64) -> Option<u64> {
         let full_at = self.shard(key).get(&key).copied().unwrap_or(0);
         cells.take(cells.give_back(full_at, given_back), now).err()
     }
 
-    /// Puts back one that was taken.
+    /// Gives back one that was taken.
     pub(super) fn give_back(&self, key: u64, cells: Cells) {
         if let Some(full_at) = self.shard(key).get_mut(&key) {
             *full_at = cells.give_back(*full_at, 1);
@@ -63,7 +63,7 @@ impl Buckets {
     }
 
     fn shard(&self, key: u64) -> MutexGuard<'_, ByHash<u64>> {
-        // Keys are hashes: any of their bits will do.
+        // Keys are hashes, so any of their bits will do.
         let number = usize::try_from(key >> 48).unwrap_or(0) % SHARDS;
         let [first, ..] = &*self.0;
         self.0.get(number).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
@@ -75,7 +75,7 @@ impl Buckets {
     }
 }
 
-/// Forgets the buckets that are full already, and of the others those that will be first.
+/// Forgets the buckets that are full already, and then those that will be full first.
 fn forget_the_fullest(shard: &mut ByHash<u64>, now: u64) {
     shard.retain(|_, full_at| *full_at > now);
     if shard.len() + FORGOTTEN <= CAPACITY {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_keys_are_kept_and_the_fullest_go_first() {
+    fn the_number_of_keys_is_bounded_and_the_fullest_go_first() {
         let (buckets, cells) = (Buckets::new(), Rate::per_hour(1, 2).cells());
         let empty = key(1_000_000);
         while matches!(buckets.take(empty, cells, 0), Taken::Yes { .. }) {}

@@ -1,12 +1,12 @@
-//! Maps whose keys are hashes already, made under a key of this process: to hash them once more would tell nothing more.
+//! Maps whose keys are hashes already, made with a secret of this process. Hashing them again would add nothing.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// By a hash that nobody outside can foresee.
+/// A map by a hash that outsiders cannot predict.
 pub(super) type ByHash<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
 
-/// Takes the one number that it is given for the hash.
+/// Uses the one number that it is given as the hash.
 #[derive(Default)]
 pub(super) struct AsItIs(u64);
 
@@ -15,7 +15,7 @@ impl Hasher for AsItIs {
         self.0 = hash;
     }
 
-    /// Not of use here: keys are numbers.
+    /// Unused: all keys are numbers.
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
     }

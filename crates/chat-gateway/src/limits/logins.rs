@@ -1,7 +1,7 @@
-//! Guesses of passwords. Only wrong ones count: each is counted before it is checked, so that many at once are no way
-//! around, and given back if it was right or never checked. Where a bucket is empty only by what is still being checked,
-//! the next guess waits for what comes of it: right ones refuse nobody. A device that its account has been logged in from
-//! before is counted by itself, so whatever strangers do, nobody is locked out of their own devices.
+//! Limits guesses of passwords. Only wrong guesses count. Each is counted before it is checked, so that parallel
+//! guesses do not evade the limit, and given back if it was right or never checked. If a bucket is empty only because
+//! of unfinished checks, the next guess waits for their results, so right guesses refuse nobody. A device from which
+//! the account has logged in before counts separately, so strangers cannot lock owners out of their own devices.
 
 use std::time::Duration;
 
@@ -13,57 +13,58 @@ use super::under_way::Settled;
 use super::{Key, Limiter, Policy, Refused};
 use crate::client_address::ClientAddress;
 
-/// How long a guess waits for others that are being checked.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Upper bound for waiting for other guesses that are being checked.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Who guesses, and at whose password.
+/// The origin of a guess and the account or name that it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Guess {
-    /// A device of the account's owner, by its number.
+    /// From a known device of the account's owner, by its number.
     KnownDevice(u64),
-    /// Whoever has a token of the account and is asked for the password once more.
+    /// From a client with a token of the account that is asked for the password again.
     Bearer(UserId),
-    /// Anybody, at an account.
+    /// From anywhere, for an account.
     AtAccount(UserId),
-    /// Anybody, at a name that no account has. It is counted as any other, so that nothing is told by it.
+    /// From anywhere, for a name that no account has. It counts like any other, so that the limit does not reveal
+    /// whether the name exists.
     AtName(String),
 }
 
 /// Why a password is not checked.
 #[derive(Debug)]
 pub(crate) enum NoGuess {
-    /// Too many were wrong.
+    /// Too many guesses were wrong.
     Refused(Refused),
-    /// So many are being checked that it is not known in time whether too many are wrong.
+    /// Too many guesses are being checked, and the wait for their results timed out.
     Busy,
 }
 
-/// A guess that counts as wrong until something else is said; also where its client has gone meanwhile.
+/// A guess that counts as wrong until it is settled, even if its client has gone.
 pub(crate) struct Attempt<'a> {
     limiter: &'a Limiter,
     counted: [Option<(Policy, Key)>; 3],
     counts: bool,
 }
 
-/// What became of asking for one more guess.
-enum Asked {
+/// Result of asking for one more guess.
+enum Decision {
     Counted,
     Refused(Refused),
-    /// It depends on what is being checked; else one will be there after so long.
+    /// The decision depends on unfinished checks. Without their results, one becomes available after this time.
     Wait(Settled, Duration),
 }
 
 impl Limiter {
-    /// Whether strangers at this address may guess at all; asked before anything is read.
+    /// Whether strangers at this address may guess at all; checked before the request is read.
     pub(crate) fn may_guess(&self, address: ClientAddress) -> Result<(), Refused> {
         let key = self.address_key(address);
         let guesses = self.guesses.lock();
-        self.look(Policy::LoginAddress, key, guesses.of(Policy::LoginAddress, key))
+        self.check(Policy::LoginAddress, key, guesses.of(Policy::LoginAddress, key))
     }
 
-    /// One more guess.
+    /// Counts one more guess; waits if the decision depends on unfinished checks.
     pub(crate) async fn guess(&self, guess: &Guess, address: ClientAddress) -> Result<Attempt<'_>, NoGuess> {
-        self.guess_until(guess, address, Instant::now() + PATIENCE).await
+        self.guess_until(guess, address, Instant::now() + MAX_WAIT).await
     }
 
     async fn guess_until(
@@ -73,7 +74,7 @@ impl Limiter {
         deadline: Instant,
     ) -> Result<Attempt<'_>, NoGuess> {
         let own = self.key(("guess", guess));
-        // Always in this order: nobody waits for one who waits for him.
+        // Always in this order, so that no two guesses wait for each other.
         let counts = match guess {
             Guess::KnownDevice(_) => [Some((Policy::Login, own)), None, None],
             Guess::Bearer(_) => [Some((Policy::Login, own)), Some((Policy::LoginAccount, own)), None],
@@ -83,7 +84,7 @@ impl Limiter {
                 Some((Policy::LoginAccount, own)),
             ],
         };
-        // A refusal is no guess, and neither is one that is given up before it is checked.
+        // A refused guess does not count, and neither does one that is dropped before it is checked.
         let mut attempt = Attempt { limiter: self, counted: [None; 3], counts: false };
         for (counted, count) in attempt.counted.iter_mut().zip(counts) {
             let Some((policy, key)) = count else { continue };
@@ -97,35 +98,35 @@ impl Limiter {
     async fn count_guess(&self, policy: Policy, key: Key, deadline: Instant) -> Result<(), NoGuess> {
         loop {
             match self.ask(policy, key) {
-                Asked::Counted => return Ok(()),
-                Asked::Refused(refused) => return Err(NoGuess::Refused(refused)),
-                Asked::Wait(..) if Instant::now() >= deadline => return Err(NoGuess::Busy),
-                Asked::Wait(settled, refilled) => {
-                    let until = deadline.min(Instant::now() + refilled.min(PATIENCE));
+                Decision::Counted => return Ok(()),
+                Decision::Refused(refused) => return Err(NoGuess::Refused(refused)),
+                Decision::Wait(..) if Instant::now() >= deadline => return Err(NoGuess::Busy),
+                Decision::Wait(settled, refilled) => {
+                    let until = deadline.min(Instant::now() + refilled.min(MAX_WAIT));
                     let _ = timeout_at(until, settled).await;
                 }
             }
         }
     }
 
-    fn ask(&self, policy: Policy, key: Key) -> Asked {
+    fn ask(&self, policy: Policy, key: Key) -> Decision {
         let rule = self.rule(policy);
-        let Some((rate, cells)) = rule.limit else { return Asked::Counted };
+        let Some((rate, cells)) = rule.limit else { return Decision::Counted };
         let mut guesses = self.guesses.lock();
         let Taken::No { wait_ns } = rule.buckets.take(key.0, cells, self.now()) else {
             guesses.begin(policy, key);
-            return Asked::Counted;
+            return Decision::Counted;
         };
-        if let Err(refused) = self.look(policy, key, guesses.of(policy, key)) {
-            return Asked::Refused(refused);
+        if let Err(refused) = self.check(policy, key, guesses.of(policy, key)) {
+            return Decision::Refused(refused);
         }
         match guesses.wait(policy, key) {
-            Some(settled) => Asked::Wait(settled, Duration::from_nanos(wait_ns)),
-            None => Asked::Refused(rule.refuse(rate, key, wait_ns)),
+            Some(settled) => Decision::Wait(settled, Duration::from_nanos(wait_ns)),
+            None => Decision::Refused(rule.refuse(rate, key, wait_ns)),
         }
     }
 
-    /// It is known what came of a guess.
+    /// Settles a guess; wakes those that wait for it.
     fn settle_guess(&self, policy: Policy, key: Key, counts: bool) {
         if self.rule(policy).limit.is_none() {
             return;
@@ -135,14 +136,14 @@ impl Limiter {
         if !counts {
             self.give_back(policy, key);
             guesses.wake_one(policy, key);
-        } else if self.look(policy, key, guesses.of(policy, key)).is_err() {
+        } else if self.check(policy, key, guesses.of(policy, key)).is_err() {
             guesses.wake_all(policy, key);
         }
     }
 }
 
 impl Attempt<'_> {
-    /// Counts it as what came of it: wrong where the password was, and not at all else.
+    /// Settles the guess: it counts if the password was wrong, and not otherwise.
     pub(crate) fn settle<T>(mut self, outcome: &chat_core::Result<T>) {
         self.counts = matches!(outcome, Err(chat_core::Error::WrongCredentials));
     }
@@ -165,14 +166,14 @@ mod tests {
 
     use super::super::RateLimits;
     use super::*;
-    use crate::client_address::Way;
+    use crate::client_address::AddressSource;
 
     const OWNER: UserId = UserId(7);
     const RIGHT: chat_core::Result<()> = Ok(());
     const WRONG: chat_core::Result<()> = Err(chat_core::Error::WrongCredentials);
 
     fn address(number: u8) -> ClientAddress {
-        ClientAddress::new(Ipv4Addr::new(203, 0, 113, number).into(), Way::Direct)
+        ClientAddress::new(Ipv4Addr::new(203, 0, 113, number).into(), AddressSource::Direct)
     }
 
     fn limiter() -> Limiter {
@@ -186,7 +187,7 @@ mod tests {
         }
     }
 
-    /// How many wrong guesses are taken before one is refused, and by which policy.
+    /// Number of wrong guesses before the first refusal, and the policy that refused.
     async fn until_refused(
         limiter: &Limiter,
         mut guess: impl FnMut(u32) -> (Guess, ClientAddress),
@@ -262,8 +263,8 @@ mod tests {
         assert_eq!(counted(address(2)).await, 59);
     }
 
-    /// What comes of so many guesses at once, each of which takes a moment to be checked: how many are checked, and how
-    /// many at most at a time.
+    /// Makes `count` guesses at once, each of which takes a moment to check. Returns how many were checked, and the
+    /// most at a time.
     async fn at_once(
         limiter: &Limiter,
         count: u32,
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_in_vain_is_not_refused_and_counts_nothing() {
+    async fn a_guess_that_waits_in_vain_is_not_refused_and_does_not_count() {
         let limiter = limiter();
         let mut checked = Vec::new();
         for _ in 0..10 {
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_goes_away_while_waiting_counts_nothing() {
+    async fn a_guess_that_is_given_up_while_waiting_does_not_count() {
         let limiter = limiter();
         let guess = || limiter.guess(&Guess::AtAccount(OWNER), address(1));
         let mut checked = Vec::new();

@@ -1,8 +1,8 @@
-//! The policies by name, with the figures that they have unless an operator gives others.
+//! The policies by name, with their default rates.
 
 use super::rate::Rate;
 
-/// What is limited, and by what it is counted. The name is what clients and operators see.
+/// What is limited, and by which key. Clients and operators see the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// Messages, by the user who sends them.
@@ -34,7 +34,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// All of them.
+    /// All policies, in the order of their discriminants.
     pub const ALL: [Self; 13] = [
         Self::Send,
         Self::SendConversation,
@@ -51,7 +51,7 @@ impl Policy {
         Self::LoginAccount,
     ];
 
-    /// As clients are told it.
+    /// Name in settings, headers and errors.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Send => "send",
@@ -70,7 +70,7 @@ impl Policy {
         }
     }
 
-    /// What it is unless an operator says otherwise.
+    /// Rate unless the operator sets another.
     pub const fn default_rate(self) -> Rate {
         match self {
             Self::Send => Rate::per_second(100, 300),
@@ -89,7 +89,7 @@ impl Policy {
         }
     }
 
-    /// What is said to whoever has done too much of it.
+    /// Error sentence of a refusal.
     pub(crate) const fn sentence(self) -> &'static str {
         match self {
             Self::Send => "You send too many messages; wait a moment",
@@ -108,7 +108,7 @@ impl Policy {
     }
 }
 
-/// The figures of all policies. None: it is not limited.
+/// The rates of all policies. `None`: not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits([Option<Rate>; Policy::ALL.len()]);
 
@@ -119,14 +119,14 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
-    /// Other figures for one policy.
+    /// Sets the rate of one policy.
     pub fn set(&mut self, policy: Policy, rate: Option<Rate>) {
         if let Some(slot) = self.0.get_mut(policy as usize) {
             *slot = rate;
         }
     }
 
-    /// All figures so many times looser.
+    /// The same limits with all rates and bursts multiplied by `factor`.
     #[must_use]
     pub fn times(self, factor: u32) -> Self {
         Self(self.0.map(|rate| rate.map(|rate| rate.times(factor))))
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_policy_has_a_place_and_a_name_of_its_own() {
+    fn each_policy_has_an_index_and_a_name_of_its_own() {
         for (number, policy) in Policy::ALL.into_iter().enumerate() {
             assert_eq!(policy as usize, number);
             assert_eq!(Policy::ALL.iter().filter(|other| other.name() == policy.name()).count(), 1);

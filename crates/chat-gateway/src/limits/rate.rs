@@ -1,12 +1,12 @@
-//! How often something may be done, as operators write it, and the decision about one more time: the generic cell rate
-//! algorithm (GCRA). One number a key says everything: when its bucket will be full again. Time is passed in.
+//! Rates as operators write them, and the decision about one more action: the generic cell rate algorithm (GCRA). One
+//! number per key is enough: when its bucket will be full again. The current time is a parameter.
 
 use std::fmt;
 use std::str::FromStr;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// So many in a unit of time on average, and so many at once after a rest; `100/s:300`.
+/// An average rate per unit of time and a burst after a rest, such as `100/s:300`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u32,
@@ -49,7 +49,7 @@ impl Rate {
         Self { count, unit: Unit::Hour, burst }
     }
 
-    /// The same, so many times looser.
+    /// The same rate, `factor` times looser.
     pub(super) fn times(self, factor: u32) -> Self {
         Self { count: self.count.saturating_mul(factor), burst: self.burst.saturating_mul(factor), ..self }
     }
@@ -58,13 +58,13 @@ impl Rate {
         self.burst
     }
 
-    /// In how many seconds, rounded up, an empty bucket is full.
+    /// Seconds in which an empty bucket fills, rounded up.
     pub(crate) fn window_s(self) -> u64 {
         (u64::from(self.burst) * self.unit.seconds()).div_ceil(u64::from(self.count.max(1))).max(1)
     }
 
     pub(crate) fn cells(self) -> Cells {
-        // Rounded up, so that it is never more than was said.
+        // Rounded up, so that the rate is never exceeded.
         let interval_ns = (self.unit.seconds() * SECOND_NS).div_ceil(u64::from(self.count.max(1)));
         Cells { interval_ns, tolerance_ns: interval_ns.saturating_mul(u64::from(self.burst.max(1))) }
     }
@@ -77,7 +77,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What an operator may write: a rate, or `off`.
+/// A setting: a rate, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateSetting(pub Option<Rate>);
 
@@ -106,17 +106,17 @@ impl FromStr for RateSetting {
     }
 }
 
-/// A rate in the terms of the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cells {
-    /// What one costs.
+    /// Cost of one action.
     interval_ns: u64,
-    /// What a full bucket holds.
+    /// Capacity of a full bucket.
     tolerance_ns: u64,
 }
 
 impl Cells {
-    /// One more at `now`, from a bucket that is full at `full_at`: when it is full afterwards, or how long to wait.
+    /// Takes one at `now` from a bucket that is full at `full_at`. Returns when it is full afterwards, or the time to
+    /// wait.
     pub(super) fn take(self, full_at: u64, now: u64) -> Result<u64, u64> {
         let next = full_at.max(now).saturating_add(self.interval_ns);
         match (next - now).checked_sub(self.tolerance_ns) {
@@ -125,12 +125,12 @@ impl Cells {
         }
     }
 
-    /// So many fewer: what was taken and not used.
+    /// Gives back `count` that were taken and not used.
     pub(super) fn give_back(self, full_at: u64, count: u64) -> u64 {
         full_at.saturating_sub(self.interval_ns.saturating_mul(count))
     }
 
-    /// How many more there are.
+    /// Number that remain.
     pub(super) fn left(self, full_at: u64, now: u64) -> u64 {
         self.tolerance_ns.saturating_sub(full_at.saturating_sub(now)) / self.interval_ns
     }
@@ -190,8 +190,8 @@ mod tests {
     }
 
     proptest! {
-        /// In no stretch of time is more taken than a burst and what the rate gives in that time, and whoever waits as
-        /// long as was said is not refused again.
+        /// In no period is more taken than a burst plus what the rate gives in that time. After the reported wait, the
+        /// next attempt is not refused.
         #[test]
         fn never_more_than_a_burst_and_the_rate(rate in rates(), steps in prop::collection::vec(0_u64..3_000_000_000, 1..400)) {
             let cells = rate.cells();
@@ -219,7 +219,7 @@ mod tests {
             }
         }
 
-        /// A refusal costs nothing: with any number of further attempts in between, the next one is taken at the same time.
+        /// A refusal costs nothing: however many attempts come in between, the next one succeeds at the same time.
         #[test]
         fn a_refusal_costs_nothing(rate in rates(), attempts in prop::collection::vec(0_u64..1000, 0..50)) {
             let cells = rate.cells();

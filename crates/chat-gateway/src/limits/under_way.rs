@@ -1,5 +1,5 @@
-//! Guesses of passwords that were counted and are being checked: how many there are of each key, and those who wait until
-//! it is known what came of them.
+//! Password guesses that were counted and are being checked: their number per key, and the tasks that wait for their
+//! results.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -10,11 +10,11 @@ use tokio::sync::futures::OwnedNotified;
 
 use super::{Key, Policy};
 
-/// One lock for all: a guess costs a hash of its password, which is some thousand times as much.
+/// One lock for all keys: a guess costs a password hash, which takes some thousand times as long.
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<Counts>);
 
-/// How many there are, for whoever has the lock. What is done to the buckets of these keys is done under it too.
+/// The counts, for the holder of the lock. Changes to the buckets of these keys are made under the same lock.
 #[derive(Default)]
 pub(super) struct Counts(HashMap<(usize, u64), Count>);
 
@@ -42,8 +42,8 @@ impl Counts {
         self.0.entry(name(policy, key)).or_default().under_way += 1;
     }
 
-    /// One is not under way any more. Whoever waits is woken by [`Counts::wake_one`] or [`Counts::wake_all`], and by the
-    /// last one's end.
+    /// Ends one check. [`Counts::wake_one`] and [`Counts::wake_all`] wake those that wait; the end of the last check
+    /// does too.
     pub(super) fn end(&mut self, policy: Policy, key: Key) {
         let Some(count) = self.0.get_mut(&name(policy, key)) else { return };
         count.under_way = count.under_way.saturating_sub(1);
@@ -53,7 +53,7 @@ impl Counts {
         }
     }
 
-    /// Waits in line from now on; nobody waits for what is not under way.
+    /// Joins the queue of a key. `None`: nothing is being checked, so there is nothing to wait for.
     pub(super) fn wait(&self, policy: Policy, key: Key) -> Option<Settled> {
         let count = self.0.get(&name(policy, key))?;
         let mut settled = Box::pin(count.waiters.clone().notified_owned());

@@ -1,4 +1,4 @@
-//! The page that Prometheus reads, on a listener of its own: it tells of the whole server and asks nobody who they are.
+//! The page that Prometheus scrapes, on a listener of its own. It covers the whole server and needs no authentication.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use prometheus_client::registry::Registry;
 use crate::App;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// Whoever reads this waits for 10 seconds by default.
+/// Upper bound for the probing write; Prometheus waits 10 seconds for the page by default.
 const PROBE: Duration = Duration::from_secs(3);
 
-/// The routes of the metrics' own listener.
+/// The routes of the metrics listener.
 pub fn metrics_router(app: App, registry: Registry) -> Router {
     Router::new().route("/metrics", get(metrics)).with_state((app, Arc::new(registry)))
 }
@@ -26,7 +26,7 @@ pub fn metrics_router(app: App, registry: Registry) -> Router {
 async fn metrics(State((app, registry)): State<(App, Arc<Registry>)>) -> Response {
     let is_ready = app.probes.ready(PROBE).await.is_ok();
     app.hub.metrics().set_ready(is_ready && !app.is_draining());
-    // Reading what the system says of the process may take its time.
+    // Reading the process's statistics from the system may block.
     let encoded = tokio::task::spawn_blocking(move || {
         let mut page = String::new();
         text::encode(&mut page, &registry).map(|()| page)

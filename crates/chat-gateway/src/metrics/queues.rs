@@ -1,4 +1,4 @@
-//! What is not counted but looked at when somebody asks: how much waits for the shards.
+//! A metric that is measured at each scrape: how much waits for the shards.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use tokio::sync::mpsc;
 
-/// The queues of the shards.
 pub(crate) struct Queues<T>(pub(crate) Arc<[mpsc::Sender<T>]>);
 
 impl<T> fmt::Debug for Queues<T> {

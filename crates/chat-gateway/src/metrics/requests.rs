@@ -1,5 +1,5 @@
-//! Counts and times of HTTP requests. The routes are known beforehand, so a request is counted without a lock, and paths
-//! that clients make up fall under one name.
+//! Counts and durations of HTTP requests. The routes are known in advance, so counting needs no lock, and made-up paths
+//! share one series.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use utoipa::openapi::OpenApi;
 
-/// Upper ends of the classes of times, in microseconds.
+/// Upper bounds of the histogram's buckets, in microseconds.
 const BOUNDS_US: [u64; 12] =
     [500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -24,7 +24,7 @@ const OTHERS: [&str; 5] = ["/ws", "/v1/ws", "/asyncapi.json", "/", "/client.json
 /// The counts of all routes.
 #[derive(Debug)]
 pub struct Requests {
-    /// The methods of each path, which are few.
+    /// The few methods of each path.
     routes: HashMap<String, Vec<(Method, Route)>>,
     elsewhere: Route,
 }
@@ -32,13 +32,13 @@ pub struct Requests {
 #[derive(Debug, Default)]
 struct Route {
     by_status: [AtomicU64; STATUS_CLASSES.len()],
-    /// The last is for what took longer than all bounds.
+    /// By histogram bucket; the last one is for requests above all bounds.
     by_time: [AtomicU64; BOUNDS_US.len() + 1],
     total_us: AtomicU64,
 }
 
 impl Requests {
-    /// Counts for the routes of this document.
+    /// Counters for the routes of this document.
     pub fn of(document: &OpenApi) -> Self {
         let mut routes: HashMap<String, Vec<(Method, Route)>> = HashMap::new();
         for (path, item) in &document.paths.paths {
@@ -58,14 +58,14 @@ impl Requests {
         Self { routes, elsewhere: Route::default() }
     }
 
-    /// A request on this route, where it has one, was answered after so long.
+    /// Counts a request that was answered after this time. `path` is the template of its route, if it matched one.
     pub(crate) fn answered(&self, method: &Method, path: Option<&str>, status: StatusCode, after: Duration) {
         let methods = path.and_then(|path| self.routes.get(path));
         let route = methods.and_then(|methods| methods.iter().find(|(known, _)| known == method));
         route.map_or(&self.elsewhere, |(_, route)| route).note(status, after);
     }
 
-    /// How many were answered so far.
+    /// Number of requests answered so far.
     pub(crate) fn n_answered(&self) -> u64 {
         let routes = self.each().map(|(_, route)| route);
         routes.flat_map(|route| &route.by_status).map(|count| count.load(Ordering::Relaxed)).sum()
@@ -90,7 +90,7 @@ impl Route {
         self.total_us.fetch_add(us, Ordering::Relaxed);
     }
 
-    /// The classes as the encoder wants them, each with its upper end in seconds, and how many there are in all.
+    /// The buckets as the encoder wants them, each with its upper bound in seconds, and the total count.
     fn times(&self) -> (Vec<(f64, u64)>, u64) {
         let bounds = BOUNDS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
         let counts = self.by_time.iter().map(|count| count.load(Ordering::Relaxed));
@@ -100,7 +100,7 @@ impl Route {
     }
 }
 
-/// The counts for a reading; those of routes that were never asked for are left out.
+/// Encodes the counts at a scrape; routes that were never requested are left out.
 #[derive(Debug)]
 pub(super) struct Collected(pub(super) Arc<Requests>);
 

@@ -1,4 +1,4 @@
-//! How many bytes something will be as JSON: about, and without writing it.
+//! Estimates the size of JSON without encoding it.
 
 use chat_core::accounts::{Account, LastMessage};
 use chat_core::conversations::ConversationView;
@@ -9,23 +9,23 @@ use chat_core::messages::Message;
 use chat_core::reactions::Reactor;
 use chat_core::receipts::Pointers;
 
-/// A message's field names, numbers and dates, as long as they get.
+/// Upper bound for a message's field names, numbers and dates, in bytes.
 const MESSAGE: usize = 900;
-/// What others have beside their texts.
+/// The same for other entries.
 const ENTRY: usize = 200;
-/// What an attachment has beside its texts.
+/// The same for an attachment.
 const ATTACHMENT: usize = 120;
-/// A reaction or a mention.
+/// The same for a reaction or a mention.
 const MARK: usize = 80;
 
 pub(crate) trait Weight {
-    /// What its texts take up where they are; found in no time.
+    /// Bytes of its texts in memory; cheap to compute.
     fn stored(&self) -> usize;
-    /// What all of it will be.
+    /// Bytes of its JSON, approximately.
     fn bytes(&self) -> usize;
 }
 
-/// How many bytes each byte of a text takes.
+/// Encoded width of each byte of a text.
 const WIDTHS: [u8; 256] = widths();
 
 const fn widths() -> [u8; 256] {
@@ -44,7 +44,7 @@ const fn widths() -> [u8; 256] {
     widths
 }
 
-/// A text, of which some characters take more room than one would see.
+/// Encoded bytes of a text, with escapes.
 fn text(text: &str) -> usize {
     text.bytes().map(|byte| usize::from(WIDTHS[usize::from(byte)])).sum()
 }
@@ -74,7 +74,7 @@ impl Weight for Message {
         let quote = self.reply_to.as_ref().map_or(0, |quote| text(&quote.content));
         let custom = self.custom.as_ref().map_or(0, String::len);
         let marks = self.reactions.len() + self.mentions.users.len();
-        // The first attachment's address stands there twice.
+        // The first attachment's address is in the JSON twice.
         MESSAGE
             + text(&self.content)
             + text(self.media_url())

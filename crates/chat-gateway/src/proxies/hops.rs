@@ -1,38 +1,39 @@
-//! Reads what proxies write about whom they speak for, from the right: the last entry is the nearest proxy's, and whoever
-//! is farthest could have written anything. Nothing left of the first entry that counts is looked at.
+//! Parses the headers in which proxies name the client, from the right: the last entry is the nearest proxy's, and a
+//! distant client could have written anything to the left. Entries to the left of the first one that counts are not
+//! parsed.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, HeaderName};
 
-/// How entries are spelt.
+/// Syntax of the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spelling {
-    /// Addresses with commas between, as in `X-Forwarded-For`.
+pub(super) enum Syntax {
+    /// Addresses separated by commas, as in `X-Forwarded-For`.
     List,
     /// RFC 7239.
     Forwarded,
 }
 
-/// The entries of all lines of a header, from the last to the first; `None` is one that names no address.
+/// The entries of all lines of a header, from the last to the first. `None` for an entry that names no address.
 pub(super) fn from_the_right<'a>(
     headers: &'a HeaderMap,
     name: &'a HeaderName,
-    spelling: Spelling,
+    syntax: Syntax,
 ) -> impl Iterator<Item = Option<IpAddr>> + 'a {
     let lines = headers.get_all(name).iter().rev();
     lines.flat_map(move |line| {
-        // What is no text counts as one entry that names nobody.
+        // A line that is not text counts as one entry without an address.
         let text = line.to_str().unwrap_or("?");
-        split_from_the_right(text, ',').filter(|entry| !entry.is_empty()).map(move |entry| match spelling {
-            Spelling::List => node(entry),
-            Spelling::Forwarded => forwarded(entry),
+        split_from_the_right(text, ',').filter(|entry| !entry.is_empty()).map(move |entry| match syntax {
+            Syntax::List => node(entry),
+            Syntax::Forwarded => forwarded(entry),
         })
     })
 }
 
-/// The parts between delimiters that are not quoted, from the last to the first, without the space around them.
+/// The parts between unquoted delimiters, trimmed, from the last to the first.
 fn split_from_the_right(text: &str, delimiter: char) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -54,7 +55,7 @@ fn split_from_the_right(text: &str, delimiter: char) -> impl Iterator<Item = &st
 /// The first entry of a header that is a list.
 pub(super) fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let line = headers.get(name)?.to_str().ok()?;
-    // From the right as well: one rule for what is quoted.
+    // Also from the right, so that there is one rule for quotes.
     split_from_the_right(line, ',').last()
 }
 
@@ -68,8 +69,8 @@ fn forwarded(element: &str) -> Option<IpAddr> {
     node(parameter(element, "for")?)
 }
 
-/// What an element of `Forwarded` says under this name, if it says it once. Nothing that is looked for has a character that
-/// would have to be escaped.
+/// Value of a parameter in an element of `Forwarded`, if it occurs exactly once. Escapes are not decoded: no value of
+/// interest has a character that needs one.
 fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     let mut named = split_from_the_right(element, ';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
@@ -85,12 +86,12 @@ fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     }
 }
 
-/// An address, with or without a port; IPv6 in brackets or, where there is no port, without.
+/// An address, with or without a port. IPv6 is in brackets, or without them if there is no port.
 fn node(text: &str) -> Option<IpAddr> {
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let with_port = || {
         let (host, port) = text.rsplit_once(':')?;
-        // A port may be hidden, too (RFC 7239, 6.3); then it begins so.
+        // A port may be obfuscated too (RFC 7239, 6.3); then it begins with an underscore.
         let hidden = port.starts_with('_') && port.len() > 1;
         match hidden {
             true => node(host).filter(|_| !host.contains(':') || host.ends_with(']')),
@@ -175,7 +176,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let name = HeaderName::from_static("forwarded");
         headers.append(&name, "for=\"9.9.9.9, for=198.51.100.7".parse().unwrap());
-        let mut hops = from_the_right(&headers, &name, Spelling::Forwarded);
+        let mut hops = from_the_right(&headers, &name, Syntax::Forwarded);
         assert_eq!(hops.next(), Some(ip("198.51.100.7")));
     }
 

@@ -1,5 +1,5 @@
-//! How many tickets wait for their use: so many of one user and of one address, so that nobody takes the room of others.
-//! Of this node alone; one that is used at another node counts here until it would have expired.
+//! Limits the unused tickets per user, per address and in total, so that nobody takes the room of others. Counts are
+//! per node: a ticket that is redeemed on another node counts here until it expires.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -16,21 +16,20 @@ const PER_USER: usize = 100;
 const PER_ADDRESS: usize = 1000;
 const IN_ALL: usize = 100_000;
 
-/// Whose ticket it is.
+/// The user and address of a ticket.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holder {
     pub(super) user: UserId,
     pub(super) address: Option<AddressKey>,
 }
 
-/// The counts.
 #[derive(Default)]
 pub(crate) struct Waiting(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
     holders: HashMap<Fingerprint, Holder>,
-    /// Those that were made first come first; used ones stay until their time.
+    /// Oldest first; used tickets stay until they expire.
     by_age: VecDeque<(Instant, Fingerprint)>,
     of_user: HashMap<UserId, usize>,
     of_address: HashMap<AddressKey, usize>,
@@ -60,7 +59,7 @@ impl Waiting {
         Ok(())
     }
 
-    /// It was used, or was never given out.
+    /// Stops counting a ticket that was used or never issued.
     pub(super) fn remove(&self, ticket: Fingerprint) {
         self.counts().remove(ticket);
     }

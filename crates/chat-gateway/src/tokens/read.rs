@@ -1,6 +1,6 @@
-//! What tokens say whose signatures were found right: reading a token took more of a request than anything else that is done
-//! before its handler. What is remembered is what the token says for ever, and never whether it counts. Its fingerprint
-//! stands for the token, which itself is not kept.
+//! Caches the claims of tokens whose signatures were verified; verification took more of a request than anything else
+//! before its handler. The cache holds only what never changes about a token, never whether it is valid. It stores the
+//! token's fingerprint, not the token.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -8,10 +8,10 @@ use std::sync::{PoisonError, RwLock};
 use chat_core::access::Fingerprint;
 use chat_core::ids::UserId;
 
-/// Tokens that are remembered. All are forgotten when there are more: they are read again when they come again.
+/// Upper bound for the cached tokens. Above it all are dropped, and verified again on their next use.
 const CAPACITY: usize = 16 * 1024;
 
-/// What a token says; its times in seconds since 1970.
+/// The claims of a token; times in seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claimed {
     pub(super) user: UserId,
@@ -25,7 +25,7 @@ pub(super) struct Claimed {
 pub(super) struct Read(RwLock<HashMap<Fingerprint, Claimed>>);
 
 impl Read {
-    /// What the token says, which is read now if it was not before; `None`: nothing that was signed by us.
+    /// The token's claims, from the cache or by `read`. `None`: we did not sign it.
     pub(super) fn of(&self, token: Fingerprint, read: impl FnOnce() -> Option<Claimed>) -> Option<Claimed> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&token).copied();
         known.or_else(|| {
@@ -61,14 +61,14 @@ mod tests {
     #[test]
     fn a_token_is_read_once() {
         let read = Read::default();
-        assert_eq!(read.of(token(1), || None), None, "what is worth nothing is not remembered");
+        assert_eq!(read.of(token(1), || None), None, "an invalid token is not remembered");
         assert_eq!(read.of(token(1), || Some(claimed(5))), Some(claimed(5)));
         assert_eq!(read.of(token(1), || panic!("it is known")), Some(claimed(5)));
         assert_eq!(read.of(token(2), || Some(claimed(6))), Some(claimed(6)));
     }
 
     #[test]
-    fn only_so_many_are_remembered() {
+    fn the_number_of_remembered_claims_is_bounded() {
         let read = Read::default();
         for number in 0..3 * CAPACITY {
             read.of(token(number), || Some(claimed(1)));

@@ -1,4 +1,4 @@
-//! The frames of the v1 stream, encoded.
+//! Encodes the frames of the v1 stream.
 
 use bytes::Bytes;
 use chat_core::event::Signal;
@@ -9,7 +9,6 @@ use chat_protocol::v1::ErrorFrame;
 use super::text_frame;
 use crate::http::problem::Problem;
 
-/// A message.
 pub(crate) fn message(message: &Message) -> Bytes {
     text_frame(&chat_wire::v1::message(message))
 }
@@ -19,12 +18,11 @@ pub(crate) fn welcome(now: Timestamp) -> Bytes {
     text_frame(&chat_wire::v1::welcome(now))
 }
 
-/// A signal.
 pub(crate) fn signal(signal: &Signal) -> Bytes {
     text_frame(&chat_wire::v1::signal(signal))
 }
 
-/// The answer to a wrong v1 frame.
+/// The error for a v1 frame.
 pub(crate) fn error(problem: &Problem) -> Bytes {
     text_frame(&ErrorFrame {
         kind: "error".into(),

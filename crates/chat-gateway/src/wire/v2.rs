@@ -1,4 +1,4 @@
-//! The frames of the v2 stream, encoded.
+//! Encodes the frames of the v2 stream.
 
 use bytes::{Bytes, BytesMut};
 use chat_core::event::{Change, Signal};
@@ -9,7 +9,7 @@ use chat_protocol::v2::{self, ServerFrame};
 use super::text_frame;
 use crate::http::problem::Problem;
 
-/// The frames of a change as this viewer gets them, one behind the other; `None` where clients are told nothing.
+/// The frames of a change as this viewer sees them, concatenated. `None`: clients get no frame for it.
 pub(crate) fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Option<Bytes> {
     let frames = chat_wire::v2::change(change, cursor, viewer);
     match &frames[..] {
@@ -23,17 +23,16 @@ pub(crate) fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Option<
     }
 }
 
-/// A signal; `None` where this stream has no frame for it.
+/// A signal. `None`: this stream has no frame for it.
 pub(crate) fn signal(signal: &Signal) -> Option<Bytes> {
     chat_wire::v2::signal(signal).as_ref().map(frame)
 }
 
-/// Any frame.
 pub(crate) fn frame(frame: &ServerFrame) -> Bytes {
     text_frame(frame)
 }
 
-/// The answer to a frame that was refused, under the frame's `id` where it has one.
+/// The error for a frame, with the frame's `id` if it has one.
 pub(crate) fn refusal(id: Option<v2::Id>, problem: &Problem) -> Bytes {
     frame(&ServerFrame::Error(v2::Refusal {
         id,

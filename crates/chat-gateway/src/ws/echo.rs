@@ -1,5 +1,5 @@
-//! Sends every message back, through the same handshake and framing as the stream: the target for conformance suites,
-//! which need an echo. No route of the server leads here.
+//! Echoes every message, through the same handshake and framing as the stream: the target of conformance suites. No
+//! route of the server leads here.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::ServeOptions;
 use crate::http::problem::Problem;
 use crate::hub::Socket;
 
-/// Serves the echo on every path until the process ends; tells its address through `ready`.
+/// Serves the echo on every path until the process ends. Passes its address to `ready`.
 pub async fn serve_echo(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
     let listener = TcpListener::bind(address).await?;
     ready(listener.local_addr()?);
@@ -31,7 +31,7 @@ async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
     if let Some(on_upgrade) = parts.extensions.remove::<OnUpgrade>() {
         tokio::spawn(async move {
             if let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) {
-                // Whoever hangs up in the middle of a case is no concern of ours.
+                // A suite may hang up in the middle of a case.
                 let _ = echo(socket, early).await;
             }
         });
@@ -39,7 +39,7 @@ async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
     Ok(switching_protocols(accept, None))
 }
 
-/// Suites send messages of up to 16 MiB.
+/// Upper bound for a message, in bytes. Suites send up to 16 MiB.
 const LIMIT: usize = 64 * 1024 * 1024;
 
 async fn echo(mut socket: Socket, mut bytes: Vec<u8>) -> io::Result<()> {

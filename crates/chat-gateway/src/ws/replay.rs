@@ -1,10 +1,11 @@
-//! Gives a client what it missed, in order and once, before live frames.
+//! Replays what a client missed, in order and once, before live frames.
 //!
-//! The connection is attached by now and holds live frames back. The log is read page by page until nothing more is
-//! there; then what was held back follows, less what the log has given already. If more was held back than may be, it
-//! was let go of, and the log is read on from where it was.
+//! The connection is already attached and holds live frames back. The log is read page by page until its end; then the
+//! held-back frames follow, without those that the log has given already. If too many arrived to be held back, they
+//! were dropped, and the log is read further.
 //!
-//! A client may take its time for a page, and there may be thousands who do: so little of one is kept at a time, however
+//! A client may take its time for a page, and thousands of clients may do so. So only a small part of a page is kept in
+//! memory, however large the messages are.
 //! large the messages are.
 
 use std::ops::ControlFlow;
@@ -22,19 +23,20 @@ use tokio::task::yield_now;
 use crate::hub::{Connection, Delivery, Protocol, ReplayEnd};
 use crate::{App, failures, wire};
 
-/// What is kept of a page for a client, which may take its time for it: of a thousand clients each has one.
+/// Bytes of a page kept for a client, which may take its time for it: of a thousand clients, each has one.
 const KEPT_BYTES: usize = 128 * 1024;
-/// What a message or another change takes up beside its text, about.
+/// Approximate size of a message or another change beside its text, in bytes.
 const ENTRY_BYTES: usize = 512;
 
-/// How many messages or changes are read at a time: fewer where they are large.
+/// Number of messages or changes to read at a time; smaller if they are large.
 struct Size(u16);
 
 impl Size {
     const FIRST: Self = Self(50);
-    const MOST: u16 = CHANGES_PAGE;
+    const MAX: u16 = CHANGES_PAGE;
 
-    /// How many of a page are kept, given what each takes up. The rest is read again, and fewer from now on.
+    /// Returns how many entries of a page to keep, given their sizes. The rest is read again, and fewer at a time from
+    /// now on.
     fn keep(&mut self, bytes: impl Iterator<Item = usize>) -> usize {
         let (mut sum, mut kept, mut all) = (0, 0, 0);
         for bytes in bytes {
@@ -45,7 +47,7 @@ impl Size {
             }
         }
         let next = if kept < all { kept } else { usize::from(self.0) * 2 };
-        self.0 = u16::try_from(next).unwrap_or(Self::MOST).clamp(1, Self::MOST);
+        self.0 = u16::try_from(next).unwrap_or(Self::MAX).clamp(1, Self::MAX);
         kept
     }
 }
@@ -65,7 +67,8 @@ fn weight_of(change: &Change) -> usize {
     }
 }
 
-/// Keeps of a page as much as is to wait for the client. What shares a place stays together: no cursor lies between.
+/// Cuts a page to what may wait for the client. Events that share a log position stay together, because no cursor lies
+/// between them.
 fn cut(page: &mut Changes, size: &mut Size) {
     let kept = size.keep(page.events.iter().map(|event| weight_of(&event.change)));
     let Some(last) = kept.checked_sub(1).and_then(|last| page.events.get(last)) else { return };
@@ -78,9 +81,9 @@ fn cut(page: &mut Changes, size: &mut Size) {
     }
 }
 
-/// What arrived while a v1 client's user had no connection. What came in since just before the attachment, when
-/// `live_from` was the newest message, is read from the log whoever wrote it, so that the order is the log's throughout.
-/// Breaks off where the connection is to end.
+/// Replays what arrived while a v1 client's user had no connection. Messages after `live_from`, the newest message just
+/// before the attachment, are read from the log whatever their sender, so that all are in log order. Breaks when the
+/// connection is to end.
 pub(super) async fn backlog(
     app: &App,
     connection: &Arc<Connection>,
@@ -102,7 +105,7 @@ pub(super) async fn backlog(
         app.hub.metrics().replayed(Protocol::V1, page.len());
         for message in page {
             after = message.id;
-            // This stream has no way to say that a message is deleted, and nothing is left of it to be shown.
+            // This stream cannot say that a message is deleted, and a deleted message has no content to show.
             if message.deleted_at.is_some() {
                 continue;
             }
@@ -111,7 +114,7 @@ pub(super) async fn backlog(
             push(connection, wire::v1::message(&message), Some(delivery)).await?;
         }
         connection.drained().await?;
-        connection.heard();
+        connection.note_activity();
         if is_last && connection.go_live(after.max(live_from).0, None) == ReplayEnd::Live {
             connection.end_replay();
             connection.flush_own();
@@ -120,7 +123,8 @@ pub(super) async fn backlog(
     }
 }
 
-/// What changed for a v2 client's user since its cursor, then `live`. Breaks off where the connection is to end.
+/// Replays what changed for a v2 client's user since its cursor, then sends `live`. Breaks when the connection is to
+/// end.
 pub(super) async fn changes(
     app: &App,
     connection: &Arc<Connection>,
@@ -136,7 +140,7 @@ pub(super) async fn changes(
         };
         cut(&mut page, &mut size);
         app.hub.metrics().replayed(Protocol::V2, page.events.len());
-        // Each event is let go of when it is encoded: a client may take its time.
+        // Each event is dropped when it is encoded, because the client may take its time.
         let mut events = page.events.into_iter().peekable();
         while let Some(event) = events.next() {
             let here = Cursor { epoch, position: event.position };
@@ -148,7 +152,7 @@ pub(super) async fn changes(
         drop(events);
         after = page.up_to;
         connection.drained().await?;
-        connection.heard();
+        connection.note_activity();
         if page.complete && live(connection, Cursor { epoch, position: after }) == ReplayEnd::Live {
             connection.end_replay();
             return ControlFlow::Continue(());
@@ -156,8 +160,8 @@ pub(super) async fn changes(
     }
 }
 
-/// For a v2 client that has missed nothing up to the log's end: `live` at once, or after what came in meanwhile where that
-/// was too much to be held back. Breaks off where the connection is to end.
+/// For a v2 client that has missed nothing up to the log's end: sends `live` at once, or replays what arrived meanwhile
+/// if it was too much to be held back. Breaks when the connection is to end.
 pub(super) async fn nothing(app: &App, connection: &Arc<Connection>, end: Cursor) -> ControlFlow<()> {
     match live(connection, end) {
         ReplayEnd::Live => ControlFlow::Continue(()),
@@ -165,7 +169,7 @@ pub(super) async fn nothing(app: &App, connection: &Arc<Connection>, end: Cursor
     }
 }
 
-/// Says that everything missed has been sent, and lets live frames through.
+/// Sends `live` and lets live frames through.
 fn live(connection: &Connection, at: Cursor) -> ReplayEnd {
     let live = wire::v2::frame(&ServerFrame::Live(At { cursor: at.to_string() }));
     let ended = connection.go_live(at.position.0, Some(live));
@@ -175,11 +179,11 @@ fn live(connection: &Connection, at: Cursor) -> ReplayEnd {
     ended
 }
 
-/// Queues a frame as soon as there is room. Breaks off where the connection is to end.
+/// Queues a frame once there is room. Breaks when the connection is to end.
 async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>) -> ControlFlow<()> {
     if !connection.has_room() {
         connection.drained().await?;
-        // The client may take everything at once, and others have their turn meanwhile.
+        // The client may take everything at once; other tasks get a turn all the same.
         yield_now().await;
     }
     connection.push(frame, delivery);
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn large_messages_are_read_a_few_at_a_time_and_small_ones_many() {
-        let mut size = Size(Size::MOST);
+        let mut size = Size(Size::MAX);
         assert_eq!(size.keep((0..200).map(|_| 600)), 200);
         assert_eq!(size.0, 200);
         assert_eq!(size.keep((0..200).map(|_| 16 * 1024)), 8);
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shares_a_place_is_cut_together() {
+    fn what_shares_a_position_is_cut_together() {
         let hidden = |position| Event {
             position: Position(position),
             change: Change::MessageHidden {
@@ -226,12 +230,12 @@ mod tests {
         let positions = (0..400).map(|number| 1 + number / 3);
         let mut page =
             Changes { events: positions.map(hidden).collect(), up_to: Position(500), complete: true };
-        cut(&mut page, &mut Size(Size::MOST));
+        cut(&mut page, &mut Size(Size::MAX));
         let kept = KEPT_BYTES / ENTRY_BYTES;
-        assert_eq!(kept % 3, 1, "the cut falls between what shares a place");
+        assert_eq!(kept % 3, 1, "the cut falls between events that share a position");
         assert_eq!((page.events.len(), page.up_to, page.complete), (kept + 2, Position(86), false));
         let rest = page.clone();
-        cut(&mut page, &mut Size(Size::MOST));
+        cut(&mut page, &mut Size(Size::MAX));
         assert_eq!(page.events.len(), rest.events.len());
     }
 }

@@ -1,4 +1,4 @@
-//! One client's side of the stream: gives it what it missed, then reads what it sends, until one of the two ends.
+//! One client's session: replays what it missed, then reads its frames, until one side ends the connection.
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
@@ -20,28 +20,30 @@ use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::metrics;
 use crate::{App, failures, wire};
 
-/// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
+/// A read buffer per thread, shared by its sessions. It is never held across an await.
 const SCRATCH_BYTES: usize = 16 * 1024;
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
-/// Frames of one client that are taken before other tasks get their turn.
+/// Frames of one client that are handled before other tasks get a turn.
 const INPUTS_IN_A_ROW: usize = 32;
-/// How long the answers to what a client has sent may take when the connection ends.
+/// Upper bound for the answers to a client's frames when the connection ends.
 const ANSWERS: Duration = Duration::from_secs(5);
-/// Of what a client says before it has been given what it missed, so much is kept: a few frames, or one of the largest.
+/// Bytes of a client's frames that are kept during its replay: a few frames, or one of the largest.
 const KEPT_BYTES: usize = 16 * 1024;
-/// How long a client may take for the closing frame.
-const LAST_WORD: Duration = Duration::from_secs(10);
-/// What it may send meanwhile: as much as can have been on its way when it was given that frame. Whoever sends on is cut off.
-const STILL_ON_ITS_WAY: usize = 4 * 1024 * 1024;
-/// What is taken of a client that has broken the protocol, and so may have a message on its way that is too big: 512 times
-/// the largest that is taken. Who sends a file as a message hears why it is refused, and who never ends is cut off.
-const TOO_BIG: usize = 64 * 1024 * 1024;
-/// For how long nothing has to come from a client that has broken the protocol, until it counts as having sent it all.
-const QUIET: Duration = Duration::from_secs(1);
+/// Upper bound for the closing handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that a client may send during the closing handshake: as much as can have been on its way when it got the close
+/// frame. A client that sends more is cut off.
+const MAX_DISCARDED: usize = 4 * 1024 * 1024;
+/// Bytes read from a client that has broken the protocol and so may be sending a message that is too big: 512 times the
+/// largest accepted message. A client that sends a file as a message learns why it is refused; one that never stops is
+/// cut off.
+const MAX_DISCARDED_BROKEN: usize = 64 * 1024 * 1024;
+/// Time without data after which such a client counts as having sent everything.
+const QUIET_PERIOD: Duration = Duration::from_secs(1);
 
-/// What a client sent, in a form that outlives the buffer.
+/// A frame from a client, in a form that outlives the buffer.
 pub(super) enum Input {
     Text(String),
     Binary,
@@ -51,7 +53,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// How much room it takes up, about.
+    /// Approximate size in memory, in bytes.
     fn weight(&self) -> usize {
         let said = match self {
             Self::Text(text) => text.len(),
@@ -62,17 +64,17 @@ impl Input {
     }
 }
 
-/// With what a session begins.
+/// State with which a session begins.
 pub(super) struct Beginning {
     pub(super) decoder: Decoder,
-    /// What has come in already.
+    /// Frames that have arrived already.
     pub(super) taken: Taken,
-    /// Where a v2 client wants to resume.
+    /// Cursor from which a v2 client wants to resume.
     pub(super) cursor: Option<String>,
 }
 
 impl Beginning {
-    /// Of a client that has said everything in its upgrade, and perhaps sent these bytes with it.
+    /// For a client that authenticated with its upgrade, and may have sent `early` bytes after it.
     pub(super) fn after_upgrade(frame_bytes: usize, mut early: Vec<u8>, cursor: Option<String>) -> Self {
         let mut decoder = Decoder::new(Role::Server, frame_bytes);
         let mut taken = Taken::default();
@@ -99,25 +101,26 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
         ended_by_client: false,
         is_broken: false,
     };
-    // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
-    // idle connection should not keep that room.
+    // Boxed, because the start and the end need far more room than waiting for frames, and an idle connection should
+    // not keep that room.
     let opening = open(&app, &connection, cursor);
-    if Box::pin(session.hear_during(opening, &mut taken)).await.is_continue() {
+    if Box::pin(session.read_during(opening, &mut taken)).await.is_continue() {
         session.serve(taken).await;
     }
     Box::pin(session.finish()).await;
     app.hub.detach(connection.clone()).await;
-    app.hub.presence().went(&connection, app.chat.now());
+    app.hub.presence().disconnected(&connection, app.chat.now());
     if !connection.is_gone() {
-        // Whoever does not take the last word in time does without.
-        let _ = tokio::time::timeout(LAST_WORD, Box::pin(session.take_leave())).await;
+        // Don't wait forever for the client to read the close frame.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, Box::pin(session.finish_closing())).await;
     }
     drop(slot);
 }
 
-/// Attaches the connection, greets it and gives it what it missed. Breaks off where it is to end.
+/// Attaches the connection, sends its first frame and replays what the client missed. Breaks when the connection is to
+/// end.
 async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> ControlFlow<()> {
-    app.hub.presence().came(connection, app.chat.now());
+    app.hub.presence().connected(connection, app.chat.now());
     let opened = match connection.protocol() {
         Protocol::V1 => open_v1(app, connection).await,
         Protocol::V2 => open_v2(app, connection, cursor).await,
@@ -131,20 +134,20 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
 
 async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<ControlFlow<()>> {
     attach(app, connection).await?;
-    // Not before it is attached: an id of a log that is being replaced would hide messages of the log that follows it.
-    // The store's newest rather than the hub's, which may be behind: messages up to here are in the backlog, or were
-    // sent before this client was greeted.
+    // Only after attaching: an id from a log that is being replaced would hide messages of the next log. The id comes
+    // from the store rather than from the hub, which may be behind: messages up to here are in the backlog, or were
+    // sent before this client's welcome.
     let live_from = app.in_turn(app.chat.newest_message()).await?;
-    // Everything after the greeting reaches the client. What shards have for it is held back so far.
+    // Everything after the welcome reaches the client. Frames from the shards are held back so far.
     connection.send(wire::v1::welcome(app.chat.now()));
-    // What the user's last connection confirmed a moment ago must not come again.
+    // Messages that the user's last connection confirmed a moment ago must not be sent again.
     app.receipts.flush().await;
     Ok(replay::backlog(app, connection, live_from).await)
 }
 
 async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<ControlFlow<()>> {
     attach(app, connection).await?;
-    // Not before it is attached: whatever comes after this place reaches it live.
+    // Only after attaching: everything after this log position reaches the client live.
     let end = app.in_turn(app.chat.log_end()).await?;
     let Some(cursor) = cursor else {
         app.hub.metrics().begun(metrics::Beginning::Fresh);
@@ -171,30 +174,30 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     }
 }
 
-/// Attaches the connection to the hub, with the groups of its user. Afterwards the other nodes of a cluster have been
-/// asked for whatever concerns it, so whatever lies beyond an end of the log that is read from now on reaches it live.
+/// Attaches the connection to the hub, with the groups of its user. Afterwards the other nodes of a cluster know that
+/// this node wants their events. So everything beyond a log end that is read from now on reaches the connection live.
 async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     app.hub.attach(connection.clone()).await;
-    // The hub waits for a reading of every attached connection, even for one that brings nothing.
+    // The hub expects a reading for every attached connection, even an empty one.
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
     let read = app.in_turn(app.chat.memberships(connection.user())).await;
     let read = read.map(|groups| reading = groups);
     app.hub.joined(connection.clone(), reading).await;
-    // Before it was attached, the news that its token is revoked would not have reached it.
+    // If the token was revoked before the connection was attached, the connection did not get the event.
     if app.hub.revocations().has(connection.granted()) {
         connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
     }
     read
 }
 
-/// What the client and the server say to each other.
+/// The dialogue with a client, by protocol.
 enum Dialogue<'a> {
     V1(v1::Dialogue),
     V2(v2::Dialogue<'a>),
 }
 
 impl Dialogue<'_> {
-    /// The answer to an earlier frame, when it is there. Never resolves where answers are given at once.
+    /// The next deferred answer. Never resolves on v1, where answers are immediate.
     async fn next_answer(&mut self) -> Bytes {
         match self {
             Self::V1(_) => std::future::pending().await,
@@ -202,7 +205,7 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Whether an answer is still to come.
+    /// Whether a deferred answer is still to come.
     fn is_under_way(&self) -> bool {
         match self {
             Self::V1(_) => false,
@@ -216,16 +219,17 @@ struct Session<'a> {
     connection: &'a Connection,
     decoder: Decoder,
     dialogue: Dialogue<'a>,
-    /// The client has closed, or is gone: there is no answer to wait for.
+    /// The client has closed or is gone: do not wait for its close frame.
     ended_by_client: bool,
-    /// The client has broken the protocol: nothing that it sends can be told apart any more.
+    /// The client has broken the protocol: its bytes cannot be split into frames any more.
     is_broken: bool,
 }
 
 impl Session<'_> {
-    /// Hears the client while it is given what it missed, which on a slow line takes long: what it has come to is seen by its
-    /// pongs alone. All else it is answered afterwards. Until then a little of it is kept, and the rest waits in its socket.
-    async fn hear_during(
+    /// Reads the client's frames while `opening` runs, which takes long on a slow line. Pongs are handled at once,
+    /// because only they show the client's progress. Everything else is handled afterwards; a little of it is kept in
+    /// memory, the rest waits in the socket.
+    async fn read_during(
         &mut self,
         opening: impl Future<Output = ControlFlow<()>>,
         kept: &mut Taken,
@@ -242,7 +246,7 @@ impl Session<'_> {
                     }
                     let mut taken = read(self.connection, &mut self.decoder);
                     if !taken.is_nothing() {
-                        self.connection.heard();
+                        self.connection.note_activity();
                     }
                     for pong in taken.inputs.extract_if(.., |input| matches!(input, Input::Pong(_))) {
                         self.take(pong).await;
@@ -282,7 +286,7 @@ impl Session<'_> {
         }
     }
 
-    /// Gives the answers to what was begun, if they come soon and somebody is there to be given them.
+    /// Sends the answers to what was begun, if they are ready in time and the client can still get them.
     async fn finish(&mut self) {
         let answers = async {
             while self.dialogue.is_under_way() && self.connection.takes_answers() {
@@ -291,12 +295,12 @@ impl Session<'_> {
             }
         };
         let _ = tokio::time::timeout(ANSWERS, answers).await;
-        self.tell_unheard();
+        self.send_undelivered();
     }
 
-    /// The client will say nothing more: what it asked for is answered, and told like everything, before the connection
-    /// ends. A client that does not take it does without.
-    async fn hear_out(&mut self) {
+    /// Completes everything for a client that will send nothing more: its frames are answered and their events
+    /// delivered before the connection ends. A client that does not read them in time does not get them.
+    async fn settle(&mut self) {
         self.finish().await;
         let settled = async {
             self.app.hub.caught_up(self.connection.user()).await;
@@ -305,15 +309,15 @@ impl Session<'_> {
         let _ = tokio::time::timeout(ANSWERS, settled).await;
     }
 
-    /// On v1, what was done and can't be heard of from the hub any more.
-    fn tell_unheard(&mut self) {
+    /// On v1, sends the client's own messages that the hub can no longer deliver.
+    fn send_undelivered(&mut self) {
         if let Dialogue::V1(dialogue) = &mut self.dialogue {
-            dialogue.tell_unheard(self.connection);
+            dialogue.send_undelivered(self.connection);
         }
     }
 
-    /// Whether what the client asks for may still be begun: not once its token has ended, though the news of that has yet
-    /// to reach this connection.
+    /// Whether a frame may still be executed. It may not once the token is revoked, even if the event has not reached
+    /// this connection.
     fn may_begin(&self) -> bool {
         if !self.connection.is_closing() && self.app.hub.revocations().has(self.connection.granted()) {
             self.connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
@@ -321,22 +325,19 @@ impl Session<'_> {
         !self.connection.is_closing()
     }
 
-    /// Writes the last word and waits for the client's: a socket that is closed over unread bytes is reset, and the
-    /// client might never see why.
-    async fn take_leave(&mut self) {
-        self.connection.write_last_word().await;
+    /// Sends the close frame and waits for the client's: closing a socket with unread bytes resets it, and the client
+    /// might never see why.
+    async fn finish_closing(&mut self) {
+        self.connection.write_close_frame().await;
         if self.is_broken {
-            return let_go_of_the_rest(self.connection).await;
+            return discard_rest(self.connection).await;
         }
-        let mut passed_over = 0;
-        while !self.ended_by_client
-            && passed_over < STILL_ON_ITS_WAY
-            && self.connection.readable().await.is_ok()
-        {
+        let mut discarded = 0;
+        while !self.ended_by_client && discarded < MAX_DISCARDED && self.connection.readable().await.is_ok() {
             let taken = read(self.connection, &mut self.decoder);
-            passed_over += taken.bytes;
+            discarded += taken.bytes;
             if matches!(taken.end, Some(End::Broken(_))) {
-                return let_go_of_the_rest(self.connection).await;
+                return discard_rest(self.connection).await;
             }
             let closes = |input: &Input| matches!(input, Input::Close(_));
             self.ended_by_client = taken.end.is_some() || taken.inputs.iter().any(closes);
@@ -346,12 +347,12 @@ impl Session<'_> {
         }
     }
 
-    /// Takes what one reading brought. Breaks off where the connection is to end.
+    /// Handles the frames of one read. Breaks when the connection is to end.
     async fn handle(&mut self, taken: Taken) -> ControlFlow<()> {
-        self.connection.heard();
+        self.connection.note_activity();
         for (count, input) in taken.inputs.into_iter().enumerate() {
             self.take(input).await;
-            // One reading may bring thousands, and some are dealt with without ever waiting.
+            // One read may bring thousands of frames, and some are handled without ever waiting.
             if count % INPUTS_IN_A_ROW == INPUTS_IN_A_ROW - 1 {
                 self.connection.flush_own();
                 yield_now().await;
@@ -361,7 +362,7 @@ impl Session<'_> {
         match taken.end {
             None => {}
             Some(End::HalfClosed) => {
-                self.hear_out().await;
+                self.settle().await;
                 self.ended_by_client = true;
                 self.connection.end();
             }
@@ -379,18 +380,18 @@ impl Session<'_> {
 
     async fn take(&mut self, input: Input) {
         match input {
-            Input::Text(text) => self.say(text).await,
+            Input::Text(text) => self.execute(text).await,
             Input::Close(code) => {
                 self.ended_by_client = true;
                 if !self.connection.is_closing() {
-                    self.hear_out().await;
+                    self.settle().await;
                     self.connection.close(code.unwrap_or(close_code::NORMAL), "");
                 }
             }
-            // Behind a closing frame of ours nothing else counts.
+            // After our close frame nothing else counts.
             _ if self.connection.is_closing() => {}
             Input::Binary => self.connection.close(close_code::UNSUPPORTED, "send text frames"),
-            // Written with what else comes of this reading.
+            // Written together with other frames of this read.
             Input::Ping(payload) => {
                 self.connection.push(encode(Opcode::Pong, &payload), None);
             }
@@ -403,45 +404,45 @@ impl Session<'_> {
         }
     }
 
-    /// Begins what a text frame asks for, or says that it is not done.
-    async fn say(&mut self, text: String) {
-        // Behind the client's own closing frame it says nothing that counts (RFC 6455, section 5.5.1).
+    /// Executes a text frame, or answers that it was not executed.
+    async fn execute(&mut self, text: String) {
+        // Frames after the client's own close frame do not count (RFC 6455, section 5.5.1).
         if self.ended_by_client {
             return;
         }
         let may_begin = self.may_begin();
         match &mut self.dialogue {
-            Dialogue::V1(dialogue) if !may_begin => dialogue.pass_over(self.connection),
+            Dialogue::V1(dialogue) if !may_begin => dialogue.refuse_unexecuted(self.connection),
             Dialogue::V1(dialogue) => {
                 if let Some(ready) = dialogue.answer(self.app, self.connection, &text).await {
                     self.connection.send_answer(ready);
                 }
-                if dialogue.is_deaf() {
+                if dialogue.ignores_refusals() {
                     self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");
                 }
             }
-            Dialogue::V2(dialogue) if !may_begin => dialogue.pass_over(&text),
+            Dialogue::V2(dialogue) if !may_begin => dialogue.refuse_unexecuted(&text),
             Dialogue::V2(dialogue) => dialogue.take(text).await,
         }
     }
 }
 
-/// Why nothing more will come.
+/// Why nothing more will arrive.
 pub(super) enum End {
-    /// The client will send nothing more; it may still read.
+    /// The client will send nothing more, but may still read.
     HalfClosed,
     /// The socket is broken.
     Gone,
     Broken(ProtocolError),
 }
 
-/// What one reading brought.
+/// The result of one read.
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) inputs: Vec<Input>,
     pub(super) end: Option<End>,
-    /// It filled the buffer: other tasks get their turn before the next, or a client that sends without end, even if no
-    /// frame of it ever is whole, would have a worker to itself.
+    /// The read filled the buffer. Other tasks get a turn before the next read; otherwise a client that never stops
+    /// sending, even without ever completing a frame, would have a worker to itself.
     may_have_more: bool,
     bytes: usize,
 }
@@ -451,7 +452,7 @@ impl Taken {
         self.inputs.is_empty() && self.end.is_none()
     }
 
-    /// Whether more may be kept with it.
+    /// Whether more may be kept.
     fn has_room(&self) -> bool {
         self.end.is_none() && self.inputs.iter().map(Input::weight).sum::<usize>() < KEPT_BYTES
     }
@@ -479,12 +480,12 @@ impl Taken {
     }
 }
 
-/// Takes what a client still sends, such as the rest of a message that is too big, until it has, within bounds: a proxy whose
-/// writing fails may not hand on the last word that it has read.
-async fn let_go_of_the_rest(connection: &Connection) {
+/// Reads and discards what a client still sends, such as the rest of a message that is too big, within bounds. A proxy
+/// whose writes fail may not forward the close frame that it has read.
+async fn discard_rest(connection: &Connection) {
     let mut taken = 0;
-    while taken < TOO_BIG
-        && let Ok(Ok(())) = tokio::time::timeout(QUIET, connection.readable()).await
+    while taken < MAX_DISCARDED_BROKEN
+        && let Ok(Ok(())) = tokio::time::timeout(QUIET_PERIOD, connection.readable()).await
     {
         match SCRATCH.with_borrow_mut(|scratch| connection.try_read(scratch)) {
             Ok(0) => return,

@@ -1,6 +1,6 @@
 //! The frames of a v1 client and their answers (docs/contract.md, "The v1 stream").
 
-mod unheard;
+mod undelivered;
 
 use bytes::Bytes;
 use chat_core::ids::{GroupId, UserId};
@@ -18,18 +18,18 @@ use crate::limits::Policy;
 use crate::metrics::Transport;
 use crate::sends::Sender;
 use crate::{App, sends, wire};
-use unheard::Unheard;
+use undelivered::Undelivered;
 
-/// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
+/// A client with more refusals is closed; each accepted frame cancels one.
 const MAX_REFUSALS: u32 = 200;
 
-/// The state of a conversation with one client: to whom its plain text goes.
+/// State of the dialogue with one client, such as the recipient of its plain text.
 pub(super) struct Dialogue {
     user: UserId,
     client: ClientAddress,
     recipient: Option<Recipient>,
     refusals: u32,
-    unheard: Unheard,
+    undelivered: Undelivered,
 }
 
 impl Dialogue {
@@ -39,12 +39,12 @@ impl Dialogue {
             client: connection.client(),
             recipient: None,
             refusals: 0,
-            unheard: Unheard::default(),
+            undelivered: Undelivered::default(),
         }
     }
 
-    /// Does what a text frame asks for. A message that was sent comes back as an event, so only a refusal is answered,
-    /// and a repetition: with the first message, because nothing new happens that could come back.
+    /// Executes a text frame. A sent message comes back as an event, so only refusals and duplicates are answered: a
+    /// duplicate with the first message, because no event will follow.
     pub(super) async fn answer(&mut self, app: &App, connection: &Connection, text: &str) -> Option<Bytes> {
         let frame = parse(text);
         if let Err(refused) = app.limits.user(frame.policy(), self.user) {
@@ -54,15 +54,15 @@ impl Dialogue {
         }
         self.refusals = self.refusals.saturating_sub(1);
         let done = match frame {
-            Frame::PlainText => self.say(app, text).await,
-            Frame::Object(frame) => self.follow(app, *frame).await,
+            Frame::PlainText => self.send_text(app, text).await,
+            Frame::Object(frame) => self.execute(app, *frame).await,
             Frame::Malformed(reason) => Err(Problem::invalid(reason)),
         };
         let problem = match done {
             Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1::message(&first)),
             Ok(Some(Posted::New { message, .. })) => {
-                self.unheard.note(message);
-                self.unheard.heard(connection.last_queued());
+                self.undelivered.note(message);
+                self.undelivered.delivered_up_to(connection.last_queued());
                 return None;
             }
             Ok(None) => return None,
@@ -74,26 +74,26 @@ impl Dialogue {
         Some(wire::v1::error(&problem))
     }
 
-    /// Says that a frame is not done, behind what is said of those that were.
-    pub(super) fn pass_over(&mut self, connection: &Connection) {
-        self.tell_unheard(connection);
+    /// Answers that a frame was not executed, after the answers to those that were.
+    pub(super) fn refuse_unexecuted(&mut self, connection: &Connection) {
+        self.send_undelivered(connection);
         connection.send_answer(wire::v1::error(&Problem::not_done()));
     }
 
-    /// Once the connection is closing, tells of what was stored for the client and will not reach it by way of the hub.
-    pub(super) fn tell_unheard(&mut self, connection: &Connection) {
+    /// Once the connection is closing, sends the client's own stored messages that the hub will not deliver any more.
+    pub(super) fn send_undelivered(&mut self, connection: &Connection) {
         if !connection.is_closing() {
             return;
         }
-        // From now on this does not change.
-        self.unheard.heard(connection.last_queued());
-        for message in self.unheard.take() {
+        // The last queued message is final now.
+        self.undelivered.delivered_up_to(connection.last_queued());
+        for message in self.undelivered.take() {
             connection.send_answer(wire::v1::message(&message));
         }
     }
 
-    /// Whether the client goes on and on although it is refused.
-    pub(super) fn is_deaf(&self) -> bool {
+    /// Whether the client keeps sending although it is refused.
+    pub(super) fn ignores_refusals(&self) -> bool {
         self.refusals > MAX_REFUSALS
     }
 
@@ -101,8 +101,8 @@ impl Dialogue {
         Sender { user: self.user, from: self.client, transport: Transport::V1 }
     }
 
-    /// Plain text, as typed into a terminal: its line end is not part of it.
-    async fn say(&self, app: &App, text: &str) -> Result<Option<Posted>, Problem> {
+    /// Plain text, as typed into a terminal; the line end is not part of it.
+    async fn send_text(&self, app: &App, text: &str) -> Result<Option<Posted>, Problem> {
         let Some(to) = self.recipient else {
             let sentence = r#"Choose a recipient first: {"action":"set_recipient","user_id":2} or {"action":"set_recipient","group_id":1}"#;
             return Err(Problem::new(400, "no_recipient", sentence));
@@ -112,7 +112,7 @@ impl Dialogue {
         Ok(Some(sends::post(app, self.sender(), message).await?))
     }
 
-    async fn follow(&mut self, app: &App, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
+    async fn execute(&mut self, app: &App, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
         match (frame.action.as_deref(), frame.kind.as_deref()) {
             (Some("set_recipient"), _) => {
                 let to = recipient(frame.user_id, frame.group_id, "user_id")?;
@@ -144,7 +144,7 @@ enum Frame {
 }
 
 impl Frame {
-    /// What it counts as.
+    /// The rate-limit policy that counts the frame.
     fn policy(&self) -> Policy {
         match self {
             Self::PlainText => Policy::Send,
@@ -158,7 +158,7 @@ impl Frame {
     }
 }
 
-/// A frame that is no JSON object is something that a person typed.
+/// Anything but a JSON object is text that a person typed.
 fn parse(text: &str) -> Frame {
     match serde_json::from_str::<Value>(text) {
         Ok(object @ Value::Object(_)) => match serde_json::from_value(object) {
@@ -169,7 +169,7 @@ fn parse(text: &str) -> Frame {
     }
 }
 
-/// A message frame. What it goes to is decided by its fields; `group_message` and `p2p_message` must agree with them.
+/// A message frame. Its fields decide the recipient; `group_message` and `p2p_message` must agree with them.
 fn message(kind: &str, frame: &ClientFrame) -> Result<PostMessage, Problem> {
     let (to, kind) = match kind {
         "group_message" => (recipient(None, frame.group_id, "group_id")?, None),
@@ -191,7 +191,7 @@ fn message(kind: &str, frame: &ClientFrame) -> Result<PostMessage, Problem> {
     Ok(PostMessage { kind, client_msg_id, ..PostMessage::plain(to, content, media_url) })
 }
 
-/// Exactly one of a user and a group; 0 stands for none, as in the frames that the server sends.
+/// Requires exactly one of a user and a group. 0 means none, as in the server's frames.
 fn recipient(user: Option<i64>, group: Option<i64>, field: &str) -> Result<Recipient, Problem> {
     match (user.filter(|id| *id != 0), group.filter(|id| *id != 0)) {
         (Some(id), None) if id > 0 => Ok(Recipient::User(UserId(id))),

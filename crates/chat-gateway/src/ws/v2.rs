@@ -1,5 +1,5 @@
-//! The v2 dialogue: takes a client's frames in their order, begins what each asks for, and gives each exactly one answer
-//! when that is done (docs/stream.md). What an op does stands in `ops.rs`.
+//! The v2 dialogue: takes a client's frames in order, starts what each asks for, and sends exactly one answer to each
+//! when it is done (docs/stream.md). `ops.rs` executes the ops.
 
 mod ops;
 
@@ -21,20 +21,20 @@ use crate::{App, wire};
 
 /// Frames of one client that may be under way at a time; the next one waits.
 const MAX_UNDER_WAY: usize = 64;
-/// For how many seconds' worth of frames a client may have saved up.
+/// Burst of frames that a client may send, in seconds of its rate.
 const BURST_S: f64 = 2.0;
-/// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
+/// A client with more refusals is closed; each accepted frame cancels one.
 const MAX_REFUSALS: u32 = 200;
 /// Longest `id` of a frame, in characters.
 const MAX_ID: usize = 64;
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Bytes> + Send + 'a>>;
 
-/// The state of the dialogue with one client.
+/// State of the dialogue with one client.
 pub(super) struct Dialogue<'a> {
     app: &'a App,
     connection: Arc<Connection>,
-    /// Only there while something is under way: an idle client should cost little.
+    /// `None` while nothing is under way, so that an idle client costs little.
     under_way: Option<Box<FuturesUnordered<Answer<'a>>>>,
     allowance: Allowance,
     refusals: u32,
@@ -46,7 +46,7 @@ impl<'a> Dialogue<'a> {
         Self { app, connection, under_way: None, allowance, refusals: 0 }
     }
 
-    /// Begins what a frame asks for. Waits only while too much is under way.
+    /// Starts what a frame asks for. Waits only while too many frames are under way.
     pub(super) async fn take(&mut self, text: String) {
         let head = head(&text);
         if let Err(wait_ms) = self.allowance.take(self.app.hub.started()) {
@@ -56,7 +56,7 @@ impl<'a> Dialogue<'a> {
         self.refusals = self.refusals.saturating_sub(1);
         let head = match head {
             Ok(head) => head,
-            // Whoever sends nonsense is counted like everybody, over however many streams.
+            // Malformed frames count like any other, over all of the user's streams.
             Err((id, problem)) => {
                 let counted = ops::counted(self.app, &self.connection, None);
                 return self.connection.send_answer(wire::v2::refusal(id, &counted.err().unwrap_or(problem)));
@@ -70,20 +70,20 @@ impl<'a> Dialogue<'a> {
             return self.connection.send_answer(wire::v2::refusal(head.id, &Problem::not_done()));
         }
         let session = self.connection.name();
-        let span = tracing::debug_span!("op", op = &*head.op, id = spelt(head.id.as_ref()), session);
+        let span = tracing::debug_span!("op", op = &*head.op, id = id_text(head.id.as_ref()), session);
         let (op, id) = (OpName::parse(&head.op), head.id);
         let asked = ops::Asked { op, id, text };
         let answer = ops::answer(self.app, self.connection.clone(), asked);
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
-        // Polled here and now, so that what a client sends is begun in the order in which it comes.
+        // Polled at once, so that a client's frames are started in the order of their arrival.
         match poll_immediate(answer.as_mut()).await {
             Some(answer) => self.connection.send_answer(answer),
             None => self.under_way.get_or_insert_default().push(answer),
         }
     }
 
-    /// Says that a frame is not done.
-    pub(super) fn pass_over(&self, text: &str) {
+    /// Answers that a frame was not executed.
+    pub(super) fn refuse_unexecuted(&self, text: &str) {
         let id = head(text).map_or_else(|(id, _)| id, |head| head.id);
         self.connection.send_answer(wire::v2::refusal(id, &Problem::not_done()));
     }
@@ -93,7 +93,7 @@ impl<'a> Dialogue<'a> {
         self.under_way.is_some()
     }
 
-    /// The next answer that is ready. Never resolves where nothing is under way.
+    /// The next answer that is ready. Never resolves while nothing is under way.
     pub(super) async fn next_answer(&mut self) -> Bytes {
         let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
         let answer = under_way.next().await;
@@ -123,7 +123,7 @@ impl<'a> Dialogue<'a> {
     }
 }
 
-/// The first frame.
+/// The first frame of a stream.
 pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes {
     wire::v2::frame(&ServerFrame::Hello(Hello {
         user_id: connection.user().0,
@@ -136,20 +136,20 @@ pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes
     }))
 }
 
-/// Says that the client's cursor can't be served.
+/// States that the client's cursor can't be served.
 pub(super) fn resync(at: Cursor) -> Bytes {
     wire::v2::frame(&ServerFrame::Resync(At { cursor: at.to_string() }))
 }
 
-/// A frame's name as the log has it.
-fn spelt(id: Option<&Id>) -> Option<String> {
+/// A frame's `id` for the log.
+fn id_text(id: Option<&Id>) -> Option<String> {
     id.map(|id| match id {
         Id::Number(number) => number.to_string(),
         Id::Text(text) => text.clone(),
     })
 }
 
-/// What every frame has. A frame whose `op` is wrong is answered under its `id` all the same.
+/// The head of a frame. On an error, returns the frame's `id` too if it can be read.
 fn head(text: &str) -> Result<Head<'_>, (Option<Id>, Problem)> {
     #[derive(serde::Deserialize)]
     struct OnlyId {
@@ -170,7 +170,7 @@ fn head(text: &str) -> Result<Head<'_>, (Option<Id>, Problem)> {
     }
 }
 
-/// How many frames a client may still send: a bucket that fills up by time.
+/// A token bucket for a client's frames.
 struct Allowance {
     frames: f64,
     per_ms: f64,
@@ -188,7 +188,7 @@ impl Allowance {
         }
     }
 
-    /// One frame less; or after how many milliseconds there is one.
+    /// Takes one frame, or returns the milliseconds until one is available.
     fn take(&mut self, started: Instant) -> Result<(), u64> {
         self.take_at(started.elapsed().as_millis())
     }

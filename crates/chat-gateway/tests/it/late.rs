@@ -1,18 +1,18 @@
-//! A hub that hears of commits later than a client can read them: nothing is lost, and nothing comes twice.
+//! A hub that gets commits later than clients can read them: nothing is lost, and nothing comes twice.
 
 use chat_core::messages::Recipient;
 
-use crate::support::{House, User};
+use crate::support::{TestCluster, User};
 
-async fn tom_and_jerry(house: &House) -> (User, User) {
-    (house.register("tom").await, house.register("jerry").await)
+async fn tom_and_jerry(cluster: &TestCluster) -> (User, User) {
+    (cluster.register("tom").await, cluster.register("jerry").await)
 }
 
 #[tokio::test]
-async fn a_v1_client_gets_what_its_hub_has_yet_to_hear_of_once() {
-    let house = House::of(1).await;
-    let (tom, jerry) = tom_and_jerry(&house).await;
-    let node = &house.nodes[0];
+async fn a_v1_client_gets_once_what_its_hub_gets_late() {
+    let cluster = TestCluster::of(1).await;
+    let (tom, jerry) = tom_and_jerry(&cluster).await;
+    let node = &cluster.nodes[0];
     node.gate.shut();
     node.write(&tom, Recipient::User(jerry.id), "before").await;
     let mut jerrys = node.v1(&jerry).await;
@@ -25,9 +25,9 @@ async fn a_v1_client_gets_what_its_hub_has_yet_to_hear_of_once() {
 
 #[tokio::test]
 async fn a_v1_client_is_not_given_what_its_own_user_wrote_before() {
-    let house = House::of(1).await;
-    let (tom, jerry) = tom_and_jerry(&house).await;
-    let node = &house.nodes[0];
+    let cluster = TestCluster::of(1).await;
+    let (tom, jerry) = tom_and_jerry(&cluster).await;
+    let node = &cluster.nodes[0];
     node.gate.shut();
     node.write(&jerry, Recipient::User(tom.id), "before").await;
     let mut jerrys = node.v1(&jerry).await;
@@ -38,10 +38,10 @@ async fn a_v1_client_is_not_given_what_its_own_user_wrote_before() {
 }
 
 #[tokio::test]
-async fn a_v2_client_gets_what_its_hub_has_yet_to_hear_of_once() {
-    let house = House::of(1).await;
-    let (tom, jerry) = tom_and_jerry(&house).await;
-    let node = &house.nodes[0];
+async fn a_v2_client_gets_once_what_its_hub_gets_late() {
+    let cluster = TestCluster::of(1).await;
+    let (tom, jerry) = tom_and_jerry(&cluster).await;
+    let node = &cluster.nodes[0];
     let (_, cursor) = node.v2(&jerry, None).await.until_live().await;
     node.gate.shut();
     for text in ["one", "two"] {
@@ -59,11 +59,11 @@ async fn a_v2_client_gets_what_its_hub_has_yet_to_hear_of_once() {
 }
 
 #[tokio::test]
-async fn who_was_added_and_who_was_removed_before_the_hub_hears_of_it() {
-    let house = House::of(1).await;
-    let (tom, jerry) = tom_and_jerry(&house).await;
-    let spike = house.register("spike").await;
-    let node = &house.nodes[0];
+async fn members_added_and_removed_before_the_hub_gets_the_event() {
+    let cluster = TestCluster::of(1).await;
+    let (tom, jerry) = tom_and_jerry(&cluster).await;
+    let spike = cluster.register("spike").await;
+    let node = &cluster.nodes[0];
     let group = node.chat.create_group(tom.id, "Cheese").await.unwrap().id;
     node.chat.add_member(tom.id, group, spike.id).await.unwrap();
     let (_, cursor) = node.v2(&spike, None).await.until_live().await;

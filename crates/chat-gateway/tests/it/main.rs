@@ -1,5 +1,5 @@
-//! The gateway as clients of several nodes see it: nodes in one process over one store, each of whose hubs hears of
-//! commits when the test says so.
+//! The gateway as clients of several nodes see it: nodes in one process over one store. The tests decide when each hub
+//! gets the commits.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

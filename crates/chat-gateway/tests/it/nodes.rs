@@ -1,4 +1,4 @@
-//! What nodes share, and what they tell each other.
+//! State that nodes share, and their announcements to each other.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,29 +9,29 @@ use chat_core::presence::PresenceStatus;
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{House, Others, eventually};
+use crate::support::{Others, TestCluster, eventually};
 
-/// What one node tells the others, and a link that can be cut.
+/// Records one node's announcements to the others, and has a link that can be cut.
 struct Recorder {
-    told: Mutex<Vec<String>>,
+    received: Mutex<Vec<String>>,
     link: Mutex<Option<Link>>,
 }
 
 impl Recorder {
     fn new() -> Arc<Self> {
-        Arc::new(Self { told: Mutex::default(), link: Mutex::new(Some(Link::Up)) })
+        Arc::new(Self { received: Mutex::default(), link: Mutex::new(Some(Link::Up)) })
     }
 
     fn others(self: &Arc<Self>) -> Others {
         Others { local_members: self.clone(), peers: self.clone() }
     }
 
-    fn note(&self, told: String) {
-        self.told.lock().unwrap().push(told);
+    fn note(&self, received: String) {
+        self.received.lock().unwrap().push(received);
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.told.lock().unwrap())
+        std::mem::take(&mut self.received.lock().unwrap())
     }
 }
 
@@ -61,73 +61,77 @@ impl Peers for Recorder {
 
 #[tokio::test]
 async fn a_ticket_of_one_node_opens_one_stream_at_another() {
-    let house = House::of(2).await;
-    let tom = house.register("tom").await;
-    let [here, there] = &house.nodes[..] else { panic!() };
+    let cluster = TestCluster::of(2).await;
+    let tom = cluster.register("tom").await;
+    let [here, there] = &cluster.nodes[..] else { panic!() };
     let (status, ticket) = here.post("/v1/ws-ticket", &tom.token, json!({})).await;
     assert_eq!((status, &ticket["expires_in"]), (201, &json!(30)));
     let ticket = ticket["ticket"].as_str().unwrap();
     assert_eq!(
-        [there.admits(ticket).await, there.admits(ticket).await, here.admits(ticket).await],
+        [
+            there.upgrade_status(ticket).await,
+            there.upgrade_status(ticket).await,
+            here.upgrade_status(ticket).await
+        ],
         [101, 401, 401]
     );
 }
 
 #[tokio::test]
-async fn readiness_says_how_a_node_stands_with_the_others() {
+async fn readiness_reports_the_bus_of_a_node() {
     let others = Recorder::new();
-    let house = House::joined(1, Some(others.others())).await;
-    let ready = async || house.nodes[0].call(Method::GET, "/readyz", "", None).await;
+    let cluster = TestCluster::joined(1, Some(others.others())).await;
+    let ready = async || cluster.nodes[0].call(Method::GET, "/readyz", "", None).await;
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "up" })));
     *others.link.lock().unwrap() = Some(Link::Down);
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "down" })));
     *others.link.lock().unwrap() = None;
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "none" })));
-    let alone = House::of(1).await;
+    let alone = TestCluster::of(1).await;
     let (status, body) = alone.nodes[0].call(Method::GET, "/readyz", "", None).await;
     assert_eq!((status, body), (200, json!({ "status": "ready" })));
 }
 
 #[tokio::test]
-async fn the_others_are_told_of_a_user_and_their_groups_before_the_user_is_greeted() {
+async fn a_user_and_their_groups_are_announced_to_the_others_before_the_welcome() {
     let others = Recorder::new();
-    let house = House::joined(1, Some(others.others())).await;
-    let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
-    let node = &house.nodes[0];
+    let cluster = TestCluster::joined(1, Some(others.others())).await;
+    let (tom, jerry) = (cluster.register("tom").await, cluster.register("jerry").await);
+    let node = &cluster.nodes[0];
     let group = node.chat.create_group(tom.id, "Cheese").await.unwrap();
     let conversation = node.chat.memberships(tom.id).await.unwrap().conversations[0];
     let toms = node.v2(&tom, None).await;
-    let told = [format!("presence {} online", tom.id), format!("user {} true", tom.id)];
+    let expected = [format!("presence {} online", tom.id), format!("user {} true", tom.id)];
     assert_eq!(
         others.take(),
-        told.into_iter().chain([format!("group {conversation} true")]).collect::<Vec<_>>()
+        expected.into_iter().chain([format!("group {conversation} true")]).collect::<Vec<_>>()
     );
     let jerrys = node.v1(&jerry).await;
     node.chat.add_member(tom.id, group.id, jerry.id).await.unwrap();
     drop(toms);
-    eventually("Tom has gone", async || others.told.lock().unwrap().len() == 4).await;
-    let told = [
+    eventually("Tom has gone", async || others.received.lock().unwrap().len() == 4).await;
+    let expected = [
         format!("presence {} online", jerry.id),
         format!("user {} true", jerry.id),
         format!("user {} false", tom.id),
         format!("presence {} gone", tom.id),
     ];
-    assert_eq!(others.take(), told, "Jerry is in the group too");
+    assert_eq!(others.take(), expected, "Jerry is in the group too");
     drop(jerrys);
-    eventually("Jerry has gone", async || others.told.lock().unwrap().len() == 3).await;
-    let told = [
+    eventually("Jerry has gone", async || others.received.lock().unwrap().len() == 3).await;
+    let expected = [
         format!("group {conversation} false"),
         format!("user {} false", jerry.id),
         format!("presence {} gone", jerry.id),
     ];
-    assert_eq!(others.take(), told);
+    assert_eq!(others.take(), expected);
 }
 
 #[tokio::test]
-async fn who_is_at_another_node_is_seen_here() {
-    let house = House::of(1).await;
-    let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
-    let node = &house.nodes[0];
+async fn a_user_at_another_node_is_seen_here() {
+    let cluster = TestCluster::of(1).await;
+    let (tom, jerry) = (cluster.register("tom").await, cluster.register("jerry").await);
+    let node = &cluster.nodes[0];
     node.write(&tom, Recipient::User(jerry.id), "Hello").await;
     let status = async || {
         let (_, seen) = node.call(Method::GET, "/v1/conversations/1/presence", &tom.token, None).await;

@@ -1,5 +1,5 @@
-//! A server whose runtime has one thread: whatever keeps that busy without waiting, nobody is answered any more. The
-//! server has a thread of its own, so that the test sees it.
+//! A server whose runtime has one thread: anything that keeps it busy without waiting blocks everybody. The server runs
+//! in its own thread, so that the test can notice.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,51 +16,52 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{House, User, within};
+use crate::support::{TestCluster, User, within};
 
-/// Each of these is a frame of 96 KiB, so together they are far more than a socket holds whose client has a small window.
+/// Messages that the client missed. Each is a frame of 96 KiB, so together they far exceed what the socket of a client
+/// with a small window holds.
 const MISSED: usize = 40;
 const CHARACTERS: usize = 16_000;
-/// What is in order for an answer, and of how many it is asked.
+/// Time for a prompt answer, and the number of requests.
 const PROMPT: Duration = Duration::from_millis(50);
 const ASKED: usize = 40;
-/// For how long it is looked what a server costs that has nothing to do.
-const LOOK: Duration = Duration::from_millis(400);
-/// Between two of them.
+/// Time over which the CPU use of an idle server is measured.
+const MEASURED: Duration = Duration::from_millis(400);
+/// Pause between two requests.
 const GAP: Duration = Duration::from_millis(15);
 
-/// A server apart, with one user who has missed much.
-struct Apart {
+/// A server in its own thread, with one user who has missed much.
+struct IsolatedServer {
     url: ServerUrl,
     jerry: User,
-    /// From before what he missed.
+    /// Cursor from before the missed messages.
     cursor: String,
-    /// What the system says of its thread.
+    /// The system's statistics of its thread.
     stat: PathBuf,
-    /// The server ends when this is dropped, unless its runtime is stuck; then it ends with the process.
+    /// The server ends when this is dropped. If its runtime is stuck, it ends with the process.
     _running: oneshot::Sender<()>,
 }
 
-async fn apart(bounds: GatewayOptions) -> Apart {
-    let (tell, told) = oneshot::channel();
+async fn isolated_server(bounds: GatewayOptions) -> IsolatedServer {
+    let (sender, receiver) = oneshot::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let house = House::with(1, None, bounds).await;
-            let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
-            let node = &house.nodes[0];
+            let cluster = TestCluster::with(1, None, bounds).await;
+            let (tom, jerry) = (cluster.register("tom").await, cluster.register("jerry").await);
+            let node = &cluster.nodes[0];
             let (_, cursor) = node.v2(&jerry, None).await.until_live().await;
             for _ in 0..MISSED {
                 node.write(&tom, Recipient::User(jerry.id), &"\u{1}".repeat(CHARACTERS)).await;
             }
             let (running, runs) = oneshot::channel();
             let stat = Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap()).join("stat");
-            let apart = Apart { url: node.url.clone(), jerry, cursor, stat, _running: running };
-            assert!(tell.send(apart).is_ok());
+            let server = IsolatedServer { url: node.url.clone(), jerry, cursor, stat, _running: running };
+            assert!(sender.send(server).is_ok());
             let _ = runs.await;
         });
     });
-    within(told).await.unwrap()
+    within(receiver).await.unwrap()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,8 +70,8 @@ enum Kind {
     V2,
 }
 
-impl Apart {
-    /// A client with a small window that is owed what it missed, up to the answer to its upgrade.
+impl IsolatedServer {
+    /// A client with a small window that resumes, up to the response to its upgrade.
     async fn resume(&self, kind: Kind) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -85,16 +86,17 @@ impl Apart {
         }
     }
 
-    /// What its thread has used of the processor; the system counts in hundredths of a second.
+    /// CPU time of the server's thread. The system counts in hundredths of a second.
     fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(&self.stat).unwrap();
-        // Behind the name, which may contain anything: the user's time is the 12th field, the system's the 13th.
+        // After the name, which may contain anything, the user time is the 12th field and the system time the 13th.
         let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
         let hundredths: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
         Duration::from_millis(10 * hundredths)
     }
 
-    /// Others are answered, and promptly. Three of four at least: the machine may have other things to do as well.
+    /// Checks that the server answers others promptly: at least three of four requests, because the machine may be busy
+    /// with other things too.
     async fn answers_promptly(&self, while_what: &str) {
         let mut others = within(Connection::open(&self.url)).await.unwrap();
         let mut prompt = 0;
@@ -115,20 +117,20 @@ impl Apart {
 #[tokio::test]
 async fn resumes_that_read_nothing_hold_nobody_up() {
     for kind in [Kind::V1, Kind::V2] {
-        let server = apart(GatewayOptions::default()).await;
+        let server = isolated_server(GatewayOptions::default()).await;
         let _asleep = [server.resume(kind).await, server.resume(kind).await];
         server.answers_promptly(&format!("{kind:?} clients read nothing")).await;
         let before = server.cpu_time();
-        sleep(LOOK).await;
+        sleep(MEASURED).await;
         let used = server.cpu_time() - before;
-        assert!(used < LOOK / 2, "{kind:?} clients that read nothing cost {used:?} of {LOOK:?}");
+        assert!(used < MEASURED / 2, "{kind:?} clients that read nothing cost {used:?} of {MEASURED:?}");
     }
 }
 
 #[tokio::test]
 async fn resumes_that_read_in_drips_hold_nobody_up() {
     for kind in [Kind::V1, Kind::V2] {
-        let server = apart(GatewayOptions::default()).await;
+        let server = isolated_server(GatewayOptions::default()).await;
         let mut slow = server.resume(kind).await;
         let drips = async {
             let mut drip = [0; 1024];
@@ -148,7 +150,7 @@ async fn resumes_that_read_in_drips_hold_nobody_up() {
 #[tokio::test]
 async fn resumes_that_vanish_hold_nobody_up() {
     for kind in [Kind::V1, Kind::V2] {
-        let server = apart(GatewayOptions::default()).await;
+        let server = isolated_server(GatewayOptions::default()).await;
         for _ in 0..3 {
             let gone = server.resume(kind).await;
             // Long enough for the server to find the socket full.
@@ -159,15 +161,15 @@ async fn resumes_that_vanish_hold_nobody_up() {
     }
 }
 
-/// Whatever a client sends without end is taken in turns: pings, which are answered without waiting for anything, frames of
-/// which there never is a whole one, and what comes behind the closing frame.
+/// Data that a client sends without end must be handled in turns: pings, which are answered without waiting, pieces of
+/// a frame that never ends, and frames after the close frame.
 #[tokio::test]
 async fn clients_that_never_stop_sending_hold_nobody_up() {
     const EMPTY_PIECE: [u8; 6] = [0x01, 0x80, 0, 0, 0, 0];
     const NEXT_PIECE: [u8; 6] = [0x00, 0x80, 0, 0, 0, 0];
     const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
     const BINARY: [u8; 6] = [0x82, 0x80, 0, 0, 0, 0];
-    let server = apart(GatewayOptions::default()).await;
+    let server = isolated_server(GatewayOptions::default()).await;
     for (what, first, others) in
         [("pings", PING, PING), ("pieces", EMPTY_PIECE, NEXT_PIECE), ("after the end", BINARY, PING)]
     {
@@ -180,7 +182,7 @@ async fn clients_that_never_stop_sending_hold_nobody_up() {
             let mut socket = socket.into_std().unwrap();
             socket.set_nonblocking(false).unwrap();
             let mut answers = socket.try_clone().unwrap();
-            // Whoever did not read what it is answered would be closed for that.
+            // The server would close a client that does not read its answers.
             std::thread::spawn(move || while answers.read(&mut [0; 65_536]).is_ok_and(|read| read > 0) {});
             socket.write_all(&first).unwrap();
             let many = others.repeat(4096);
@@ -193,9 +195,9 @@ async fn clients_that_never_stop_sending_hold_nobody_up() {
     }
 }
 
-/// Takes a piece after each pause, and when it has been slow for long enough reads on quickly: whether it is told that it is
-/// too slow.
-async fn is_told_off(mut socket: TcpStream, pause: Duration, piece: usize) -> bool {
+/// Reads a piece after each pause, and after some time reads on quickly. Returns whether the server closes it as too
+/// slow.
+async fn is_closed_as_too_slow(mut socket: TcpStream, pause: Duration, piece: usize) -> bool {
     let slow_until = Instant::now() + Duration::from_secs(2);
     let (mut last, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
     loop {
@@ -217,9 +219,9 @@ async fn is_told_off(mut socket: TcpStream, pause: Duration, piece: usize) -> bo
 }
 
 #[tokio::test]
-async fn who_takes_hardly_anything_is_closed_as_too_slow_and_who_takes_enough_is_kept() {
+async fn a_client_that_reads_too_little_is_closed_as_too_slow_and_one_that_reads_enough_is_kept() {
     let slowest = Slowest { bytes_per_second: 64 * 1024, over: Duration::from_millis(600) };
-    let server = apart(GatewayOptions { slowest, ..GatewayOptions::default() }).await;
+    let server = isolated_server(GatewayOptions { slowest, ..GatewayOptions::default() }).await;
     for kind in [Kind::V1, Kind::V2] {
         let (asleep, slow) = (server.resume(kind).await, server.resume(kind).await);
         let mut brisk = server.resume(kind).await;
@@ -233,8 +235,8 @@ async fn who_takes_hardly_anything_is_closed_as_too_slow_and_who_takes_enough_is
             }
         };
         let (asleep, slow, ()) = tokio::join!(
-            is_told_off(asleep, Duration::from_secs(2), 1),
-            is_told_off(slow, Duration::from_millis(100), 512),
+            is_closed_as_too_slow(asleep, Duration::from_secs(2), 1),
+            is_closed_as_too_slow(slow, Duration::from_millis(100), 512),
             brisk
         );
         assert!(asleep && slow, "{kind:?}: {asleep} {slow}");

@@ -1,5 +1,5 @@
-//! A house of nodes: one SQLite file stands for the shared database, and for each node a gate for the relay, behind
-//! which events wait while it is shut.
+//! A cluster of nodes in one process. One SQLite file stands for the shared database. Each node has a gate in place of
+//! the relay; events wait behind it while it is shut.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -29,15 +29,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 
 pub const PASSWORD: &str = "password123";
-/// How long something may take on a busy machine.
+/// Upper bound for an answer on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for an answer, but not for ever.
+/// Waits for an answer, up to [`PATIENCE`].
 pub async fn within<T>(answer: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, answer).await.expect("no answer came")
 }
 
-/// Waits for something that comes about by itself.
+/// Waits until a condition holds.
 pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_so().await {
@@ -46,7 +46,7 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Stands before a hub as a relay does; while it is shut, committed events wait.
+/// Stands in front of a hub like a relay. While it is shut, committed events wait.
 pub struct Gate {
     hub: Hub,
     waiting: Mutex<Option<Vec<Arc<Event>>>>,
@@ -57,7 +57,7 @@ impl Gate {
         self.waiting.lock().unwrap().get_or_insert_default();
     }
 
-    /// Hands on what waits, and whatever comes from now on at once.
+    /// Publishes what waits, and from now on everything at once.
     pub async fn open(self: &Arc<Self>) {
         let gate = self.clone();
         let open = move || {
@@ -67,13 +67,13 @@ impl Gate {
         tokio::task::spawn_blocking(open).await.unwrap();
     }
 
-    /// Lets go of what waits, as a relay must that can't read it any more.
+    /// Drops what waits, like a relay that cannot read it any more.
     pub async fn miss(self: &Arc<Self>) {
         let gate = self.clone();
         let miss = move || {
             let mut waiting = gate.waiting.lock().unwrap();
             *waiting = None;
-            gate.hub.everybody_resumes();
+            gate.hub.all_clients_resume();
         };
         tokio::task::spawn_blocking(miss).await.unwrap();
     }
@@ -87,7 +87,7 @@ impl Gate {
     }
 }
 
-/// Tells all nodes of the commits of the one store.
+/// Passes the commits of the one store to all nodes.
 struct Gates(Vec<Arc<Gate>>);
 
 impl EventSink for Gates {
@@ -98,19 +98,19 @@ impl EventSink for Gates {
     fn signal(&self, _: Signal) {}
 }
 
-/// Passwords in the clear, whose checking can be held up.
+/// Stores passwords in plain text. Checking them can be blocked.
 pub struct PlainPasswords {
     may_check: Semaphore,
-    /// Somebody waits to check.
+    /// Notified when a check begins.
     pub asked: Notify,
 }
 
 impl PlainPasswords {
-    pub fn hold_up(&self) {
+    pub fn block(&self) {
         self.may_check.forget_permits(usize::MAX);
     }
 
-    pub fn go_on(&self) {
+    pub fn unblock(&self) {
         self.may_check.add_permits(1000);
     }
 }
@@ -128,7 +128,7 @@ impl Passwords for PlainPasswords {
     }
 }
 
-/// The library behind tokens asks the system's clock, so everything here does.
+/// The library behind tokens uses the system's clock, so everything here does.
 struct SystemClock;
 
 impl Clock for SystemClock {
@@ -147,28 +147,28 @@ pub struct Node {
     pub url: ServerUrl,
 }
 
-/// The other nodes, as these take them to be.
+/// Stand-ins for the other nodes of the cluster.
 pub struct Others {
     pub local_members: Arc<dyn LocalMembers>,
     pub peers: Arc<dyn Peers>,
 }
 
-pub struct House {
+pub struct TestCluster {
     pub nodes: Vec<Node>,
     _folder: TempDir,
 }
 
-impl House {
+impl TestCluster {
     pub async fn of(n_nodes: usize) -> Self {
         Self::joined(n_nodes, None).await
     }
 
-    /// Nodes that are told to be in a cluster.
+    /// Nodes that are part of a cluster with `others`.
     pub async fn joined(n_nodes: usize, others: Option<Others>) -> Self {
         Self::with(n_nodes, others, GatewayOptions::default()).await
     }
 
-    /// Nodes with bounds of their own.
+    /// Nodes with the given options.
     pub async fn with(n_nodes: usize, others: Option<Others>, bounds: GatewayOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { path: folder.path().join("chat.db"), readers: 2, search: false };
@@ -207,7 +207,7 @@ impl House {
         Self { nodes, _folder: folder }
     }
 
-    /// A new user, with a token.
+    /// Registers a user and logs in.
     pub async fn register(&self, name: &str) -> User {
         let (email, password) = (format!("{name}@temp.com"), PASSWORD.to_owned());
         let request = Register { username: name.into(), email, password };
@@ -237,7 +237,7 @@ pub struct User {
 }
 
 impl Node {
-    /// Sends a request; gives the status and the body.
+    /// Sends a request. Returns the status and the body.
     pub async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> (u16, Value) {
         let mut connection = Connection::open(&self.url).await.unwrap();
         let body = body.map(|body| body.to_string().into());
@@ -257,11 +257,11 @@ impl Node {
         }
     }
 
-    pub async fn welcomes(&self, token: &str) -> bool {
+    pub async fn accepts_token(&self, token: &str) -> bool {
         self.call(Method::GET, "/v1/test-auth", token, None).await.0 == 200
     }
 
-    /// Sends a message; gives its id.
+    /// Sends a message. Returns its id.
     pub async fn write(&self, from: &User, to: Recipient, text: &str) -> i64 {
         let posted = self.chat.post(from.id, PostMessage::plain(to, text.into(), String::new())).await;
         match posted.unwrap() {
@@ -285,8 +285,8 @@ impl Node {
         stream
     }
 
-    /// The status with which a ticket is answered.
-    pub async fn admits(&self, ticket: &str) -> u16 {
+    /// The HTTP status of an upgrade with this ticket.
+    pub async fn upgrade_status(&self, ticket: &str) -> u16 {
         let (method, path) = (Method::GET, format!("/ws?ticket={ticket}"));
         let mut socket = tokio::net::TcpStream::connect(self.url.authority()).await.unwrap();
         let key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
@@ -301,11 +301,10 @@ impl Node {
     }
 }
 
-/// A client of the v1 stream.
 pub struct V1(Stream);
 
 impl V1 {
-    /// What the next message says.
+    /// Content of the next message.
     pub async fn text(&mut self) -> String {
         match within(self.0.next()).await.unwrap() {
             chat_client::Received::Text(text) => {
@@ -317,7 +316,6 @@ impl V1 {
     }
 }
 
-/// A client of the v2 stream.
 pub struct V2(V2Stream);
 
 impl V2 {
@@ -328,7 +326,7 @@ impl V2 {
         }
     }
 
-    /// Everything up to `live`; what the messages among it say, and the cursor there.
+    /// Reads up to `live`. Returns the contents of the messages and the cursor of `live`.
     pub async fn until_live(&mut self) -> (Vec<String>, String) {
         let mut texts = Vec::new();
         loop {
@@ -340,7 +338,7 @@ impl V2 {
         }
     }
 
-    /// What the next message says.
+    /// Content of the next message.
     pub async fn text(&mut self) -> String {
         loop {
             if let ServerFrame::Message(frame) = self.next().await {
@@ -349,7 +347,7 @@ impl V2 {
         }
     }
 
-    /// The code with which the stream ends.
+    /// The code with which the stream is closed.
     pub async fn closed(&mut self) -> u16 {
         loop {
             if let Received::Closed { code, .. } = within(self.0.next()).await.unwrap() {

@@ -1,4 +1,4 @@
-//! Two relays over a real server: what the bus does to events, and how long they take.
+//! Two relays over a real server: all events arrive, and how long they take.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,14 +20,14 @@ use crate::support::{EPOCH, eventually, options};
 
 const TOM: UserId = UserId(1);
 
-/// The journal of all nodes.
+/// The journal that all nodes share.
 #[derive(Default)]
-struct Book {
+struct TestJournal {
     log: Mutex<Vec<Arc<Event>>>,
     is_hidden: AtomicBool,
 }
 
-impl Book {
+impl TestJournal {
     fn append(&self, user: UserId) -> Vec<Arc<Event>> {
         let mut log = self.log.lock().unwrap();
         let position = i64::try_from(log.len()).unwrap() + 1;
@@ -38,7 +38,7 @@ impl Book {
 }
 
 #[async_trait]
-impl Journal for Book {
+impl Journal for TestJournal {
     async fn end(&self) -> Result<Position> {
         Ok(Position(i64::try_from(self.log.lock().unwrap().len()).unwrap()))
     }
@@ -55,7 +55,7 @@ impl Journal for Book {
     }
 }
 
-/// When what was handed on.
+/// Records the log position of each event and when it was delivered.
 #[derive(Default)]
 struct Recorder(Mutex<Vec<(i64, Instant)>>);
 
@@ -78,9 +78,9 @@ impl EventSink for Recorder {
     fn signal(&self, _: Signal) {}
 }
 
-struct Nobody;
+struct NoPresence;
 
-impl PresenceRegistry for Nobody {
+impl PresenceRegistry for NoPresence {
     fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         Vec::new()
     }
@@ -96,7 +96,7 @@ struct Node {
 }
 
 impl Node {
-    async fn start(number: u64, server: &Nats, journal: &Arc<Book>) -> Self {
+    async fn start(number: u64, server: &Nats, journal: &Arc<TestJournal>) -> Self {
         let (inbox, incoming) = channel();
         let bus = NatsBus::connect(options(&server.url()), inbox).await.unwrap();
         let hub = Arc::new(Recorder::default());
@@ -105,8 +105,8 @@ impl Node {
         let parts = Parts {
             journal: journal.clone(),
             hub: hub.clone(),
-            presence_registry: Arc::new(Nobody),
-            everybody_resumes: Box::new(|| panic!("nothing was torn")),
+            presence_registry: Arc::new(NoPresence),
+            all_clients_resume: Box::new(|| panic!("nothing was torn")),
             is_of: Box::new(|_| ()),
         };
         prepared.local_members().user(TOM, true);
@@ -116,7 +116,7 @@ impl Node {
         Self { relay, hub }
     }
 
-    fn commit(&self, journal: &Book) {
+    fn commit(&self, journal: &TestJournal) {
         self.relay.sink().publish(&journal.append(TOM));
     }
 
@@ -126,12 +126,12 @@ impl Node {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_another_node_take_hardly_longer_than_ones_own() {
+async fn events_of_another_node_take_hardly_longer_than_local_ones() {
     let server = Nats::start().unwrap();
-    let journal = Arc::new(Book::default());
+    let journal = Arc::new(TestJournal::default());
     let one = Node::start(1, &server, &journal).await;
     let other = Node::start(2, &server, &journal).await;
-    // Until subscriptions count, the journal has to help.
+    // Until the subscriptions have taken effect, events come from the journal.
     one.commit(&journal);
     other.has(1);
     one.commit(&journal);
@@ -148,14 +148,14 @@ async fn events_of_another_node_take_hardly_longer_than_ones_own() {
     differences.sort();
     let (p50, p99) = (differences[differences.len() / 2], differences[differences.len() * 99 / 100]);
     println!("another node's events came later than one's own by p50 {p50:?}, p99 {p99:?}");
-    // Optimised and on a machine of its own it is a fraction of that.
+    // An optimized build on an idle machine takes a fraction of that.
     assert!(p50 < Duration::from_millis(10), "p50 {p50:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_the_server_hangs_dies_and_comes_back() {
     let mut server = Nats::start().unwrap();
-    let journal = Arc::new(Book::default());
+    let journal = Arc::new(TestJournal::default());
     let one = Node::start(1, &server, &journal).await;
     let other = Node::start(2, &server, &journal).await;
     let mut n = 0;
@@ -169,7 +169,7 @@ async fn nothing_is_lost_while_the_server_hangs_dies_and_comes_back() {
     commit();
     server.pause().unwrap();
     let so_far = commit();
-    // Before anybody has noticed that the server hangs.
+    // Before a node has noticed that the server hangs.
     one.has(so_far);
     other.has(so_far);
     server.kill().unwrap();

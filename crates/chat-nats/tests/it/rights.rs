@@ -1,4 +1,4 @@
-//! Servers that ask who one is, and do not let everybody do everything; and nodes of the release before.
+//! Servers that require credentials and restrict permissions, and nodes of the previous release.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +22,7 @@ use crate::support::{DEADLINE, End, eventually};
 const TOM: Subject = Subject::User(UserId(1));
 const MICE: Subject = Subject::Group(ConversationId(1));
 
-/// The way of this release to a server.
+/// Options as this release uses them.
 fn options(servers: &str) -> NatsOptions {
     NatsOptions {
         servers: servers.into(),
@@ -39,11 +39,11 @@ async fn end(options: NatsOptions) -> End {
 
 async fn joined(options: NatsOptions) -> End {
     let end = end(options).await;
-    end.comes_to_be(Link::Up);
+    end.wait_for(Link::Up);
     end
 }
 
-/// A server with these rights for whoever comes.
+/// A server with these permissions for every client.
 fn server_with(publish: &str, subscribe: &str) -> Nats {
     Nats::start_with(&rights(publish, subscribe)).unwrap()
 }
@@ -56,8 +56,8 @@ fn rights(publish: &str, subscribe: &str) -> String {
 /// What a node needs.
 const ALL: &str = "[\"chat.>\"]";
 
-/// Two that reach each other on every kind of subject.
-async fn hear_each_other(options: impl Fn() -> NatsOptions) {
+/// Connects two buses and checks that they reach each other on every kind of subject.
+async fn reach_each_other(options: impl Fn() -> NatsOptions) {
     let (one, other) = (joined(options()).await, joined(options()).await);
     for subject in [Subject::Log, Subject::Everyone, Subject::Node, TOM, MICE] {
         other.bus.subscribe(subject);
@@ -66,17 +66,17 @@ async fn hear_each_other(options: impl Fn() -> NatsOptions) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_below_the_prefix_is_all_that_a_node_needs() {
+async fn permissions_below_the_prefix_are_all_that_a_node_needs() {
     let rights = format!("permissions: {{ publish: {ALL}, subscribe: {ALL} }}");
     let settings = format!("authorization {{ users: [ {{ user: tom, password: \"a/b\", {rights} }} ] }}");
     let server = Nats::start_with(&settings).unwrap();
     let url = server.url().replace("nats://", "nats://tom:a%2Fb@");
-    hear_each_other(|| options(&url)).await;
+    reach_each_other(|| options(&url)).await;
 }
 
-/// The server answers when it has refused what it refuses; so nobody has to wait whether something more comes.
+/// The server answers after its refusals; so a node need not wait to see whether more come.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_is_never_up_where_something_is_not_allowed_and_soon_up_where_all_is() {
+async fn a_link_is_never_up_without_all_permissions_and_soon_up_with_them() {
     let all_but = |kind| format!("{{ allow: [\"chat.>\"], deny: [\"chat.*.{kind}\"] }}");
     for kind in ["log", "all", "node", "u.*", "g.*"] {
         let rights = all_but(kind);
@@ -87,7 +87,7 @@ async fn a_link_is_never_up_where_something_is_not_allowed_and_soon_up_where_all
                 assert_eq!(end.incoming.link(), Link::Down, "{publish} {subscribe}");
                 std::fs::read_to_string(server.log()).unwrap().contains("Violation")
             });
-            // The answer would be here by now.
+            // The answer would have arrived by the end of this time.
             let began = Instant::now();
             while began.elapsed() < Duration::from_millis(100) {
                 assert_eq!(end.incoming.link(), Link::Down, "{publish} {subscribe}");
@@ -105,17 +105,17 @@ async fn a_link_is_never_up_where_something_is_not_allowed_and_soon_up_where_all
     assert!(took < Duration::from_millis(150), "{took:?}");
 }
 
-/// Of a kind of subject, one may be refused that is used much later than any is asked for.
+/// A single subject of an allowed kind may be refused, and it may be used long after the permission check.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_without_the_rights_for_a_single_subject_stays_down_until_they_are_there() {
+async fn a_link_without_permission_for_a_single_subject_stays_down_until_it_is_granted() {
     let all_but_tom = "{ allow: [\"chat.>\"], deny: [\"chat.*.u.1\"] }";
     for (publish, subscribe) in [(all_but_tom, ALL), (ALL, all_but_tom)] {
         let mut server = server_with(publish, subscribe);
         let end = joined(options(&server.url())).await;
         end.bus.subscribe(TOM);
         end.bus.publish(TOM, Bytes::from_static(b"for tom"));
-        end.comes_to_be(Link::Down);
-        // Whoever has logged out may come again.
+        end.wait_for(Link::Down);
+        // The user logs out, but may log in again, so the refusal still counts.
         end.bus.unsubscribe(TOM);
         let log = server.log().to_owned();
         let n_refusals = || std::fs::read_to_string(&log).unwrap().matches("Violation").count();
@@ -127,7 +127,7 @@ async fn a_link_without_the_rights_for_a_single_subject_stays_down_until_they_ar
             });
         }
         server.set(&rights(ALL, ALL)).unwrap();
-        end.comes_to_be(Link::Up);
+        end.wait_for(Link::Up);
         let other = joined(options(&server.url())).await;
         end.bus.subscribe(TOM);
         other.reaches(&end, TOM, "for tom");
@@ -137,9 +137,10 @@ async fn a_link_without_the_rights_for_a_single_subject_stays_down_until_they_ar
     }
 }
 
-/// Somebody who listens to all that is said is nobody who would answer, and takes from the server the words that nobody does.
+/// A client that subscribes to all subjects does not answer the permission check, and keeps the server from replying
+/// that there are no subscribers.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_is_up_where_somebody_listens_to_everything() {
+async fn a_link_is_up_where_another_client_subscribes_to_everything() {
     let server = server_with(ALL, ALL);
     let listener = async_nats::connect(server.url()).await.unwrap();
     let mut all = listener.subscribe("chat.>").await.unwrap();
@@ -152,7 +153,7 @@ async fn a_link_is_up_where_somebody_listens_to_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_knows_whether_another_one_was_there_before() {
+async fn a_node_knows_whether_another_one_was_connected_before() {
     let server = Nats::start().unwrap();
     let one = joined(options(&server.url())).await;
     assert!(one.bus.is_alone());
@@ -162,16 +163,16 @@ async fn a_node_knows_whether_another_one_was_there_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_nkey_says_who_one_is() {
+async fn a_node_logs_in_with_an_nkey() {
     let (user, folder) = (KeyPair::new_user(), TempDir::new().unwrap());
     let settings = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", user.public_key());
     let server = Nats::start_with(&settings).unwrap();
     let file = folder.path().join("node.nk");
     std::fs::write(&file, format!("{}\n", user.seed().unwrap())).unwrap();
-    hear_each_other(|| NatsOptions { nkey: Some(file.clone()), ..options(&server.url()) }).await;
+    reach_each_other(|| NatsOptions { nkey: Some(file.clone()), ..options(&server.url()) }).await;
 }
 
-/// What one says of another, signed.
+/// A signed JWT in which `by` makes claims about `of`.
 fn claim(by: &KeyPair, of: &KeyPair, name: &str, what: &str) -> String {
     let header = r#"{"typ":"JWT","alg":"ed25519-nkey"}"#;
     let claims = format!(
@@ -185,7 +186,7 @@ fn claim(by: &KeyPair, of: &KeyPair, name: &str, what: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_say_who_one_is() {
+async fn a_node_logs_in_with_a_credentials_file() {
     let folder = TempDir::new().unwrap();
     let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
     let limits = r#""subs":-1,"data":-1,"payload":-1"#;
@@ -206,10 +207,10 @@ async fn credentials_say_who_one_is() {
         user.seed().unwrap()
     );
     std::fs::write(&file, text).unwrap();
-    hear_each_other(|| NatsOptions { credentials: Some(file.clone()), ..options(&server.url()) }).await;
+    reach_each_other(|| NatsOptions { credentials: Some(file.clone()), ..options(&server.url()) }).await;
 }
 
-/// Makes an authority and a certificate of its for this machine.
+/// Creates an authority and a certificate signed by it for this machine.
 fn certified(folder: &Path) -> [PathBuf; 3] {
     let config = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=test\n[authority]\n\
                   basicConstraints=critical,CA:TRUE\n[server]\nbasicConstraints=critical,CA:FALSE\n\
@@ -230,55 +231,55 @@ fn certified(folder: &Path) -> [PathBuf; 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_where_it_is_named() {
+async fn a_private_authority_is_trusted_if_configured() {
     let folder = TempDir::new().unwrap();
     let [authority, certificate, key] = certified(folder.path());
     let settings =
         format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", certificate.display(), key.display());
     let server = Nats::start_with(&settings).unwrap();
     let url = server.url().replace("nats://", "tls://");
-    hear_each_other(|| NatsOptions { authorities: Some(authority.clone()), ..options(&url) }).await;
+    reach_each_other(|| NatsOptions { authorities: Some(authority.clone()), ..options(&url) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_of_the_release_before_hear_and_are_heard_as_long_as_they_are_there() {
+async fn nodes_of_the_previous_release_exchange_messages_with_those_of_this_one() {
     let server = Nats::start().unwrap();
     let (one, other) = (joined(options(&server.url())).await, joined(options(&server.url())).await);
     for end in [&one, &other] {
         end.bus.subscribe(Subject::Node);
         end.bus.subscribe(TOM);
     }
-    // As such a node spells subjects.
+    // Subjects as such a node writes them.
     let (of_node, of_tom) = ("chat-0badcafe.node", "chat-0badcafe.u.1");
     let old = async_nats::ConnectOptions::new().no_echo().connect(server.url()).await.unwrap();
     let mut heard_by_old = old.subscribe(of_tom).await.unwrap();
 
-    // That it is there, which every node says of itself.
+    // The old node announces itself, as every node does.
     for end in [&one, &other] {
-        while !end.heard().iter().any(|payload| payload == "I am here") {
+        while !end.received().iter().any(|payload| payload == "I am here") {
             old.publish(of_node, Bytes::from_static(b"I am here")).await.unwrap();
         }
-        while !end.heard().iter().any(|payload| payload == "from the old one") {
+        while !end.received().iter().any(|payload| payload == "from the old one") {
             old.publish(of_tom, Bytes::from_static(b"from the old one")).await.unwrap();
         }
     }
     one.reaches(&other, TOM, "a mark");
-    while !other.heard().is_empty() {}
+    while !other.received().is_empty() {}
     assert!(one.bus.publish(TOM, Bytes::from_static(b"once")));
-    let until_told = async {
+    let received = async {
         while let Some(message) = heard_by_old.next().await {
             if message.payload == "once" {
                 return;
             }
         }
     };
-    tokio::time::timeout(DEADLINE, until_told).await.unwrap();
-    // Two of this release hear once what was said twice.
-    let mut heard = Vec::new();
-    while !heard.contains(&Bytes::from_static(b"a second mark")) {
+    tokio::time::timeout(DEADLINE, received).await.unwrap();
+    // A node of this release delivers once what was published on both subjects.
+    let mut received = Vec::new();
+    while !received.contains(&Bytes::from_static(b"a second mark")) {
         one.bus.publish(TOM, Bytes::from_static(b"a second mark"));
-        heard.extend(other.heard());
+        received.extend(other.received());
     }
-    heard.extend(other.heard());
-    assert_eq!(heard.iter().filter(|payload| *payload == "once").count(), 1, "{heard:?}");
+    received.extend(other.received());
+    assert_eq!(received.iter().filter(|payload| *payload == "once").count(), 1, "{received:?}");
 }

@@ -1,4 +1,4 @@
-//! Buses on a server, and waiting for what is to come.
+//! Buses on a server, and helpers that wait for a state or a message.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use chat_nats::{NatsBus, NatsOptions};
 use chat_relay::inbox::channel;
 use chat_relay::{Bus, Incoming, Subject};
 
-/// The log that all ends begin with.
+/// Epoch of the log that every end follows at first.
 pub(crate) const EPOCH: Epoch = Epoch(1);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// What takes longer than this does not come.
+/// A message that takes longer than this does not come.
 const SOON: Duration = Duration::from_millis(20);
 
-/// Waits until it is so.
+/// Waits until the condition holds, at most [`DEADLINE`].
 pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
@@ -41,35 +41,35 @@ pub(crate) fn options(servers: &str) -> NatsOptions {
 }
 
 impl End {
-    /// Begins to connect.
+    /// Starts to connect and does not wait for the link.
     pub(crate) async fn begin(servers: &str) -> Self {
         let (inbox, incoming) = channel();
         let bus = NatsBus::connect(options(servers), inbox).await.unwrap();
         Self { bus, incoming }
     }
 
-    /// Connects.
+    /// Connects and waits until the link is up.
     pub(crate) async fn connect(servers: &str) -> Self {
         let end = Self::begin(servers).await;
-        end.comes_to_be(Link::Up);
+        end.wait_for(Link::Up);
         end
     }
 
-    pub(crate) fn comes_to_be(&self, link: Link) {
+    pub(crate) fn wait_for(&self, link: Link) {
         eventually("the link", || self.incoming.link() == link);
     }
 
-    /// Publishes until the other hears of it: from when on a subscription counts, nobody is told.
+    /// Publishes until the other end receives it: there is no notice of when a subscription has taken effect.
     pub(crate) fn reaches(&self, other: &Self, subject: Subject, text: &'static str) {
         let began = Instant::now();
-        while !other.heard().iter().any(|payload| payload == text) {
+        while !other.received().iter().any(|payload| payload == text) {
             assert!(began.elapsed() < DEADLINE, "{text} never arrives");
             self.bus.publish(subject, Bytes::from_static(text.as_bytes()));
         }
     }
 
-    /// What has come, and comes soon.
-    pub(crate) fn heard(&self) -> Vec<Bytes> {
+    /// The messages that have arrived or arrive soon.
+    pub(crate) fn received(&self) -> Vec<Bytes> {
         std::iter::from_fn(|| self.incoming.next(SOON)).collect()
     }
 }

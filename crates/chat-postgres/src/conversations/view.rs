@@ -1,4 +1,4 @@
-//! Reading what conversations are, to all of their members and to one of them. Nothing is written here.
+//! Reads conversations, as all members see them and as one of them does. Nothing is written here.
 
 use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counts, OwnPart};
 use chat_core::groups::Role;
@@ -10,23 +10,23 @@ use tokio_postgres::Row;
 use crate::db::Db;
 use crate::{fault, load};
 
-/// What `conversation` reads of `c`, `g` and `d`.
-macro_rules! of_all {
+/// The columns of `c`, `g` and `d` that `read_conversation` reads.
+macro_rules! conversation_columns {
     () => {
         "c.id, c.rev, c.last_seq, c.n_members, c.created_at, g.id, g.name, g.owner_id, d.low, d.high"
     };
 }
 
-/// What a conversation `c` is between.
+/// Joins the tables that tell whether a conversation `c` is a group or direct.
 macro_rules! join_kind {
     () => {
         "LEFT JOIN groups g ON g.conversation_id = c.id LEFT JOIN directs d ON d.conversation_id = c.id "
     };
 }
 
-/// What waits for `me`, a user in a conversation who has read up to a place: the two numbers that [`read_counts`] reads.
-/// Each of these touches few rows beyond an index: deleted messages and mentions are few, and to count the messages of
-/// others their index is enough.
+/// The unread counts of `me`, a member who has read up to a `seq`: the two numbers that [`read_counts`]
+/// reads. Each of the subqueries touches few rows besides an index: deleted messages and mentions are few,
+/// and counting the messages of others needs only their index.
 macro_rules! select_counts {
     () => {
         "(SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
@@ -41,8 +41,8 @@ macro_rules! select_counts {
 }
 pub(crate) use {join_kind, select_counts};
 
-/// What [`read_own_part`] reads of `me`.
-macro_rules! of_one {
+/// The columns of `me` that [`read_own_part`] reads.
+macro_rules! own_part_columns {
     () => {
         concat!(
             "me.role, me.delivered_seq, me.read_seq, me.marked_unread, me.muted_until, me.archived, me.pinned,
@@ -53,26 +53,35 @@ macro_rules! of_one {
     };
 }
 
-/// What all members see of a conversation that is there.
+/// Loads the part of an existing conversation that all members see.
 pub(crate) fn load(db: &Db, id: ConversationId) -> fault::Result<Conversation> {
-    let sql = concat!("SELECT ", of_all!(), " FROM conversations c ", join_kind!(), "WHERE c.id = $1");
+    let sql = concat!(
+        "SELECT ",
+        conversation_columns!(),
+        " FROM conversations c ",
+        join_kind!(),
+        "WHERE c.id = $1"
+    );
     read_conversation(&db.row(sql, &[&id.0])?)
 }
 
-/// What the conversation is to this user; `None` for somebody who is no member.
+/// Loads this user's per-member state; `None` if the user is not a member.
 pub(crate) fn own_part(db: &Db, user: UserId, id: ConversationId) -> fault::Result<Option<OwnPart>> {
-    let sql =
-        concat!("SELECT ", of_one!(), "FROM members me WHERE me.conversation_id = $1 AND me.user_id = $2");
+    let sql = concat!(
+        "SELECT ",
+        own_part_columns!(),
+        "FROM members me WHERE me.conversation_id = $1 AND me.user_id = $2"
+    );
     db.opt(sql, &[&id.0, &user.0])?.map(|row| read_own_part(&row, 0)).transpose()
 }
 
-/// The conversation as this user sees it, without its last message; `None` for somebody who is no member.
+/// Loads the conversation as this user sees it, without its last message; `None` if the user is not a member.
 pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<Option<ConversationView>> {
     let sql = concat!(
         "SELECT ",
-        of_all!(),
+        conversation_columns!(),
         ", ",
-        of_one!(),
+        own_part_columns!(),
         "FROM members me JOIN conversations c ON c.id = me.conversation_id ",
         join_kind!(),
         "WHERE me.conversation_id = $1 AND me.user_id = $2"
@@ -80,28 +89,29 @@ pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<O
     db.opt(sql, &[&id.0, &user.0])?.as_ref().map(read_view).transpose()
 }
 
-/// The same of several conversations, in this order, less those of which the user is no member.
+/// Loads several conversations in this order, without those of which the user is not a member.
 pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Result<Vec<ConversationView>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    // With LIMIT each is looked up; else all conversations of the user might be read, of which there may be many more.
+    // With LIMIT, each conversation is looked up. Otherwise PostgreSQL might read all conversations of the
+    // user, and there may be many more.
     let sql = concat!(
         "SELECT ",
-        of_all!(),
+        conversation_columns!(),
         ", ",
-        of_one!(),
-        "FROM UNNEST($2::bigint[]) WITH ORDINALITY AS x (id, place)
+        own_part_columns!(),
+        "FROM UNNEST($2::bigint[]) WITH ORDINALITY AS x (id, ordinal)
          JOIN LATERAL (SELECT * FROM members WHERE conversation_id = x.id AND user_id = $1 LIMIT 1) me ON true
          JOIN conversations c ON c.id = me.conversation_id ",
         join_kind!(),
-        "ORDER BY x.place"
+        "ORDER BY x.ordinal"
     );
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     db.rows(sql, &[&user.0, &ids])?.iter().map(read_view).collect()
 }
 
-/// What waits for each of these members, in their order, who have read up to there.
+/// Returns the unread counts of these members, who have read up to these `seq`s, in their order.
 pub(crate) fn counts_of_all(
     db: &Db,
     readers: impl Iterator<Item = (UserId, ConversationId, Seq)>,
@@ -110,7 +120,7 @@ pub(crate) fn counts_of_all(
         "SELECT ",
         select_counts!(),
         "FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
-             AS me (user_id, conversation_id, read_seq, place) ORDER BY me.place"
+             AS me (user_id, conversation_id, read_seq, ordinal) ORDER BY me.ordinal"
     );
     let (mut users, mut ids, mut read) = (Vec::new(), Vec::new(), Vec::new());
     for (user, id, seq) in readers {
@@ -124,12 +134,12 @@ pub(crate) fn counts_of_all(
     db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counts(row, 0)).collect()
 }
 
-/// Reads what [`select_counts!`] gives, from this column on.
+/// Reads the columns of [`select_counts!`], from this column on.
 pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
     Ok(Counts { unread: load::count(row, first)?, mentions: load::count(row, first + 1)? })
 }
 
-/// The two sides of a direct conversation, the smaller id first, from this column on.
+/// Reads the two users of a direct conversation, the smaller id first, from this column on.
 pub(crate) fn read_pair(row: &Row, first: usize) -> fault::Result<(UserId, UserId)> {
     let (low, high): (Option<i64>, Option<i64>) = (row.try_get(first)?, row.try_get(first + 1)?);
     Ok((UserId(low.unwrap_or_default()), UserId(high.unwrap_or_default())))

@@ -1,4 +1,4 @@
-//! The one statement that writes messages down, any number of them.
+//! The one statement that inserts messages, any number of them.
 
 use chat_codec::extra;
 use chat_core::Error;
@@ -9,12 +9,12 @@ use chat_core::messages::{Message, Recipient, Streaming};
 use crate::fault::Result;
 use crate::writer::Tx;
 
-/// A message to be written down.
+/// A message to be inserted.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) message: &'a Message,
     pub(super) intention: Option<&'a Intention>,
-    /// Its place in the log.
+    /// Log position of the message.
     pub(super) position: Position,
 }
 
@@ -61,7 +61,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes messages down.
+/// Inserts messages.
 pub(super) fn insert(tx: &Tx<'_>, messages: &[Row<'_>]) -> Result<()> {
     let mut columns = Columns::default();
     for row in messages {

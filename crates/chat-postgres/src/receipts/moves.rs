@@ -1,5 +1,5 @@
-//! Moving the pointers of many members at once: what is read, what follows is the core's to say, what is written, each in
-//! one statement. A member who moves several times is written once, as they are in the end.
+//! Moves the pointers of many members at once: one statement reads them, the core decides, and one statement
+//! writes the result. A member who moves several times is written once, with the final state.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use chat_codec::row;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_core::receipts::{self, Delivered, Moved, Pointers, Progress, Receipt};
 
-use super::of_place;
+use super::place_columns;
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
 use crate::fault;
 use crate::load::Columns;
 use crate::writer::{Batched, Tx};
 
-/// How far a member wants to move their pointers.
+/// The pointers to which a member wants to move.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Move {
     pub(crate) user: UserId,
@@ -34,17 +34,17 @@ impl Batched for Move {
     }
 }
 
-/// A member as far as the moves so far have brought them.
+/// A member's state after the moves so far.
 struct Member {
     progress: Progress,
-    /// Where in the log the last move and the loss of the mark are told of, if there were such.
+    /// Log positions of the last move and of the removal of the unread mark, if there were such.
     moved_at: Option<i64>,
     unmarked_at: Option<i64>,
 }
 
 type Members = HashMap<(UserId, ConversationId), Member>;
 
-/// Moves pointers in this order; what comes of each is one change or none, and a refusal changes nothing.
+/// Moves pointers in this order. Each move makes one change or none, and a refused move changes nothing.
 fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
     let mut members = load(tx, moves.iter().map(|one| (one.user, one.conversation)))?;
     let mut results = Vec::with_capacity(moves.len());
@@ -75,7 +75,7 @@ fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Mov
     Ok(results)
 }
 
-/// Moves the pointers of those who have received something. Users who are not members are left out.
+/// Moves the pointers of the users who have received something. Users who are not members are left out.
 pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
     let mut members = load(tx, receipts.iter().map(|receipt| (receipt.user, receipt.conversation)))?;
     let mut moved = Vec::new();
@@ -96,11 +96,11 @@ pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Resu
     Ok(moved)
 }
 
-/// Those of them who are members.
+/// Loads those of them who are members.
 fn load(db: &Db, who: impl Iterator<Item = (UserId, ConversationId)>) -> fault::Result<Members> {
     let sql = concat!(
         "SELECT ",
-        of_place!(),
+        place_columns!(),
         ", me.user_id, me.delivered_seq, me.read_seq, me.marked_unread
          FROM UNNEST($1::bigint[], $2::bigint[]) AS x (user_id, conversation_id)
          JOIN members me ON me.conversation_id = x.conversation_id AND me.user_id = x.user_id
@@ -119,7 +119,7 @@ fn load(db: &Db, who: impl Iterator<Item = (UserId, ConversationId)>) -> fault::
     Ok(members)
 }
 
-/// Adds what waits for those who have read, each given with the place of their result.
+/// Adds the unread counts of the members who have read. Each reading comes with the index of its result.
 fn count(
     db: &Db,
     readings: &[(usize, (UserId, ConversationId, Seq))],
@@ -129,15 +129,15 @@ fn count(
         return Ok(());
     }
     let counts = view::counts_of_all(db, readings.iter().map(|(_, reading)| *reading))?;
-    for ((place, _), counts) in readings.iter().zip(counts) {
-        if let Some(Ok(Moved(receipts))) = results.get_mut(*place) {
+    for ((index, _), counts) in readings.iter().zip(counts) {
+        if let Some(Ok(Moved(receipts))) = results.get_mut(*index) {
             receipts.iter_mut().for_each(|receipt| receipt.counts = Some(counts));
         }
     }
     Ok(())
 }
 
-/// Writes the pointers that have moved, each at the place of the change that tells of it.
+/// Writes the pointers that have moved, each with the log position of its change.
 fn store(tx: &Tx<'_>, members: &Members) -> fault::Result<()> {
     let mut columns: [Vec<i64>; 5] = Default::default();
     let mut unmarked = Vec::new();

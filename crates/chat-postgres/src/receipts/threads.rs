@@ -1,4 +1,4 @@
-//! How far members have come in threads, which are read apart from their conversations.
+//! Members' read pointers in threads, which are read separately from their conversations.
 
 use chat_core::ids::{MessageId, Seq, UserId};
 use chat_core::receipts::ThreadView;
@@ -7,7 +7,7 @@ use crate::db::Db;
 use crate::writer::Tx;
 use crate::{fault, load, membership};
 
-/// The thread below a root, as this member sees it.
+/// Returns the thread of a root, as this member sees it.
 pub(super) fn view(db: &Db, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
     let stored = membership::shown(db, reader, root)?;
     let sql = "SELECT p.read_seq, (

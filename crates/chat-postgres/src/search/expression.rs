@@ -1,16 +1,17 @@
-//! What is asked of the index, in PostgreSQL's `tsquery`. Nothing that a user typed stands in it but letters and digits.
+//! The query for the index, in PostgreSQL's `tsquery`. Of the user's text it contains only letters and
+//! digits.
 
 use chat_core::ids::UserId;
 use chat_core::search::{Search, Term};
 
 use super::words::words;
 
-/// More words than the core lets anybody ask for. A query of very many is refused by PostgreSQL.
+/// More words than the core allows in a query. PostgreSQL refuses a query of very many words.
 const MAX_WORDS: usize = 256;
-/// Fits every message: that label is given to none.
+/// Matches every message, because no message has that label.
 const ANYTHING: &str = "!'@'";
 
-/// The labels by which the index tells messages apart beside their words.
+/// The labels that the index stores for a message besides its words.
 pub(super) fn labels(sender: i64, has_media: bool) -> Vec<String> {
     let mut labels = vec![format!("@u{sender}")];
     if has_media {
@@ -19,24 +20,24 @@ pub(super) fn labels(sender: i64, has_media: bool) -> Vec<String> {
     labels
 }
 
-/// A question in two parts.
+/// A query in two parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Question {
-    /// What must be so.
+pub(super) struct IndexQuery {
+    /// The conditions that a message must meet.
     pub(super) all: String,
-    /// Only the words, by which what fits is ranked; empty where there are none.
+    /// Only the words, which rank the matches; empty if there are none.
     pub(super) words: String,
-    /// Whether the index can name the messages, rather than only those that are not meant.
+    /// Whether the index can list the matches, rather than only the exceptions.
     pub(super) is_indexable: bool,
 }
 
-impl Question {
-    /// What a search asks; `None` if nothing can answer it.
+impl IndexQuery {
+    /// Returns the query of a search; `None` if nothing can match.
     pub(super) fn of(search: &Search) -> Option<Self> {
         let terms: Vec<Vec<String>> =
             search.terms.iter().map(parts).filter(|words| !words.is_empty()).collect();
         let n_words: usize = terms.iter().map(Vec::len).sum();
-        // What has no word in it is left out, but that all was left out does not mean that all fits.
+        // Terms without a word are left out. If all are left out, that does not mean that everything matches.
         if n_words > MAX_WORDS || (terms.is_empty() && !search.terms.is_empty()) {
             return None;
         }
@@ -60,7 +61,7 @@ impl Question {
     }
 }
 
-/// The words of a term, which have to follow each other.
+/// Returns the words of a term, which must follow each other.
 fn parts(term: &Term) -> Vec<String> {
     let (Term::Word(text) | Term::Phrase(text) | Term::Prefix(text)) = term;
     let mut parts: Vec<String> = words(text).into_iter().map(|word| format!("'{word}'")).collect();
@@ -79,41 +80,41 @@ mod tests {
     }
 
     fn all(search: &Search) -> String {
-        Question::of(search).unwrap().all
+        IndexQuery::of(search).unwrap().all
     }
 
     #[test]
-    fn all_that_is_asked_for_must_be_so() {
+    fn all_conditions_must_hold() {
         let terms =
             [Term::Word("Old".into()), Term::Phrase("blue cheese".into()), Term::Prefix("mou".into())];
         let words = "('old') & ('blue' <-> 'cheese') & ('mou':*)";
         assert_eq!(all(&of(&terms)), words);
         let narrow = Search { sender: Some(UserId(5)), has_media: Some(true), ..of(&terms) };
-        let question = Question::of(&narrow).unwrap();
-        assert_eq!(question.all, format!("{words} & '@u5' & '@m'"));
-        assert_eq!((question.words.as_str(), question.is_indexable), (words, true));
+        let query = IndexQuery::of(&narrow).unwrap();
+        assert_eq!(query.all, format!("{words} & '@u5' & '@m'"));
+        assert_eq!((query.words.as_str(), query.is_indexable), (words, true));
     }
 
     #[test]
-    fn without_words_the_filters_are_asked_for() {
+    fn without_words_only_the_filters_count() {
         assert_eq!(all(&of(&[])), "!'@'");
-        let without = Question::of(&Search { has_media: Some(false), ..of(&[]) }).unwrap();
+        let without = IndexQuery::of(&Search { has_media: Some(false), ..of(&[]) }).unwrap();
         assert_eq!((without.all.as_str(), without.is_indexable), ("!'@m'", false));
-        let sent = Question::of(&Search { sender: Some(UserId(7)), ..of(&[]) }).unwrap();
+        let sent = IndexQuery::of(&Search { sender: Some(UserId(7)), ..of(&[]) }).unwrap();
         assert_eq!((sent.all.as_str(), sent.words.as_str(), sent.is_indexable), ("'@u7'", "", true));
     }
 
     #[test]
-    fn what_is_no_word_is_left_out_unless_it_is_everything() {
+    fn terms_without_words_are_left_out_unless_all_are() {
         let [heart, cheese] = [Term::Word("❤️".into()), Term::Word("it's".into())];
         assert_eq!(all(&of(&[heart.clone(), cheese])), "('it' <-> 's')");
-        assert_eq!(Question::of(&of(std::slice::from_ref(&heart))), None);
-        assert_eq!(Question::of(&Search { sender: Some(UserId(7)), ..of(&[heart]) }), None);
-        assert_eq!(Question::of(&of(&[Term::Phrase("a ".repeat(1000))])), None);
+        assert_eq!(IndexQuery::of(&of(std::slice::from_ref(&heart))), None);
+        assert_eq!(IndexQuery::of(&Search { sender: Some(UserId(7)), ..of(&[heart]) }), None);
+        assert_eq!(IndexQuery::of(&of(&[Term::Phrase("a ".repeat(1000))])), None);
     }
 
     #[test]
-    fn nothing_typed_is_an_operator() {
+    fn no_typed_text_is_an_operator() {
         let typed = of(&[Term::Word("a' | !'b".into()), Term::Prefix("c:* & \\'".into())]);
         assert_eq!(all(&typed), "('a' <-> 'b') & ('c':*)");
     }

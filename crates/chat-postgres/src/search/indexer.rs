@@ -1,5 +1,5 @@
-//! The thread that keeps the index: it takes from the log what has come since, in batches, in transactions of its own
-//! that no write waits for. The nodes take turns: whoever finds that another one is at it leaves it alone.
+//! The thread that updates the index. It reads from the log what is new, in batches, in transactions of its
+//! own that no write waits for. The nodes take turns: one that finds another at work does nothing.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,49 +14,51 @@ use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::Result;
 
-/// Most messages in one transaction, and most bytes of text, whichever comes first.
+/// Upper bounds for the messages and the bytes of text in one transaction, whichever is reached first.
 const BATCH: i64 = 1000;
 const BATCH_BYTES: i64 = 1 << 20;
-/// Rounds begin at least so far apart, so that a message that grows is not indexed anew for every piece.
-const ROUND: Duration = Duration::from_millis(500);
-/// A round begins so long after the first commit that calls for it, for others to come with it.
-const GATHER: Duration = Duration::from_millis(20);
-/// Other nodes do not tell of their commits; each keeps the index itself, unless it is gone.
-const POLL: Duration = Duration::from_secs(2);
-/// How long to leave a database alone that fails.
-const RETRY: Duration = Duration::from_secs(5);
+/// Minimum time between the starts of two rounds, so that a message that grows is not indexed again for every
+/// piece.
+const MIN_ROUND_INTERVAL: Duration = Duration::from_millis(500);
+/// Delay of a round after the first commit that calls for it, so that it covers further commits too.
+const GATHER_TIME: Duration = Duration::from_millis(20);
+/// Nodes do not signal their commits to each other. Each updates the index itself; this interval covers a
+/// node that is gone.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Pause after a failure of the database.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// The thread's own side.
+/// The thread's state.
 pub(super) struct Indexer {
     pub(super) address: Address,
-    /// Something was committed here.
-    pub(super) rung: Receiver<()>,
-    /// Disconnected when the thread is to end.
+    /// Receives a signal when something was committed on this node.
+    pub(super) woken: Receiver<()>,
+    /// Disconnected when the thread must end.
     pub(super) ended: Receiver<()>,
     pub(super) lag: SearchLag,
 }
 
-/// How far the index has come.
+/// Progress of the index.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State {
-    /// The last message that is in.
+    /// The last indexed message.
     message: i64,
-    /// The last change of an earlier message that is in.
+    /// Log position of the last indexed change of an earlier message.
     position: i64,
 }
 
-/// What the index needs to know of messages, as they are now.
+/// The current texts of messages, for the index.
 #[derive(Default)]
 struct Texts {
     ids: Vec<i64>,
     conversations: Vec<i64>,
     vectors: Vec<String>,
-    /// These have no words any more.
+    /// Deleted messages, which have no words any more.
     deleted: Vec<i64>,
 }
 
 impl Texts {
-    /// Takes a row of `id, conversation_id, sender_id, media_url <> '', content, deleted_at IS NOT NULL`.
+    /// Reads a row of `id, conversation_id, sender_id, media_url <> '', content, deleted_at IS NOT NULL`.
     fn take(&mut self, row: &Row) -> Result<()> {
         let id = row.try_get(0)?;
         if row.try_get(5)? {
@@ -81,15 +83,15 @@ impl Indexer {
                     if std::mem::take(&mut is_failing) {
                         tracing::info!("the search index is updated again");
                     }
-                    ROUND.saturating_sub(begun.elapsed())
+                    MIN_ROUND_INTERVAL.saturating_sub(begun.elapsed())
                 }
                 Err(fault) => {
-                    // After an error the state of the connection is not to be trusted.
+                    // After an error the state of the connection is unknown.
                     db = None;
                     if !std::mem::replace(&mut is_failing, true) {
                         tracing::warn!(error = %fault.reason(), "the search index falls behind; retrying until it catches up");
                     }
-                    RETRY
+                    RETRY_PAUSE
                 }
             };
             if self.ends_within(pause) || self.ends_before_there_is_work() {
@@ -99,34 +101,34 @@ impl Indexer {
     }
 
     /// Brings the index up to date.
-    fn round(&self, kept: &mut Option<Db>) -> Result<()> {
-        let db = match kept.take().filter(|db| !db.is_broken()) {
+    fn round(&self, session: &mut Option<Db>) -> Result<()> {
+        let db = match session.take().filter(|db| !db.is_broken()) {
             Some(db) => db,
             None => Db::connect(&self.address)?,
         };
         let (begun, mut n_messages) = (Instant::now(), 0);
         loop {
             let (step, committed) = (Instant::now(), self.lag.committed.load(Ordering::Relaxed));
-            let done = step_of(&db)?;
+            let done = run_step(&db)?;
             n_messages += done.n_messages;
             if done.is_up_to_date {
                 self.lag.indexed.store(committed, Ordering::Relaxed);
                 break;
             }
-            // Whoever writes messages or reads them needs the database more.
+            // Writes and reads of messages need the database more urgently.
             if done.n_messages == 0 || self.ends_within(step.elapsed()) {
                 break;
             }
         }
-        if begun.elapsed() > 4 * ROUND {
+        if begun.elapsed() > 4 * MIN_ROUND_INTERVAL {
             let seconds = begun.elapsed().as_secs();
             tracing::info!(messages = n_messages, seconds, "the search index has caught up");
         }
-        *kept = Some(db);
+        *session = Some(db);
         Ok(())
     }
 
-    /// Waits; whether the thread is to end.
+    /// Waits. Returns whether the thread must end.
     fn ends_within(&self, pause: Duration) -> bool {
         !matches!(self.ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
     }
@@ -134,34 +136,34 @@ impl Indexer {
     fn ends_before_there_is_work(&self) -> bool {
         select! {
             recv(self.ended) -> _ => true,
-            recv(self.rung) -> _ => self.ends_within(GATHER),
-            default(POLL) => false,
+            recv(self.woken) -> _ => self.ends_within(GATHER_TIME),
+            default(POLL_INTERVAL) => false,
         }
     }
 }
 
-/// What came of one transaction.
+/// Result of one transaction.
 struct Step {
     n_messages: usize,
     is_up_to_date: bool,
 }
 
-/// Takes in one batch.
-fn step_of(db: &Db) -> Result<Step> {
-    // What is lost of this in a crash is taken in again.
+/// Indexes one batch.
+fn run_step(db: &Db) -> Result<Step> {
+    // Whatever a crash loses of this is indexed again.
     db.batch("BEGIN; SET LOCAL synchronous_commit = off")?;
-    let step = take_in(db)?;
+    let step = index_batch(db)?;
     db.batch("COMMIT")?;
     Ok(step)
 }
 
-fn take_in(db: &Db) -> Result<Step> {
+fn index_batch(db: &Db) -> Result<Step> {
     let sql = "SELECT message, position FROM search_index FOR UPDATE SKIP LOCKED";
     let Some(row) = db.opt(sql, &[])? else {
         return Ok(Step { n_messages: 0, is_up_to_date: false });
     };
     let from = State { message: row.try_get(0)?, position: row.try_get(1)? };
-    // Before the messages: what changes from now on has a later position, and is seen at the next step.
+    // Read this before the messages: later changes have a later position, and the next step sees them.
     let end = db.row("SELECT message_id, position FROM log", &[])?;
     let end = State { message: end.try_get(0)?, position: end.try_get(1)? };
     let mut texts = Texts::default();
@@ -175,7 +177,7 @@ fn take_in(db: &Db) -> Result<Step> {
     Ok(Step { n_messages, is_up_to_date: to.message >= end.message && changed.is_none() })
 }
 
-/// The messages after the last one in the index; answers the last of these.
+/// Reads the messages after the last indexed one. Returns the last of these.
 fn new_texts(db: &Db, from: State, texts: &mut Texts) -> Result<Option<i64>> {
     let sql = "SELECT id, conversation_id, sender_id, media_url <> '', content, deleted_at IS NOT NULL
                FROM (SELECT n.*, sum(octet_length(content)) OVER (ORDER BY id) - octet_length(content) AS before
@@ -186,8 +188,8 @@ fn new_texts(db: &Db, from: State, texts: &mut Texts) -> Result<Option<i64>> {
     Ok(rows.last().map(|row| row.try_get(0)).transpose()?)
 }
 
-/// The messages in the index that were changed since. Answers the last change, if there may be more. Later messages will
-/// be read with all their changes anyway.
+/// Reads the indexed messages that were changed since. Returns the last change if there may be more. Later
+/// messages will be read with all their changes anyway.
 fn changed_texts(db: &Db, from: State, texts: &mut Texts) -> Result<Option<i64>> {
     let sql =
         "SELECT m.id, m.conversation_id, m.sender_id, m.media_url <> '', m.content, m.deleted_at IS NOT NULL,

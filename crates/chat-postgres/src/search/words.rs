@@ -1,42 +1,44 @@
-//! The words of a text as the index knows them: runs of letters and digits, without regard to case, and Latin ones
-//! without their accents. Pure; what is asked for and what is indexed go through here alike.
+//! The words of a text as the index stores them: runs of letters and digits, in lower case, and Latin ones
+//! without their accents. Pure; queries and indexed texts use the same functions.
 
 use std::fmt::Write as _;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical, is_combining_mark};
 
-/// Longer words are cut. It is more than a question may have bytes, and less than PostgreSQL can hold.
+/// Upper bound for a word, in bytes; longer words are cut. It is more than a query may have, and less than
+/// PostgreSQL can store.
 const MAX_WORD_BYTES: usize = 1024;
-/// PostgreSQL knows no further places in a text, and no vector of more than a mebibyte.
-const MAX_PLACES: usize = 16_383;
+/// PostgreSQL's limits: positions in a text, and a vector of less than a mebibyte.
+const MAX_POSITIONS: usize = 16_383;
 const MAX_BYTES: usize = 512 * 1024;
 
-/// The words in their order.
+/// Returns the words in their order.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut reader = Reader::default();
     if text.is_ascii() {
         text.chars().for_each(|c| reader.read(c));
     } else {
-        // Composed, so that a letter and its accent are one character in any script that has one.
+        // Compose first, so that a letter and its accent are one character in any script that has one.
         text.nfc().for_each(|c| reader.read(c));
     }
     reader.end();
     reader.words
 }
 
-/// The text of a `tsvector`: the words with their places, and labels, which are in no text.
+/// Returns the text of a `tsvector`: the words with their positions, and the labels, which no text can
+/// contain.
 pub(super) fn vector(text: &str, labels: &[String]) -> String {
     let mut vector = String::with_capacity(2 * text.len());
     for label in labels {
         // Writing to a string does not fail.
         let _ = write!(vector, "'{label}' ");
     }
-    for (place, word) in (1..=MAX_PLACES).zip(words(text)) {
+    for (position, word) in (1..=MAX_POSITIONS).zip(words(text)) {
         if vector.len() + word.len() > MAX_BYTES {
             break;
         }
-        let _ = write!(vector, "'{word}':{place} ");
+        let _ = write!(vector, "'{word}':{position} ");
     }
     vector
 }
@@ -55,14 +57,14 @@ impl Reader {
                 false => self.end(),
             }
         } else if is_combining_mark(c) {
-            // It belongs to the letter before it. A vowel of an Indic script stands for a sound; an accent, or a point
-            // that Hebrew and Arabic are mostly written without, does not count.
+            // The mark belongs to the letter before it. A vowel of an Indic script stands for a sound. An
+            // accent does not count, nor does a point that Hebrew and Arabic are mostly written without.
             if !self.word.is_empty() && !is_accent(c) {
                 self.push(c);
             }
         } else if c.is_alphanumeric() {
-            // By way of upper case, because some letters have two lower ones (σ and ς).
-            plain(c).to_uppercase().flat_map(char::to_lowercase).for_each(|c| self.push(c));
+            // Convert to upper case first, because some letters have two lower-case forms (σ and ς).
+            without_accent(c).to_uppercase().flat_map(char::to_lowercase).for_each(|c| self.push(c));
         } else {
             self.end();
         }
@@ -81,14 +83,14 @@ impl Reader {
     }
 }
 
-/// Accents and points have these classes; marks around a character and selectors of its form have none.
+/// Accents and points have these classes; marks around a character and selectors of its form have class 0.
 fn is_accent(mark: char) -> bool {
     matches!(canonical_combining_class(mark), 10..=36 | 200..)
         || matches!(mark, '\u{20dd}'..='\u{20e4}' | '\u{fe00}'..='\u{fe0f}')
 }
 
-/// A Latin letter without its accents.
-fn plain(c: char) -> char {
+/// Returns a Latin letter without its accents.
+fn without_accent(c: char) -> char {
     let mut base = None;
     decompose_canonical(c, |part| {
         base.get_or_insert(part);
@@ -142,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_has_each_word_with_its_place() {
+    fn a_vector_has_each_word_with_its_position() {
         let labels = ["@u7".to_owned(), "@m".to_owned()];
         assert_eq!(vector("It's it", &labels), "'@u7' '@m' 'it':1 's':2 'it':3 ");
         assert_eq!(vector("", &[]), "");
     }
 
     #[test]
-    fn a_vector_is_never_more_than_postgresql_can_hold() {
+    fn a_vector_never_exceeds_the_limits_of_postgresql() {
         let long = "ß".repeat(2000);
         assert!(words(&long)[0].len() <= MAX_WORD_BYTES + 4);
         let many = format!("{} ", "é".repeat(600)).repeat(1000);

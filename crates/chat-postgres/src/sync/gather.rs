@@ -1,19 +1,19 @@
-//! Where something changed for a user after a place in the log, and what; only places and numbers are read here.
+//! Finds what changed for a user after a log position, and where. Only positions and ids are read here.
 //!
-//! Every source is one statement over all of the user's conversations and gives its first changes in the order of their
-//! places, one more than a page holds.
+//! Every source is one statement over all of the user's conversations. It returns its first changes in the
+//! order of their log positions, one more than a page holds.
 
 use chat_codec::row;
 use chat_core::ids::{ConversationId, MessageId, Position, UserId};
-use chat_core::sync::page::{Concerned, Filling, Page};
+use chat_core::sync::page::{ChangedConversation, Page, PageBuilder};
 use tokio_postgres::Row;
 
 use crate::db::{Db, Params};
 use crate::fault::Result;
 use crate::load::{Columns, all};
 
-/// What changed for the user.
-pub(super) fn gather(db: &Db, user: UserId, page: Filling) -> Result<Page> {
+/// Returns the changes for the user.
+pub(super) fn gather(db: &Db, user: UserId, page: PageBuilder) -> Result<Page> {
     let after = page.after();
     let mut gatherer = Gatherer { db, user, page };
     gatherer.own()?;
@@ -23,7 +23,7 @@ pub(super) fn gather(db: &Db, user: UserId, page: Filling) -> Result<Page> {
     gatherer.changed(&concerned)?;
     gatherer.page.narrow();
     gatherer.moved(&concerned)?;
-    // A release that does not know these columns moves but the place of a departure.
+    // A release that does not know these columns updates only the position of a departure.
     let sql = "SELECT d.position, d.conversation_id, CASE d.as_of WHEN d.position THEN d.rev END, d.owner_id
                FROM departures d
                WHERE d.user_id = $1 AND d.position > $2 AND NOT EXISTS (
@@ -32,8 +32,8 @@ pub(super) fn gather(db: &Db, user: UserId, page: Filling) -> Result<Page> {
     Ok(gatherer.page.finish(left))
 }
 
-/// The conversations of the user's in which something changed.
-fn concerned(db: &Db, user: UserId, after: Position) -> Result<Vec<Concerned>> {
+/// Returns the user's conversations in which something changed.
+fn concerned(db: &Db, user: UserId, after: Position) -> Result<Vec<ChangedConversation>> {
     let sql = "SELECT c.id, c.last_seq, c.n_members, c.position, c.meta_position, c.receipts_position,
                       me.joined_position, me.state_position, d.position IS NOT NULL
                FROM members me JOIN conversations c ON c.id = me.conversation_id
@@ -46,16 +46,16 @@ fn concerned(db: &Db, user: UserId, after: Position) -> Result<Vec<Concerned>> {
 struct Gatherer<'a> {
     db: &'a Db,
     user: UserId,
-    page: Filling,
+    page: PageBuilder,
 }
 
 impl Gatherer<'_> {
-    /// Puts each row of a statement into the page.
+    /// Adds each row of a statement to the page.
     fn each(
         &mut self,
         sql: &'static str,
         params: Params<'_>,
-        add: impl Fn(&mut Filling, &Row, Position) -> Result<()>,
+        add: impl Fn(&mut PageBuilder, &Row, Position) -> Result<()>,
     ) -> Result<()> {
         for row in self.db.rows(sql, params)? {
             add(&mut self.page, &row, Position(row.try_get(0)?))?;
@@ -63,15 +63,16 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    /// Those in which something other than a receipt changed, and the place after which each is told of.
-    fn active(&self, concerned: &[Concerned]) -> (Vec<i64>, Vec<i64>) {
+    /// Returns the conversations in which something other than a receipt changed, and for each the log
+    /// position after which its changes count.
+    fn active(&self, concerned: &[ChangedConversation]) -> (Vec<i64>, Vec<i64>) {
         let after = self.page.after();
         let active = concerned.iter().filter(|conversation| conversation.changed > after);
         active.map(|conversation| (conversation.id.0, conversation.messages_after(after).0)).unzip()
     }
 
-    /// Messages that were added.
-    fn posted(&mut self, concerned: &[Concerned]) -> Result<()> {
+    /// Adds new messages.
+    fn posted(&mut self, concerned: &[ChangedConversation]) -> Result<()> {
         let (ids, from) = self.active(concerned);
         if ids.is_empty() {
             return Ok(());
@@ -91,8 +92,8 @@ impl Gatherer<'_> {
         })
     }
 
-    /// Messages that changed, but for those that were added meanwhile, which are told of as they are now.
-    fn changed(&mut self, concerned: &[Concerned]) -> Result<()> {
+    /// Adds messages that changed. New messages are left out, because the page contains their current state.
+    fn changed(&mut self, concerned: &[ChangedConversation]) -> Result<()> {
         let (ids, from) = self.active(concerned);
         if ids.is_empty() {
             return Ok(());
@@ -115,27 +116,27 @@ impl Gatherer<'_> {
         })
     }
 
-    /// Pointers that moved.
-    fn moved(&mut self, concerned: &[Concerned]) -> Result<()> {
+    /// Adds pointers that moved.
+    fn moved(&mut self, concerned: &[ChangedConversation]) -> Result<()> {
         let (user, after, horizon) = (self.user.0, self.page.after(), self.page.horizon());
         let moved = concerned.iter().filter(|conversation| conversation.receipts > after);
-        let (ids, told): (Vec<i64>, Vec<bool>) =
-            moved.map(|conversation| (conversation.id.0, conversation.is_told_of_receipts())).unzip();
+        let (ids, announced): (Vec<i64>, Vec<bool>) =
+            moved.map(|conversation| (conversation.id.0, conversation.gets_receipts())).unzip();
         if ids.is_empty() {
             return Ok(());
         }
         let sql = "SELECT m.pointers_position, m.conversation_id, m.user_id, m.delivered_seq, m.read_seq
-                   FROM unnest($1::bigint[], $2::boolean[]) c (id, told)
-                   JOIN members m ON m.conversation_id = c.id AND (c.told OR m.user_id = $3)
+                   FROM unnest($1::bigint[], $2::boolean[]) c (id, announced)
+                   JOIN members m ON m.conversation_id = c.id AND (c.announced OR m.user_id = $3)
                    WHERE m.pointers_position > $4 AND m.pointers_position <= $5
                    ORDER BY m.pointers_position, m.user_id";
-        self.each(sql, &[&ids, &told, &user, &after.0, &horizon.0], |page, row, position| {
+        self.each(sql, &[&ids, &announced, &user, &after.0, &horizon.0], |page, row, position| {
             page.moved(position, ConversationId(row.try_get(1)?), row::member(&Columns(row), 2)?);
             Ok(())
         })
     }
 
-    /// What the user did to messages for themselves.
+    /// Adds the changes that the user made to messages for themselves.
     fn own(&mut self) -> Result<()> {
         let hidden = "SELECT position, conversation_id, message_id FROM hidden_messages
                       WHERE user_id = $1 AND position > $2 ORDER BY position LIMIT $3";

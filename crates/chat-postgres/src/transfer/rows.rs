@@ -1,4 +1,4 @@
-//! Ranges of any table, read and replaced. The statements are made of the list of what is moved, and of nothing else.
+//! Reads and replaces ranges of any table. The statements are built only from the list of tables to move.
 
 use std::pin::pin;
 
@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::db::Db;
 use crate::fault::Result;
 
-/// What of the rows in a range can be compared.
+/// Returns the digest of the rows in a range, for comparison.
 pub(super) fn digest(db: &Db, table: &Table, range: Range<'_>) -> Result<Digest> {
     let (which, key) = between(table, range);
     let sql = format!("SELECT {} FROM {} {which}", names(table.columns), table.name);
@@ -22,7 +22,7 @@ pub(super) fn digest(db: &Db, table: &Table, range: Range<'_>) -> Result<Digest>
     })
 }
 
-/// Puts these rows in the place of those in a range, all or nothing.
+/// Replaces the rows in a range by these, all or nothing.
 pub(super) fn replace(db: &Db, table: &Table, range: Range<'_>, rows: &[Row]) -> Result<()> {
     db.batch("BEGIN")?;
     let replaced = delete(db, table, range).and_then(|()| insert(db, table, rows));
@@ -53,7 +53,7 @@ fn names(columns: &[Column]) -> String {
     columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
-/// The condition for a range, and its parameters.
+/// Returns the condition for a range, and its parameters.
 fn between<'a>(table: &Table, range: Range<'a>) -> (String, Vec<&'a (dyn ToSql + Sync)>) {
     let key = names(table.key());
     let mut values = Vec::new();
@@ -91,7 +91,7 @@ fn read(table: &Table, row: &tokio_postgres::Row) -> std::result::Result<Row, to
     table.columns.iter().enumerate().map(value).collect()
 }
 
-/// A value of a column, for PostgreSQL.
+/// Returns a value of a column, as a parameter for PostgreSQL.
 fn given<'a>(column: &Column, value: &'a Value) -> &'a (dyn ToSql + Sync) {
     match (value, column.kind) {
         (Value::Flag(flag), _) => flag,

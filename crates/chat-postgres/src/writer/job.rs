@@ -1,5 +1,5 @@
-//! What waits for the writer, its type forgotten: writes that are stored together, and any other write. Each may be run
-//! again after a rollback.
+//! Jobs in the writer's queue, independent of their types: writes that are stored together, and any other
+//! write. Each may run again after a rollback.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
@@ -7,71 +7,73 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use chat_core::event::Outcome;
 use chat_core::{Error, Result as Answer};
-use chat_store::caught;
+use chat_store::catch_panic;
 use tokio::sync::oneshot;
 
 use super::{Aborted, Tx};
 use crate::fault::{Fault, Result};
 
-/// Whether a write that waits has begun, or its caller has given it up before it did. Cheap to clone.
+/// Whether a waiting write has begun, or its caller has given it up before. Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Turn(Arc<AtomicU8>);
+pub(super) struct Claim(Arc<AtomicU8>);
 
 const WAITING: u8 = 0;
 const BEGUN: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
-impl Turn {
-    /// The writer begins, perhaps not for the first time; `false`: nobody wants it any more.
+impl Claim {
+    /// The writer begins, perhaps not for the first time. Returns `false` if the caller has given up.
     pub(super) fn begin(&self) -> bool {
         self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire) != Err(GIVEN_UP)
     }
 
-    /// The caller gives it up; `false`: it has begun, and what becomes of it has to be waited for.
+    /// The caller gives up. Returns `false` if the write has begun, so that the caller must wait for its
+    /// outcome.
     pub(super) fn give_up(&self) -> bool {
         self.0.compare_exchange(WAITING, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
-/// To whom a write's outcome is told.
+/// The channel for a write's outcome.
 pub(super) struct Reply<T> {
-    pub(super) turn: Turn,
+    pub(super) claim: Claim,
     pub(super) sender: oneshot::Sender<Answer<T>>,
 }
 
-/// A write of which many are stored in a few statements where they follow each other in a batch.
+/// A write of a kind that is stored in a few statements for many consecutive ones of a batch.
 pub(crate) trait Batched: Send + Sized + 'static {
-    /// What came of one of them.
+    /// Result of one write.
     type Outcome: Outcome + Send + 'static;
 
-    /// Whether this one may be stored together with others.
-    fn goes_together(&self) -> bool {
+    /// Returns whether this one may be stored together with others.
+    fn can_be_batched(&self) -> bool {
         true
     }
 
     /// Stores it alone. MUST make its refusals before its first change.
     fn store(&self, tx: &Tx<'_>) -> Result<Self::Outcome>;
 
-    /// Stores several, and answers in their order exactly as one after the other would. A refusal of one of them changes
-    /// nothing; an error means that nothing was stored.
+    /// Stores several, and returns, in their order, exactly the answers of storing one after the other. A
+    /// refusal of one of them changes nothing; an error means that nothing was stored.
     fn store_all(tx: &Tx<'_>, writes: &[&Self]) -> Result<Vec<Result<Self::Outcome>>>;
 }
 
 /// A queued write.
 pub(super) type Job = Box<dyn Task>;
 
-/// A queued write, its type forgotten.
+/// A queued write, independent of its type.
 pub(super) trait Task: Any + Send {
-    /// Whether it has begun.
-    fn turn(&self) -> &Turn;
+    /// Returns the claim, which tells whether it has begun.
+    fn claim(&self) -> &Claim;
 
-    /// The type of the writes that it may be stored together with; `None` if it is run alone.
+    /// Returns the type of the writes that it may be stored together with; `None` if it runs alone.
     fn kind(&self) -> Option<TypeId>;
 
     /// Runs it alone.
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted>;
 
-    /// Runs it and those after it, which are of its kind. `is_alone`: there is no other write in the transaction.
+    /// Runs it and the following ones, which are of its kind. `is_alone`: there is no other write in the
+    /// transaction.
     fn run_with(
         &mut self,
         others: &mut [Job],
@@ -79,18 +81,18 @@ pub(super) trait Task: Any + Send {
         is_alone: bool,
     ) -> std::result::Result<(), Aborted>;
 
-    /// Tells the caller what came of it, or why there was no commit.
+    /// Sends the outcome to the caller, or the reason why there was no commit.
     fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>);
 }
 
 fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Result<(), &Fault>) {
     let answer = match (result, commit) {
-        // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
-        (_, Err(fault)) => Err(fault.again().into()),
+        // Not even a refusal is valid: its reason may have been another write's change that was rolled back.
+        (_, Err(fault)) => Err(fault.duplicate().into()),
         (Some(result), Ok(())) => result.map_err(Error::from),
         (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
     };
-    // Nobody listens any more if the caller has gone; the write stands all the same.
+    // If the caller is gone, nobody listens any more; the write is stored all the same.
     let _ = reply.sender.send(answer);
 }
 
@@ -106,7 +108,7 @@ impl<C: Batched> Pending<C> {
         Self { command, result: None, reply }
     }
 
-    /// Keeps what came of it and announces that.
+    /// Keeps the result and records its changes.
     fn done(&mut self, tx: &Tx<'_>, result: Result<C::Outcome>) {
         if let Ok(outcome) = &result {
             tx.announce(outcome.changes());
@@ -116,12 +118,12 @@ impl<C: Batched> Pending<C> {
 }
 
 impl<C: Batched> Task for Pending<C> {
-    fn turn(&self) -> &Turn {
-        &self.reply.turn
+    fn claim(&self) -> &Claim {
+        &self.reply.claim
     }
 
     fn kind(&self) -> Option<TypeId> {
-        self.command.goes_together().then(TypeId::of::<Self>)
+        self.command.can_be_batched().then(TypeId::of::<Self>)
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
@@ -150,13 +152,13 @@ impl<C: Batched> Task for Pending<C> {
                 }
                 Ok(())
             }
-            Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault)),
+            Err(fault) if fault.is_temporary() => Err(Aborted::ByStorage(fault)),
             Err(fault) => {
-                // Among several nobody knows whose it is.
+                // Among several writes, the fault cannot be attributed to one.
                 if let (true, Some(write)) = (is_alone, writes.first_mut()) {
                     write.done(tx, Err(fault));
                 }
-                Err(Aborted::ByOne)
+                Err(Aborted::ByOneWrite)
             }
         }
     }
@@ -166,7 +168,7 @@ impl<C: Batched> Task for Pending<C> {
     }
 }
 
-/// A write that is run alone.
+/// A write that runs alone.
 pub(super) struct Write<T, F> {
     work: F,
     result: Option<Result<T>>,
@@ -184,8 +186,8 @@ where
     T: Outcome + Send + 'static,
     F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
 {
-    fn turn(&self) -> &Turn {
-        &self.reply.turn
+    fn claim(&self) -> &Claim {
+        &self.reply.claim
     }
 
     fn kind(&self) -> Option<TypeId> {
@@ -211,16 +213,16 @@ fn run<T: Outcome>(
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> std::result::Result<(), Aborted> {
     let changes_before = tx.n_changes();
-    let result = caught("a write panicked", || work(tx));
+    let result = catch_panic("a write panicked", || work(tx));
     let ran = match &result {
         Ok(outcome) => {
             tx.announce(outcome.changes());
             Ok(())
         }
-        // A refusal changes nothing, unless it comes too late; a failed statement has ended the transaction.
+        // A refusal that comes before the first change changes nothing. A failed statement has ended the transaction.
         Err(Fault::Refused(_)) if tx.n_changes() == changes_before => Ok(()),
-        Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault.again())),
-        Err(_) => Err(Aborted::ByOne),
+        Err(fault) if fault.is_temporary() => Err(Aborted::ByStorage(fault.duplicate())),
+        Err(_) => Err(Aborted::ByOneWrite),
     };
     *kept = Some(result);
     ran
@@ -228,11 +230,11 @@ fn run<T: Outcome>(
 
 #[cfg(test)]
 mod tests {
-    use super::Turn;
+    use super::Claim;
 
     #[test]
-    fn who_comes_first_decides() {
-        let (begun, given_up) = (Turn::default(), Turn::default());
+    fn the_first_of_writer_and_caller_decides() {
+        let (begun, given_up) = (Claim::default(), Claim::default());
         assert!(begun.begin() && !begun.give_up() && begun.begin());
         assert!(given_up.give_up() && !given_up.begin());
     }

@@ -1,4 +1,4 @@
-//! Encrypted connections to a real server, whose certificate an authority of the test's own has signed.
+//! Encrypted connections to a real server, whose certificate is signed by an authority of the test.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 const DATABASE: &str = "chat";
-/// Sections for the authority's certificate and for the server's, which is for one name alone.
+/// Sections for the authority's certificate and for the server's, which is valid for one name only.
 const CONFIG: &str = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=test\n\
                       [authority]\nbasicConstraints=critical,CA:TRUE\n\
                       [server]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:localhost\n";
@@ -20,7 +20,7 @@ fn openssl(folder: &Path, arguments: &str) {
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Makes `authority.pem`, `server.pem` with `server.key`, which the authority has signed, and `other.pem`.
+/// Creates `authority.pem`, `server.pem` with `server.key`, signed by the authority, and `other.pem`.
 fn make_certificates(folder: &Path) {
     std::fs::write(folder.join("config"), CONFIG).unwrap();
     let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config config";
@@ -34,7 +34,7 @@ fn make_certificates(folder: &Path) {
     openssl(folder, &format!("{signed} -out server.pem"));
 }
 
-/// Has the server itself write these files, so that they are its user's.
+/// Makes the server itself write these files, so that its user owns them.
 fn encrypt(server: &Server, folder: &Path) {
     let execute = |statement: &str| server.databases().execute("postgres", statement).unwrap();
     let data = execute("SHOW data_directory");
@@ -52,7 +52,8 @@ fn encrypt(server: &Server, folder: &Path) {
     execute("SELECT pg_reload_conf()");
 }
 
-/// Opens the store; answers how many of its sessions are encrypted and how many are not, or why it can't be opened.
+/// Opens the store. Returns how many of its sessions are encrypted and how many are not, or the reason why it
+/// cannot be opened.
 async fn open(url: String, ask: impl FnOnce(&str) -> String + Send + 'static) -> Result<(u8, u8), String> {
     let opened = spawn_blocking(move || {
         let options = Options { url, readers: 1, ..Options::default() };
@@ -107,8 +108,8 @@ async fn connections_are_encrypted_and_checked_as_the_address_says() {
     }
 }
 
-/// Lets these in who have a password; who comes otherwise needs none.
-fn ask_for_passwords(server: &Server, users: &[&str]) {
+/// Requires a password from these users over TCP. Connections by other means need none.
+fn require_passwords(server: &Server, users: &[&str]) {
     let execute = |statement: &str| server.databases().execute("postgres", statement).unwrap();
     let data = execute("SHOW data_directory");
     for user in users {
@@ -127,7 +128,7 @@ async fn a_password_can_be_bound_to_the_encrypted_connection() {
     make_certificates(folder.path());
     let server = Server::start().unwrap();
     encrypt(&server, folder.path());
-    ask_for_passwords(&server, &["ann"]);
+    require_passwords(&server, &["ann"]);
     server.create_database(DATABASE).unwrap();
     for (parameters, expected) in [
         ("sslmode=require&channel_binding=require", Ok((1, 0))),
@@ -146,7 +147,7 @@ async fn a_password_can_be_bound_to_the_encrypted_connection() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_encrypt_is_used_unless_it_must() {
+async fn a_server_without_encryption_is_used_unless_encryption_is_required() {
     let database = spawn_blocking(|| chat_engines::shared().database().unwrap()).await.unwrap();
     let database = Arc::new(database);
     let open = |mode| {

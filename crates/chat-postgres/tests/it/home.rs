@@ -1,15 +1,15 @@
-//! Where the tables are made, where they are left, and where they are refused.
+//! Where the tables are created, where existing ones are used, and where they are refused.
 
 use chat_engines::Database;
 use chat_postgres::{OpenError, Options, Postgres, schema_of};
 
-/// A table and a view of somebody else.
+/// A table and a view of another program.
 const RECIPES: &str =
     "CREATE TABLE recipes (id int PRIMARY KEY); CREATE VIEW cheap AS SELECT id FROM recipes";
-/// The schemas that have tables, each with how many.
+/// The schemas that have tables, each with their number.
 const SCHEMAS: &str = "SELECT schemaname, count(*) FROM pg_tables
                        WHERE schemaname NOT IN ('pg_catalog', 'information_schema') GROUP BY 1 ORDER BY 1";
-/// What a release before schemas of its own would have made, for all that it matters here.
+/// The tables of an early release without a schema of its own, as far as they matter here.
 const EARLIER: &str = include_str!("../../migrations/0001_initial.sql");
 const EARLIER_VERSION: &str = "CREATE TABLE schema_version (only_row bigint PRIMARY KEY CHECK (only_row = 1), \
                                version bigint NOT NULL, works_from bigint NOT NULL); \
@@ -32,7 +32,7 @@ fn opens(options: &Options) -> bool {
     Postgres::prepare(options).unwrap_or_else(|error| panic!("{error}")).is_new
 }
 
-/// Refused, with a sentence that says this, and nothing is changed.
+/// Checks that the database is refused with this text and that nothing is changed.
 #[track_caller]
 fn is_refused(database: &Database, options: &Options, says: &str) {
     let before = database.execute(SCHEMAS).unwrap();
@@ -45,8 +45,8 @@ fn has_tables(database: &Database, schema: &str) -> bool {
     database.execute(SCHEMAS).unwrap().lines().any(|line| line.split('|').next() == Some(schema))
 }
 
-/// As an earlier release does at its start: its path leads to `public`.
-fn an_earlier_release_makes_its_tables(database: &Database) {
+/// Creates tables as an earlier release does at its start: its search path leads to `public`.
+fn create_tables_of_an_earlier_release(database: &Database) {
     database.execute(&format!("SET search_path = public; {EARLIER_VERSION}; {EARLIER}")).unwrap();
 }
 
@@ -60,29 +60,29 @@ fn a_new_database_gets_a_schema_of_its_own() {
     assert!(has_tables(&database, "chatserver"));
 }
 
-/// Else a node of an earlier release would begin a second log in the same database.
+/// Otherwise a node of an earlier release would begin a second log in the same database.
 #[test]
-fn earlier_releases_are_told_that_they_are_too_old() {
+fn earlier_releases_refuse_the_database() {
     let database = new_database();
     assert!(opens(&options(&database)));
-    // What they look at before they do anything: with a later `works_from` than they know, they refuse.
+    // Earlier releases check this first: they refuse a database with a later `works_from` than they know.
     let mark = "SELECT works_from > 1000 FROM public.schema_version";
     assert_eq!(database.execute(mark).unwrap(), "t");
     let alone = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(database.execute(alone).unwrap(), "schema_version");
     is_refused(&database, &in_schema(&database, "public"), "leave DATABASE_SCHEMA unset");
-    // A dump of the schema alone has no mark; it comes back.
+    // A dump of the schema `chatserver` alone has no marker table; it is created again.
     database.execute("DROP TABLE public.schema_version").unwrap();
     assert!(!opens(&options(&database)));
     assert_eq!(database.execute(mark).unwrap(), "t");
 }
 
 #[test]
-fn tables_that_an_earlier_release_made_are_used_where_they_are() {
+fn tables_of_an_earlier_release_are_used_where_they_are() {
     let database = new_database();
-    an_earlier_release_makes_its_tables(&database);
+    create_tables_of_an_earlier_release(&database);
     database.execute("UPDATE public.log SET epoch = 4711").unwrap();
-    // Somebody else's were always possible there.
+    // Tables of another program could always be there.
     database.execute(&format!("SET search_path = public; {RECIPES}")).unwrap();
     assert!(!opens(&options(&database)));
     let prepared = Postgres::prepare(&options(&database)).unwrap();
@@ -105,7 +105,7 @@ fn the_schema_can_be_named() {
 }
 
 #[test]
-fn a_schema_with_somebody_elses_tables_is_refused() {
+fn a_schema_with_tables_of_another_program_is_refused() {
     let database = new_database();
     database.execute(&format!("CREATE SCHEMA chatserver; SET search_path = chatserver; {RECIPES}")).unwrap();
     is_refused(&database, &options(&database), "the schema chatserver");
@@ -115,27 +115,27 @@ fn a_schema_with_somebody_elses_tables_is_refused() {
 }
 
 #[test]
-fn somebody_elses_schema_is_left_alone() {
+fn a_schema_of_another_program_is_left_alone() {
     let database = new_database();
     database.execute(&format!("SET search_path = public; {RECIPES}")).unwrap();
     is_refused(&database, &in_schema(&database, "public"), "another program");
     assert!(opens(&options(&database)));
     let tables = "SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(database.execute(tables).unwrap(), "recipes", "no mark among the tables of others");
-    // So an earlier release can begin a second log; then nobody guesses which one is meant.
-    an_earlier_release_makes_its_tables(&database);
+    // So an earlier release can begin a second log; then the choice between them is left to the operator.
+    create_tables_of_an_earlier_release(&database);
     let error = Postgres::prepare(&options(&database)).err().unwrap();
     assert!(matches!(error, OpenError::TwoHomes { .. }) && error.to_string().contains("DATABASE_SCHEMA"));
     assert!(!opens(&in_schema(&database, "chatserver")));
 }
 
 #[test]
-fn an_address_that_was_only_found_leads_to_nothing_of_others() {
+fn a_found_address_never_leads_to_another_programs_database() {
     let database = new_database();
     database.execute(&format!("CREATE SCHEMA app; SET search_path = app; {RECIPES}")).unwrap();
     let found = Options { is_found: true, ..options(&database) };
     is_refused(&database, &found, ".env");
-    // By whoever is told that it is meant it can be used; and from then on it is known.
+    // An operator who configures the address can use it; from then on the database is known.
     assert!(opens(&options(&database)));
     assert!(!opens(&found));
     let empty = new_database();
@@ -143,7 +143,7 @@ fn an_address_that_was_only_found_leads_to_nothing_of_others() {
 }
 
 #[test]
-fn one_who_may_not_make_a_schema_is_told_who_may() {
+fn without_the_right_to_create_a_schema_the_error_names_the_statement() {
     let database = new_database();
     let name = database.name().to_owned();
     let role = format!("guest_{name}");

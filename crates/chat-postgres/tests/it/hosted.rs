@@ -1,5 +1,5 @@
-//! Databases as they are hosted: set otherwise than one's own, with few rights, behind a pooler, read only, one of several.
-//! A node works with it, or is refused in one sentence that says what to change.
+//! Databases as hosting providers run them: with other settings, few permissions, behind a pooler, read only,
+//! or one of several. A node either works with it, or refuses it in one sentence that says what to change.
 
 use chat_core::messages::Recipient;
 use chat_engines::{Database, Pooler, Postgres as Server};
@@ -20,7 +20,7 @@ fn prepared(url: String) -> Result<(), String> {
     Postgres::prepare(&options).map(drop).map_err(|error| error.to_string())
 }
 
-/// Refused by one sentence with these words in it, each of them once.
+/// Checks that the database is refused by one sentence with each of these words once.
 #[track_caller]
 fn is_refused(url: String, words: &[&str]) {
     let refusal = prepared(url).expect_err("it was opened");
@@ -30,7 +30,7 @@ fn is_refused(url: String, words: &[&str]) {
     assert!(!refusal.contains('\n') && !refusal.contains("db error"), "{refusal}");
 }
 
-/// The same database for another user.
+/// Returns the URL of the same database for another user.
 fn as_user(database: &Database, user: &str) -> String {
     let url = database.url();
     let (_, host) = url.split_once('@').unwrap();
@@ -38,7 +38,7 @@ fn as_user(database: &Database, user: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_do_not_mind_what_isolation_the_database_is_set_to() {
+async fn nodes_work_with_any_default_isolation_level() {
     for level in ["serializable", "repeatable read"] {
         let database = spawn_blocking(new_database).await.unwrap();
         let name = database.name();
@@ -60,7 +60,7 @@ async fn nodes_do_not_mind_what_isolation_the_database_is_set_to() {
 }
 
 #[test]
-fn a_database_that_does_not_keep_every_text_is_refused() {
+fn a_database_that_cannot_store_every_text_is_refused() {
     let database = new_database();
     let make = |encoding: &str| {
         let name = format!("{}_{}", database.name(), encoding.to_lowercase());
@@ -71,7 +71,7 @@ fn a_database_that_does_not_keep_every_text_is_refused() {
     let (latin, none) = (make("LATIN1"), make("SQL_ASCII"));
     is_refused(latin.clone(), &["LATIN1", "ENCODING 'UTF8'"]);
     is_refused(none.clone(), &["SQL_ASCII", "ENCODING 'UTF8'"]);
-    // Whoever has everything in it goes on.
+    // A database that already has all tables is still served.
     let databases = chat_engines::shared().databases().unwrap();
     let name = none.rsplit('/').next().unwrap();
     let version = "CREATE TABLE schema_version (only_row bigint PRIMARY KEY CHECK (only_row = 1), \
@@ -84,7 +84,7 @@ fn a_database_that_does_not_keep_every_text_is_refused() {
 }
 
 #[test]
-fn a_user_without_rights_is_told_which_and_one_with_just_enough_is_served() {
+fn missing_rights_are_named_and_the_minimum_is_enough() {
     let database = new_database();
     let role = format!("user_{}", database.name());
     database.execute(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA chatserver")).unwrap();
@@ -103,7 +103,7 @@ fn a_user_without_rights_is_told_which_and_one_with_just_enough_is_served() {
 }
 
 #[test]
-fn a_database_that_takes_no_writes_is_not_served_and_of_several_hosts_the_one_that_does_is() {
+fn a_read_only_database_is_refused_and_among_several_hosts_the_writable_one_is_used() {
     let database = new_database();
     let name = database.name();
     database.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).unwrap();
@@ -111,7 +111,7 @@ fn a_database_that_takes_no_writes_is_not_served_and_of_several_hosts_the_one_th
     let databases = chat_engines::shared().databases().unwrap();
     databases.execute("postgres", &format!("ALTER DATABASE {name} RESET ALL")).unwrap();
 
-    // A server that waits for another one which never comes.
+    // A server that waits for a standby which never connects.
     let mut standby = Server::start().unwrap();
     standby.create_database(name).unwrap();
     let mark = "COPY (SELECT) TO PROGRAM 'cat > standby.signal'";
@@ -128,7 +128,7 @@ fn a_database_that_takes_no_writes_is_not_served_and_of_several_hosts_the_one_th
 }
 
 #[test]
-fn a_pooler_has_to_pool_by_session() {
+fn a_pooler_must_pool_by_session() {
     let server = Server::start().unwrap();
     server.create_database("chat").unwrap();
     let behind = |mode: &str, more: &str| Pooler::start(server.port(), mode, more).unwrap();
@@ -139,7 +139,7 @@ fn a_pooler_has_to_pool_by_session() {
         ("statement", ""),
     ] {
         let pooler = behind(mode, more);
-        // As the first one, and where others were before.
+        // As a first node, and in a database that other nodes have used.
         for _ in 0..2 {
             is_refused(pooler.url("chat"), &["pools by transaction or statement", "pool_mode = session"]);
         }

@@ -1,5 +1,5 @@
-//! The search index: that it takes in whatever can be written, that any node keeps it, and that however a search goes
-//! about it, it finds what there is.
+//! The search index: it can index any text, any node updates it, and a search finds the same messages by
+//! either of its two ways.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -17,12 +17,12 @@ use chat_contract::{settle, texts, wait_for};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn there_is_no_text_that_the_index_cannot_take_in() {
+async fn every_text_can_be_indexed() {
     let node = PostgresStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
-    // Each character there is, between letters and alone.
-    let every: Vec<char> = ('\u{1}'..=char::MAX).collect();
-    let mut odd: Vec<String> = every
+    // Every character, between letters and alone.
+    let all: Vec<char> = ('\u{1}'..=char::MAX).collect();
+    let mut odd: Vec<String> = all
         .chunks(2000)
         .map(|some| some.iter().flat_map(|c| ['a', *c, 'b', ' ', *c, ' ']).collect())
         .collect();
@@ -41,19 +41,19 @@ async fn there_is_no_text_that_the_index_cannot_take_in() {
 }
 
 #[tokio::test]
-async fn the_index_is_kept_by_whichever_node_is_there() {
+async fn any_running_node_updates_the_index() {
     let node = PostgresStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let second = node.second().await;
     node.say(tom, Recipient::User(jerry), "blue cheese").await;
-    // Before it has indexed this, or after.
+    // Either before it has indexed this, or after.
     node.close().await;
     wait_for(&second, jerry, "cheese", &["blue cheese"]).await;
     second.say(jerry, Recipient::User(tom), "red cheese").await;
     wait_for(&second, jerry, "cheese", &["red cheese", "blue cheese"]).await;
 }
 
-/// A message as the table has it.
+/// A row of the table of messages.
 struct Row {
     id: i64,
     conversation: i64,
@@ -66,10 +66,10 @@ struct Row {
 
 const MESSAGES: i64 = 12_000;
 const CONVERSATIONS: i64 = 200;
-/// The users 1 to 5 are in one conversation of each so many.
-const EVERY: [i64; 5] = [100, 10, 2, 1, 1];
+/// By user, from 1 to 5: one in this many conversations has the user as a member.
+const ONE_IN: [i64; 5] = [100, 10, 2, 1, 1];
 
-/// Conversations of which the later ones are of later times, and words of which the later ones are rarer.
+/// Creates messages. Later conversations are more recent, and later words are rarer.
 fn written() -> Vec<Row> {
     let mut state = 4711_u64;
     let mut dice = |bound: i64| {
@@ -102,7 +102,7 @@ async fn fill(node: &PostgresStore, rows: &[Row]) {
                SELECT c, u, 'member', 0
                FROM generate_series(1, $2::bigint) c, unnest($1::bigint[]) WITH ORDINALITY AS e (every, u)
                WHERE c % every = 0";
-    db.execute(sql, &[&EVERY.as_slice(), &CONVERSATIONS]).await.unwrap();
+    db.execute(sql, &[&ONE_IN.as_slice(), &CONVERSATIONS]).await.unwrap();
     let sql = "INSERT INTO messages (id, conversation_id, seq, rev, position, sender_id, recipient_id, group_id, kind,
                                      content, media_url, sent_at, deleted_at)
                SELECT id, c, id, 1, id, s, 0, c, 'text', w, CASE WHEN m THEN 'https://example.com' ELSE '' END, at,
@@ -124,17 +124,23 @@ async fn fill(node: &PostgresStore, rows: &[Row]) {
     .await
     .unwrap();
     db.execute("UPDATE log SET message_id = $1, position = $1", &[&MESSAGES]).await.unwrap();
-    let begun = Instant::now();
+    let began = Instant::now();
     let sql = "SELECT message FROM search_index";
     while db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < MESSAGES {
-        assert!(begun.elapsed() < DEADLINE, "the index does not catch up");
+        assert!(began.elapsed() < DEADLINE, "the index does not catch up");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// What a search has to find, looked for one by one.
-fn fitting(rows: &[Row], reader: i64, hidden: &HashSet<i64>, search: &Search, query: &str) -> Vec<i64> {
-    let every = EVERY[usize::try_from(reader - 1).unwrap()];
+/// Returns the expected result of a search, by checking messages one by one.
+fn expected_matches(
+    rows: &[Row],
+    reader: i64,
+    hidden: &HashSet<i64>,
+    search: &Search,
+    query: &str,
+) -> Vec<i64> {
+    let every = ONE_IN[usize::try_from(reader - 1).unwrap()];
     let fits = |row: &&Row| {
         row.conversation % every == 0
             && !row.is_deleted
@@ -153,7 +159,7 @@ fn fitting(rows: &[Row], reader: i64, hidden: &HashSet<i64>, search: &Search, qu
     rows.iter().rev().filter(fits).map(|row| row.id).take(usize::from(search.limit)).collect()
 }
 
-/// The filters that are tried with every query.
+/// Returns the filters that are combined with every query.
 fn searches(query: &str) -> Vec<Search> {
     let all = || Search { terms: parse_terms(query).unwrap(), limit: 20, ..Search::default() };
     let at = |hundredth: i64| Some(Timestamp(MESSAGES / 100 * hundredth * 1_000_000));
@@ -171,10 +177,10 @@ fn searches(query: &str) -> Vec<Search> {
     ]
 }
 
-/// Hides some messages from most readers, and most from the last one.
+/// Hides some messages from most readers, and most messages from the last one.
 async fn hide(node: &PostgresStore, rows: &[Row]) -> Vec<HashSet<i64>> {
     let db = node.connect().await;
-    let mut hidden = vec![HashSet::new(); EVERY.len()];
+    let mut hidden = vec![HashSet::new(); ONE_IN.len()];
     for row in rows {
         let reader = if row.id % 10 == 3 { row.id / 10 % 4 } else { 4 };
         hidden[usize::try_from(reader).unwrap()].insert(row.id);
@@ -189,21 +195,21 @@ async fn hide(node: &PostgresStore, rows: &[Row]) -> Vec<HashSet<i64>> {
 }
 
 #[tokio::test]
-async fn whatever_way_a_search_goes_it_finds_the_same() {
+async fn both_ways_of_searching_find_the_same() {
     let node = PostgresStore::fresh().await;
     let rows = written();
     fill(&node, &rows).await;
     let hidden = hide(&node, &rows).await;
     let check = async |query: &str, search: Search, reader: i64| {
         let hidden = &hidden[usize::try_from(reader - 1).unwrap()];
-        let expected = fitting(&rows, reader, hidden, &search, query);
+        let expected = expected_matches(&rows, reader, hidden, &search, query);
         let found = node.store.search(UserId(reader), search.clone()).await.unwrap();
         assert_eq!(ids(&found), expected, "{query:?} for {reader}: {search:?}");
         let best = Search { order: Order::Best, ..search.clone() };
         let found = node.store.search(UserId(reader), best).await.unwrap();
         assert_eq!(found.len(), expected.len(), "the best of {query:?} for {reader}: {search:?}");
     };
-    // At first PostgreSQL knows nothing of the words, and goes by what it supposes.
+    // At first PostgreSQL has no statistics of the words and uses its defaults.
     for analysed in [false, true] {
         if analysed {
             node.connect().await.batch_execute("ANALYZE").await.unwrap();
@@ -217,7 +223,8 @@ async fn whatever_way_a_search_goes_it_finds_the_same() {
                 }
             }
         }
-        // Whoever has hidden most is led far back, from one stretch of the table to the next.
+        // For the reader who has hidden most messages, the search goes far back, over many ranges of the
+        // table.
         for before in (MESSAGES / 2..MESSAGES).step_by(97) {
             for (query, limit) in [("", 100), ("word1", 1000)] {
                 let terms = parse_terms(query).unwrap();
@@ -239,11 +246,11 @@ async fn a_search_that_takes_too_long_is_given_up_and_leaves_its_connection_usab
                 CREATE VIEW message_words AS SELECT kept.* FROM kept, pg_sleep(60)";
     db.batch_execute(slow).await.unwrap();
     let search = Search { terms: parse_terms("cheese").unwrap(), limit: 20, ..Search::default() };
-    // More often than there are connections for it.
+    // Repeat it more often than there are connections for it.
     for _ in 0..3 {
-        let (begun, answer) = (Instant::now(), node.store.search(jerry, search.clone()).await);
+        let (began, answer) = (Instant::now(), node.store.search(jerry, search.clone()).await);
         assert!(matches!(answer, Err(Error::SearchTooSlow)), "{answer:?}");
-        assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
+        assert!(began.elapsed() < DEADLINE / 2, "{:?}", began.elapsed());
     }
     db.batch_execute("DROP VIEW message_words; ALTER TABLE kept RENAME TO message_words").await.unwrap();
     assert_eq!(texts(&node, jerry, "cheese").await, ["blue cheese"]);

@@ -1,5 +1,5 @@
-//! The journal beyond what every journal has to do: that it says so where something is no longer there, or can't be read,
-//! and gives everything else.
+//! The journal of PostgreSQL, beyond the contract for every journal: it reports batches that are missing or
+//! cannot be read, and returns all others.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::support::PostgresStore;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A store with so many events in its journal, each in a batch of its own but for the first two: a conversation is made
-/// with its first message.
+/// Creates a store with this number of events in its journal. Each is in a batch of its own, except for the
+/// first two: a conversation is created with its first message.
 async fn with_events(count: usize) -> PostgresStore {
     let node = PostgresStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
@@ -26,8 +26,9 @@ async fn with_events(count: usize) -> PostgresStore {
     node
 }
 
-/// The places that are read after one, and the one up to which nothing is left out; `None`: what comes next is gone.
-async fn places(journal: &dyn Journal, after: i64, limit: u16) -> Option<(Vec<i64>, i64)> {
+/// Returns the log positions that a read after `after` gives, and the one up to which nothing is missing.
+/// `None` means that the next batch is gone.
+async fn positions_after(journal: &dyn Journal, after: i64, limit: u16) -> Option<(Vec<i64>, i64)> {
     match journal.read(Position(after), limit).await.unwrap() {
         JournalPage::Events { events, up_to } => {
             Some((events.iter().map(|event| event.position.0).collect(), up_to.0))
@@ -37,59 +38,59 @@ async fn places(journal: &dyn Journal, after: i64, limit: u16) -> Option<(Vec<i6
 }
 
 #[tokio::test]
-async fn what_was_let_go_of_is_gone_and_the_rest_is_there() {
+async fn trimmed_batches_are_gone_and_the_rest_is_there() {
     let node = with_events(6).await;
     let (db, journal) = (node.connect().await, node.journal().await);
     db.execute("DELETE FROM journal WHERE last <= 3", &[]).await.unwrap();
     for after in 0..3 {
-        assert_eq!(places(&*journal, after, 10).await, None, "after {after}");
+        assert_eq!(positions_after(&*journal, after, 10).await, None, "after {after}");
     }
-    assert_eq!(places(&*journal, 3, 10).await, Some((vec![4, 5, 6], 6)));
+    assert_eq!(positions_after(&*journal, 3, 10).await, Some((vec![4, 5, 6], 6)));
     db.execute("DELETE FROM journal", &[]).await.unwrap();
     for after in 0..6 {
-        assert_eq!(places(&*journal, after, 10).await, None, "after {after}");
+        assert_eq!(positions_after(&*journal, after, 10).await, None, "after {after}");
     }
-    assert_eq!(places(&*journal, 6, 10).await, Some((vec![], 6)));
+    assert_eq!(positions_after(&*journal, 6, 10).await, Some((vec![], 6)));
 }
 
 #[tokio::test]
-async fn what_is_old_is_let_go_of_while_something_is_written() {
+async fn old_batches_are_trimmed_during_writes() {
     let node = with_events(4).await;
     let (db, journal) = (node.connect().await, node.journal().await);
     db.execute("UPDATE journal SET at = now() - interval '1 hour' WHERE last <= 2", &[]).await.unwrap();
-    let begun = Instant::now();
+    let began = Instant::now();
     while db.query_one("SELECT min(last) FROM journal", &[]).await.unwrap().get::<_, i64>(0) <= 2 {
-        assert!(begun.elapsed() < DEADLINE, "nothing is let go of");
+        assert!(began.elapsed() < DEADLINE, "nothing is trimmed");
         node.store.probe_write().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(places(&*journal, 1, 10).await, None);
-    assert_eq!(places(&*journal, 2, 10).await, Some((vec![3, 4], 4)));
+    assert_eq!(positions_after(&*journal, 1, 10).await, None);
+    assert_eq!(positions_after(&*journal, 2, 10).await, Some((vec![3, 4], 4)));
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_ends_a_page_and_is_then_as_good_as_gone() {
+async fn an_unreadable_batch_ends_a_page_and_then_counts_as_gone() {
     let unreadable = ["", "{", r#"[{"position":4,"kind":"message_posted","body":{"text":"cheese"}}]"#];
     for body in unreadable {
         let node = with_events(6).await;
         let (db, journal) = (node.connect().await, node.journal().await);
         db.execute("UPDATE journal SET body = $1 WHERE last = 4", &[&body.as_bytes()]).await.unwrap();
         for limit in [1, 10] {
-            assert_eq!(places(&*journal, 2, limit).await, Some((vec![3], 3)), "{body}");
-            assert_eq!(places(&*journal, 3, limit).await, None, "{body}");
+            assert_eq!(positions_after(&*journal, 2, limit).await, Some((vec![3], 3)), "{body}");
+            assert_eq!(positions_after(&*journal, 3, limit).await, None, "{body}");
         }
-        assert_eq!(places(&*journal, 0, 10).await, Some((vec![1, 2, 3], 3)), "{body}");
-        assert_eq!(places(&*journal, 4, 10).await, Some((vec![5, 6], 6)), "{body}");
+        assert_eq!(positions_after(&*journal, 0, 10).await, Some((vec![1, 2, 3], 3)), "{body}");
+        assert_eq!(positions_after(&*journal, 4, 10).await, Some((vec![5, 6], 6)), "{body}");
         assert_eq!(journal.end().await.unwrap(), Position(6));
     }
 }
 
 #[tokio::test]
-async fn a_change_that_only_a_later_release_knows_is_left_out_and_its_place_is_passed() {
+async fn a_change_of_a_later_release_is_skipped() {
     let node = with_events(4).await;
     let (db, journal) = (node.connect().await, node.journal().await);
     let body = r#"[{"position":3,"kind":"message_painted","body":{"colour":"blue"}}]"#;
     db.execute("UPDATE journal SET body = $1 WHERE last = 3", &[&body.as_bytes()]).await.unwrap();
-    assert_eq!(places(&*journal, 0, 10).await, Some((vec![1, 2, 4], 4)));
-    assert_eq!(places(&*journal, 2, 1).await, Some((vec![4], 4)));
+    assert_eq!(positions_after(&*journal, 0, 10).await, Some((vec![1, 2, 4], 4)));
+    assert_eq!(positions_after(&*journal, 2, 1).await, Some((vec![4], 4)));
 }

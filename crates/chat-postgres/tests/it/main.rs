@@ -1,4 +1,5 @@
-//! The PostgreSQL store as the rest of the server sees it, on a real PostgreSQL: one node alone, and two on one database.
+//! The PostgreSQL store as the rest of the server uses it, on a real PostgreSQL: one node alone, and two on
+//! one database.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,11 +1,11 @@
-//! A database of the release before, and nodes of that release beside one of this: they go on writing rows without what
-//! this release keeps beside names.
+//! A database of the previous release, and nodes of that release beside one of this. They still write rows
+//! without the columns and keys that this release adds.
 
 use std::sync::Arc;
 
 use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
 use chat_core::event::{Change, Event};
-use chat_core::feed::{Desk, Page, Start, Why};
+use chat_core::feed::{Page, ReaderAdmin, Start, Why};
 use chat_core::groups::RemoveMember;
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::messages::Recipient;
@@ -19,14 +19,14 @@ use chat_contract::{
 
 const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
 
-/// As a node of the release before does it.
+/// Registers a user as a node of the previous release does.
 async fn register(db: &Client, name: &str, email: &str, at: i64) {
     let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
                VALUES ($1, lower($1), $2, lower($2), 'x', $3)";
     db.execute(sql, &[&name, &email, &at]).await.unwrap();
 }
 
-/// A database of the release before with these users; `seconds` is when each was made.
+/// Creates a database of the previous release with these users; `seconds` is the time of each registration.
 async fn old_node(users: &[(&str, &str, i64)]) -> PostgresStore {
     let database = tokio::task::spawn_blocking(|| chat_engines::shared().database()).await.unwrap().unwrap();
     let (db, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
@@ -51,7 +51,7 @@ async fn found(node: &TestStore, typed: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_release_before_goes_on_working_and_what_it_writes_counts() {
+async fn the_previous_release_keeps_working_and_its_writes_count() {
     let node = old_node(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]).await;
     let db = node.connect().await;
     let versions = db.query_one("SELECT version, works_from FROM schema_version", &[]).await.unwrap();
@@ -79,7 +79,7 @@ async fn the_release_before_goes_on_working_and_what_it_writes_counts() {
     assert_eq!(found(&second, "la").await, ["late"]);
 }
 
-/// As a node of the release before takes somebody out of a group.
+/// Removes a member from a group as a node of the previous release does.
 async fn remove(db: &Client, conversation: i64, user: i64) {
     let sql = "UPDATE log SET position = position + 1 RETURNING position";
     let position: i64 = db.query_one(sql, &[]).await.unwrap().get(0);
@@ -94,33 +94,34 @@ async fn remove(db: &Client, conversation: i64, user: i64) {
 }
 
 #[tokio::test]
-async fn who_left_by_way_of_an_old_node_is_told_of_no_change_after_the_next_start() {
+async fn a_member_who_left_through_an_old_node_sees_no_change_after_the_next_start() {
     let node = PostgresStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let group = node.group(tom, &[jerry]).await;
     let db = node.connect().await;
     let start = node.store.log_end().await.unwrap().position;
-    let told = async |node: &TestStore| {
+    let removal_rev = async |node: &TestStore| {
         let changes = node.store.changes(jerry, start, 100).await.unwrap().events;
         let [Event { change: Change::MemberRemoved { conversation, .. }, .. }] = &changes[..] else {
             panic!("{changes:?}")
         };
         conversation.rev
     };
-    // Once by this release, and then, a member again, by the one before: the first time is no longer what counts.
+    // The member leaves once through this release and, after joining again, through the previous one: the
+    // first departure no longer counts.
     node.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
-    let first = told(&node).await;
+    let first = removal_rev(&node).await;
     node.add(tom, group.id, jerry).await.unwrap();
     remove(&db, group.conversation.0, jerry.0).await;
-    assert!(told(&node).await > first);
+    assert!(removal_rev(&node).await > first);
     let second = node.second().await;
-    let kept = told(&second).await;
+    let rev = removal_rev(&second).await;
     second.say(tom, Recipient::Group(group.id), "since then").await;
-    assert_eq!(told(&second).await, kept);
+    assert_eq!(removal_rev(&second).await, rev);
 }
 
 #[tokio::test]
-async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() {
+async fn the_demo_users_of_the_previous_release_are_recognised() {
     let [tom, jerry] = [("tom", "tom@temp.com"), ("jerry", "jerry@temp.com")];
     for (users, n_demo) in [
         (vec![(tom.0, tom.1, 100), (jerry.0, jerry.1, 101)], 2),
@@ -135,7 +136,7 @@ async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() 
     }
 }
 
-/// As a node of the release before commits: with what it tells the others, and no entry of the feed.
+/// Commits as a node of the previous release does: with a batch in the journal, but no entry of the feed.
 async fn commit_as_before(db: &Client, count: i64) -> Vec<Arc<Event>> {
     let end: i64 = db.query_one("SELECT position FROM log", &[]).await.unwrap().get(0);
     let saved = |n| Change::MessageSaved { user: UserId(n), message: MessageId(1), saved: n % 2 == 0 };
@@ -148,7 +149,7 @@ async fn commit_as_before(db: &Client, count: i64) -> Vec<Arc<Event>> {
 }
 
 #[tokio::test]
-async fn readers_get_what_the_release_before_writes() {
+async fn readers_get_the_writes_of_the_previous_release() {
     let node = PostgresStore::fresh().await;
     let db = node.connect().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
@@ -159,25 +160,25 @@ async fn readers_get_what_the_release_before_writes() {
     let mut all = commit_as_before(&db, 3).await;
     all.extend(commit_as_before(&db, 2).await);
     assert_entries(&read_rest(&*node.store, "a", 2).await, &all);
-    // And where a node of this release is the next to write.
+    // Now a node of this release is the next to write.
     let mut more = commit_as_before(&db, 2).await;
     node.say(tom, Recipient::User(jerry), "after").await;
     more.extend(node.sink.events().last().cloned());
     more.extend(commit_as_before(&db, 1).await);
     let second = node.second().await;
     assert_eq!(second.store.feed_readers().await.unwrap()[0].lag, 4);
-    // So does an operator.
-    let page = node.at_desk(|desk| desk.page(&reader_name("a"), 10)).await;
+    // An operator gets the same.
+    let page = node.with_admin(|admin| admin.page(&reader_name("a"), 10)).await;
     let Page::Entries { entries, .. } = page else { panic!("{page:?}") };
     assert_entries(&entries, &more);
     assert_entries(&read_rest(&*second.store, "a", 10).await, &more);
     more = commit_as_before(&db, 2).await;
-    assert_eq!(node.at_desk(|desk| desk.list()).await[0].lag, 2);
+    assert_eq!(node.with_admin(|admin| admin.list()).await[0].lag, 2);
     assert_entries(&read_rest(&*second.store, "a", 10).await, &more);
 }
 
 #[tokio::test]
-async fn readers_reload_where_the_release_before_has_written_what_the_journal_lacks() {
+async fn readers_reload_if_the_journal_lacks_writes_of_the_previous_release() {
     let node = PostgresStore::fresh().await;
     let db = node.connect().await;
     let start = add_reader(&*node.store, "a", Start::End).await.at;

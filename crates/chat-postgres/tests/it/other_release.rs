@@ -1,5 +1,5 @@
-//! A database that the release before schemas of our own has made: it is served where it is, with all that is in it, and
-//! nodes of that release can go on writing to it.
+//! A database from the release before the `chatserver` schema: it is served where it is, with all its data,
+//! and nodes of that release can still write to it.
 
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::Recipient;
@@ -11,13 +11,13 @@ use crate::support::PostgresStore;
 use chat_contract::ALL;
 
 const DATABASE: &str = include_str!("other_release/database.sql");
-/// Of that release.
+/// Statements of that release.
 const WRITES: &str = include_str!("other_release/writes.sql");
 const EPOCH: u32 = 305_419_896;
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
 
-fn of_that_release() -> Database {
+fn database_of_that_release() -> Database {
     let made = chat_engines::shared().database();
     let database = made.unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
     database.execute(DATABASE).unwrap();
@@ -25,8 +25,8 @@ fn of_that_release() -> Database {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_it_is_served_where_it_is() {
-    let database = block_in_place(of_that_release);
+async fn a_database_of_that_release_is_served_where_it_is() {
+    let database = block_in_place(database_of_that_release);
     let options = Options { url: database.url(), readers: 1, ..Options::default() };
     let (epoch, key) = spawn_blocking(move || {
         let prepared = Postgres::prepare(&options).unwrap();
@@ -55,8 +55,8 @@ async fn what_is_in_it_is_served_where_it_is() {
 
 /// While nodes are replaced one after the other, both releases write.
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_of_that_release_go_on_writing() {
-    let node = PostgresStore::on_database(block_in_place(of_that_release)).await;
+async fn nodes_of_that_release_can_still_write() {
+    let node = PostgresStore::on_database(block_in_place(database_of_that_release)).await;
     let db = node.connect().await;
     db.batch_execute(WRITES).await.unwrap();
     let nibbles = UserId(4);
@@ -65,7 +65,7 @@ async fn nodes_of_that_release_go_on_writing() {
     assert_eq!(contents, ["from an earlier node"]);
     let answer = node.say(TOM, Recipient::User(nibbles), "from a new node").await;
     assert_eq!((answer.id, answer.seq.0), (MessageId(7), 2));
-    // What lets them start again on it.
+    // This value lets nodes of that release start on it again.
     let sql = "SELECT works_from FROM public.schema_version";
     assert_eq!(db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 1);
     node.close().await;

@@ -1,5 +1,5 @@
-//! How statements go about their work: plans are made when the tables are still empty, and are kept, so they must not be
-//! those that are good for empty tables alone.
+//! Query plans: they are made while the tables are still empty and then kept, so they must also be good for
+//! large tables.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use crate::support::PostgresStore;
 use chat_contract::command;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// How often everything is done.
+/// Number of repetitions of each operation.
 const ROUNDS: i64 = 300;
-/// The tables that grow as people write.
+/// The tables that grow with the number of messages.
 const GROWING: [&str; 5] = ["messages", "conversations", "members", "reactions", "message_changes"];
 
 #[tokio::test]
@@ -35,15 +35,16 @@ async fn no_statement_reads_a_growing_table_from_end_to_end() {
     }
     node.close().await;
     let read = rows_read_in_sequence(&node.connect().await).await;
-    // What is read before the first page of a table is full does not matter.
+    // Rows that are read before the first page of a table is full do not matter.
     assert!(read.iter().all(|(_, rows)| *rows <= ROUNDS), "rows read in sequence: {read:?}");
 }
 
-/// How many rows of each table were read from end to end, once the server has counted what the sessions did.
+/// Returns how many rows of each table were read sequentially, once the server's statistics include these
+/// sessions.
 async fn rows_read_in_sequence(db: &Client) -> Vec<(String, i64)> {
-    let begun = Instant::now();
+    let began = Instant::now();
     let tables = GROWING.as_slice();
-    while begun.elapsed() < DEADLINE {
+    while began.elapsed() < DEADLINE {
         let counted = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'messages'";
         if db.query_one(counted, &[]).await.unwrap().get::<_, i64>(0) >= 2 * ROUNDS {
             break;

@@ -1,4 +1,5 @@
-//! A database that takes no messages says so when it is asked, though a change of what is there would still succeed.
+//! A database that cannot store messages fails the readiness check, even if changing an existing row would
+//! still succeed.
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -16,7 +17,7 @@ use crate::support::PostgresStore;
 use chat_contract::{Recorder, account, message};
 
 #[tokio::test]
-async fn each_question_writes() {
+async fn each_readiness_check_writes() {
     let node = PostgresStore::fresh().await;
     let db = node.connect().await;
     let mut last = 0;
@@ -30,7 +31,7 @@ async fn each_question_writes() {
 
 /// As `pg_restore --clean` leaves it for a while.
 #[tokio::test]
-async fn a_database_whose_tables_are_gone_for_a_while_is_to_be_asked_again_later() {
+async fn missing_tables_are_a_temporary_failure() {
     let node = PostgresStore::fresh().await;
     let (tom, jerry) = (node.user("tom").await, node.user("jerry").await);
     let db = node.connect().await;
@@ -48,7 +49,7 @@ async fn a_database_whose_tables_are_gone_for_a_while_is_to_be_asked_again_later
 }
 
 #[tokio::test]
-async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
+async fn a_read_only_database_is_not_ready_and_says_why() {
     let node = PostgresStore::fresh().await;
     let db = node.connect().await;
     node.store.probe_write().await.unwrap();
@@ -65,7 +66,7 @@ async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
     loop {
         match node.store.probe_write().await {
             Err(Error::Obstructed(Obstacle::ReadOnly)) => break,
-            // The connections that it had are gone.
+            // Its connections are gone.
             Err(Error::Unavailable(_)) if Instant::now() < until => {}
             other => panic!("{other:?}"),
         }
@@ -78,11 +79,11 @@ async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
     }
 }
 
-/// A small file system in memory, which goes with this.
+/// A small file system in memory, which is unmounted when this is dropped.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// One that everybody may write to, if this machine lets tests mount one.
+    /// Mounts one that every user may write to, if this machine lets tests mount one.
     #[track_caller]
     fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -96,7 +97,7 @@ impl SmallDisk {
         Some(Self(folder))
     }
 
-    /// A folder in it for whom this file is.
+    /// Creates a folder in it for the owner of this file.
     fn folder_of(&self, file: &Path) -> PathBuf {
         let everybody = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(self.0.path(), everybody).unwrap();
@@ -114,13 +115,13 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_whose_disk_is_full_is_not_ready_though_it_can_still_be_changed() {
+async fn a_database_with_a_full_disk_is_not_ready_even_if_rows_can_be_changed() {
     let Some(disk) = SmallDisk::mount(40) else { return };
-    // A server of its own, for its files are on the disk that is full.
+    // A private server, because its files are on the full disk.
     let server = spawn_blocking(Postgres::start).await.unwrap().unwrap();
     let sql = |sql: &str| server.databases().execute("postgres", sql).unwrap();
-    let place = disk.folder_of(Path::new(&sql("SHOW data_directory")));
-    sql(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
+    let folder = disk.folder_of(Path::new(&sql("SHOW data_directory")));
+    sql(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display()));
     sql("CREATE DATABASE chat TABLESPACE small");
     let options = Options { url: server.url("chat"), readers: 2, search: false, ..Options::default() };
     let store = spawn_blocking(move || {
@@ -134,9 +135,9 @@ async fn a_database_whose_disk_is_full_is_not_ready_though_it_can_still_be_chang
     let mut file = std::fs::File::create(&filler).unwrap();
     while file.write_all(&[1; 4096]).is_ok() {}
     assert!(matches!(store.probe_write().await, Err(Error::Obstructed(Obstacle::Full))));
-    // This is what was asked before, and is no proof.
+    // An earlier check used this statement, which proves nothing.
     server.databases().execute("chat", "UPDATE log SET probed_at = probed_at + 1").unwrap();
-    // And until no message fits any more.
+    // Fill the database until no message fits any more.
     let mut refused = false;
     for _ in 0..100 {
         let long = message(tom, Recipient::User(jerry), &"long ".repeat(3000));
@@ -150,7 +151,7 @@ async fn a_database_whose_disk_is_full_is_not_ready_though_it_can_still_be_chang
         }
     }
     assert!(refused, "a message fits where there is no room");
-    // A file that is open keeps its room.
+    // The space of an open file is not freed.
     drop(file);
     std::fs::remove_file(filler).unwrap();
     let until = Instant::now() + Duration::from_secs(20);

@@ -1,4 +1,4 @@
-//! A PostgreSQL store in a database of its own, as the shared contract asks for it, and what is behind it.
+//! A PostgreSQL store in a database of its own, as the shared contract needs it, with access to its database.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use chat_core::cluster::Journal;
 use chat_core::ids::MessageId;
 use chat_core::ports::EventSink;
 use chat_engines::Database;
-use chat_postgres::{FeedDesk, Options, Postgres};
+use chat_postgres::{FeedAdmin, Options, Postgres};
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls, Row};
 
-/// Makes stores of this adapter.
+/// Creates stores of this adapter.
 pub struct PostgresStores;
 
 #[async_trait]
@@ -38,17 +38,17 @@ impl Stores for PostgresStores {
 pub struct PostgresStore {
     pub postgres: Arc<Postgres>,
     test: TestStore,
-    // Below the store, since it has to be there until that is closed.
+    // Declared after the store, because it must exist until the store is closed.
     database: Arc<Database>,
 }
 
 impl PostgresStore {
-    /// A new store in a new database, which is removed with it.
+    /// Creates a store in a new database, which is removed with it.
     pub async fn fresh() -> Self {
         Self::on(new_database().await, true).await
     }
 
-    /// A store in a database of the test's own.
+    /// Opens a store in a database of the test.
     pub async fn on_database(database: Database) -> Self {
         Self::on(Arc::new(database), true).await
     }
@@ -67,7 +67,7 @@ impl PostgresStore {
         let options = Options { url: database.url(), readers: 2, search, ..Options::default() };
         let opened = spawn_blocking(move || Postgres::prepare(&options)?.open(sink)).await.unwrap();
         let postgres = Arc::new(opened.unwrap_or_else(|error| panic!("{error}")));
-        let backend = Behind { postgres: postgres.clone(), database: database.clone() };
+        let backend = PostgresBackend { postgres: postgres.clone(), database: database.clone() };
         let test = TestStore { store: postgres.clone(), sink: recorder, backend: Box::new(backend) };
         Self { postgres, test, database }
     }
@@ -78,20 +78,20 @@ impl PostgresStore {
         Self::on(self.database.clone(), true).await
     }
 
-    /// A session of the test's own.
+    /// Opens a session for the test.
     pub async fn connect(&self) -> Client {
         connect(&self.database).await
     }
 
-    /// Does something with the readers of the feed as an operator does.
-    pub async fn at_desk<T: Send + 'static>(
+    /// Works with the feed's readers as an operator does.
+    pub async fn with_admin<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut FeedDesk) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut FeedAdmin) -> Result<T> + Send + 'static,
     ) -> T {
         let options = Options { url: self.database.url(), ..Options::default() };
         let done = spawn_blocking(move || {
-            let mut desk = FeedDesk::open(&options).unwrap_or_else(|error| panic!("{error}"));
-            work(&mut desk)
+            let mut admin = FeedAdmin::open(&options).unwrap_or_else(|error| panic!("{error}"));
+            work(&mut admin)
         });
         done.await.unwrap().unwrap()
     }
@@ -117,14 +117,14 @@ async fn connect(database: &Database) -> Client {
     client
 }
 
-/// The server and the database that are behind a store.
-struct Behind {
+/// The server and the database of a store.
+struct PostgresBackend {
     postgres: Arc<Postgres>,
     database: Arc<Database>,
 }
 
 #[async_trait]
-impl Backend for Behind {
+impl Backend for PostgresBackend {
     async fn close(&self) {
         let postgres = self.postgres.clone();
         spawn_blocking(move || postgres.close()).await.unwrap();
@@ -144,7 +144,7 @@ impl Backend for Behind {
         let change = |row: &Row| {
             (row.get(0), ChangeRow { conversation: row.get(1), position: row.get(2), event: row.get(3) })
         };
-        let place = |row: &Row| ((row.get(0), row.get(1)), row.get(2));
+        let position = |row: &Row| ((row.get(0), row.get(1)), row.get(2));
         let hidden = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let saved = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let mention = |row: &Row| (row.get(0), row.get(1), row.get(2));
@@ -166,8 +166,8 @@ impl Backend for Behind {
                 change,
             )
             .await,
-            joined: all(db, "SELECT conversation_id, user_id, joined_position FROM members", place).await,
-            left: all(db, "SELECT conversation_id, user_id, position FROM departures", place).await,
+            joined: all(db, "SELECT conversation_id, user_id, joined_position FROM members", position).await,
+            left: all(db, "SELECT conversation_id, user_id, position FROM departures", position).await,
             hidden: all(
                 db,
                 "SELECT user_id, message_id, conversation_id, position FROM hidden_messages",
@@ -202,7 +202,7 @@ impl Backend for Behind {
 }
 
 #[async_trait]
-impl SharedBackend for Behind {
+impl SharedBackend for PostgresBackend {
     async fn second(&self) -> TestStore {
         PostgresStore::on(self.database.clone(), true).await.test
     }

@@ -1,5 +1,5 @@
-//! A database that is filled from another store: equal to it at the end whatever it had, refused to servers before that,
-//! and refused to be filled where somebody would lose by it.
+//! A database that is filled from another store. At the end it equals the source, whatever it contained
+//! before. Servers refuse it until then, and it refuses to be filled if data would be lost.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::support::PostgresStore;
 const EPOCH: Epoch = Epoch(4_000_000_001);
 const KEY: &str = "a key that signs tokens, of the file's server";
 
-/// What is not moved, and why.
+/// The tables that are not moved, and the reasons.
 const LEFT_OUT: [(&str, &str); 8] = [
     ("log", "its end is set at the end"),
     ("schema_version", "it is the database's own"),
@@ -27,14 +27,14 @@ const LEFT_OUT: [(&str, &str); 8] = [
     ("tickets", "they are good for a moment"),
     ("message_words", "they are made of the messages again"),
     ("name_keys", "they are made of the names again"),
-    ("search_index", "it begins anew"),
+    ("search_index", "it is built again"),
 ];
 
 fn table(name: &str) -> &'static Table {
     TABLES.iter().find(|table| table.name == name).unwrap()
 }
 
-/// A store with these rows, which are in the order of keys.
+/// A store with these rows, in the order of their keys.
 struct Rows {
     rows: BTreeMap<&'static str, Vec<Row>>,
     step: usize,
@@ -48,7 +48,7 @@ impl Rows {
 }
 
 impl Source for Rows {
-    fn is_at_rest(&self) -> bool {
+    fn is_final(&self) -> bool {
         true
     }
 
@@ -92,7 +92,8 @@ fn user(id: i64, name: &str) -> Row {
     ]
 }
 
-/// Any row of a table: its numbers are this one, but where it may hold nothing and does.
+/// Creates a row for a table with numbers derived from `number`. Nullable columns are NULL unless
+/// `is_filled`.
 fn any(table: &Table, number: i64, is_filled: bool) -> Row {
     let value = |(index, column): (usize, &chat_core::transfer::Column)| match column.kind {
         _ if column.is_optional && !is_filled => Value::Null,
@@ -173,7 +174,7 @@ fn every_column_is_moved_or_left_out_for_a_reason() {
 }
 
 #[test]
-fn rows_of_every_table_come_back_as_they_went_in() {
+fn rows_of_every_table_survive_a_round_trip() {
     let database = new_database();
     let mut import = begin(&database, EPOCH).unwrap();
     let everything = Range { after: None, upto: None };
@@ -195,9 +196,9 @@ fn rows_of_every_table_come_back_as_they_went_in() {
     }
 }
 
-/// Names that must be distinct went to other ids in the meantime.
+/// Distinct names have moved to other ids in the meantime.
 #[test]
-fn rows_that_are_in_each_others_way_find_their_place() {
+fn conflicting_rows_are_replaced() {
     let database = new_database();
     for users in [
         vec![(1, "ann"), (2, "ben"), (3, "cay"), (4, "dan"), (5, "eve")],
@@ -205,7 +206,7 @@ fn rows_that_are_in_each_others_way_find_their_place() {
         vec![(1, "fay"), (4, "ann")],
     ] {
         let (mut source, mut import) = (Rows::of(&users), begin(&database, EPOCH).unwrap());
-        // The tables alone: it is not to be finished.
+        // Only the tables: the transfer must stay unfinished.
         let mut target = Unfinished(&mut import);
         transfer(&mut source, &mut target, &mut |_| {}).unwrap();
         let rows = database.execute("SELECT id, username FROM users ORDER BY id").unwrap();
@@ -231,7 +232,7 @@ impl Target for Unfinished<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_it_is_whole_a_server_goes_on_where_the_other_ended() {
+async fn a_server_continues_a_complete_database() {
     let database = block_in_place(new_database);
     block_in_place(|| {
         let mut import = begin(&database, EPOCH).unwrap();
@@ -253,7 +254,7 @@ async fn once_it_is_whole_a_server_goes_on_where_the_other_ended() {
 }
 
 #[test]
-fn until_it_is_whole_no_server_takes_it() {
+fn an_incomplete_database_is_refused_by_servers() {
     let database = new_database();
     let mut import = begin(&database, EPOCH).unwrap();
     import.replace(table("users"), Range { after: None, upto: None }, &[user(1, "tom")]).unwrap();
@@ -263,14 +264,14 @@ fn until_it_is_whole_no_server_takes_it() {
         assert!(error.to_string().contains("chatserver migrate"), "{error}");
     }
     drop(import);
-    // It goes on where it was.
+    // It continues where it was interrupted.
     let mut import = begin(&database, EPOCH).unwrap();
     transfer(&mut Rows::of(&[(1, "tom")]), &mut import, &mut |_| {}).unwrap();
     prepare(&database).unwrap();
 }
 
 #[test]
-fn what_is_another_stores_is_refused() {
+fn a_database_with_another_stores_rows_is_refused() {
     let database = new_database();
     drop(begin(&database, EPOCH).unwrap());
     let error = refused(&database, Epoch(5));
@@ -286,7 +287,7 @@ fn what_is_another_stores_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_served_or_has_something_in_it_is_refused() {
+async fn a_served_or_filled_database_is_refused() {
     let database = block_in_place(new_database);
     let target = options(&database);
     let try_it = async || {

@@ -1,6 +1,6 @@
-//! The ops of the v2 stream: one table with the name of each, its fields, and what it does. The server reads frames by it,
-//! clients write them by it, and the AsyncAPI document, docs/stream.md and the SDK's types are made from it or compared
-//! with it. What an op does to messages is not said here.
+//! The ops of the v2 stream: one table with the name, the fields and a summary of each. The server parses frames by it,
+//! clients build them by it, and the AsyncAPI document, docs/stream.md and the SDK's types are generated from it or
+//! compared with it. The effects of an op on messages do not belong here.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,14 +9,14 @@ use super::{
     Append, Delete, Edit, Finish, Forward, OfMessage, Ping, Pointer, React, Send, SetPresence, TypingIn, View,
 };
 
-/// Told of each op with the type of its fields.
+/// Visits each op with the type of its fields.
 pub trait OpVisitor {
-    /// An op.
+    /// Takes an op.
     fn visit<Fields: ToSchema>(&mut self, name: OpName);
 }
 
 macro_rules! ops {
-    ($(#[doc = $summary:literal] $name:ident($fields:ty) = $spelling:literal,)+) => {
+    ($(#[doc = $summary:literal] $name:ident($fields:ty) = $text:literal,)+) => {
         /// The name of an op.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum OpName {
@@ -24,42 +24,42 @@ macro_rules! ops {
         }
 
         impl OpName {
-            /// All there are, in the order of the documents.
+            /// All ops, in the order of the documents.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The op with this name in a frame; `None` if there is none.
-            pub fn parse(spelling: &str) -> Option<Self> {
-                match spelling {
-                    $($spelling => Some(Self::$name),)+
+            /// Returns the op with this name in a frame; `None` if there is none.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$name),)+
                     _ => None,
                 }
             }
 
-            /// The op's name in a frame.
+            /// Returns the op's name in a frame.
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$name => $spelling,)+
+                    $(Self::$name => $text,)+
                 }
             }
 
-            /// A sentence about the op.
+            /// Returns a sentence about the op.
             pub fn summary(self) -> &'static str {
                 match self {
                     $(Self::$name => $summary.trim_ascii_start(),)+
                 }
             }
 
-            /// Reads the fields of a frame with this op; the frame's `op` and `id` are skipped.
+            /// Parses the fields of a frame with this op; the frame's `op` and `id` are skipped.
             ///
             /// # Errors
-            /// If a field is missing or of the wrong kind.
+            /// If a field is missing or has the wrong type.
             pub fn read(self, frame: &str) -> serde_json::Result<Op> {
                 match self {
                     $(Self::$name => serde_json::from_str(frame).map(Op::$name),)+
                 }
             }
 
-            /// Shows all ops to a visitor, in the order of the documents.
+            /// Passes all ops to a visitor, in the order of the documents.
             pub fn visit_all(visitor: &mut impl OpVisitor) {
                 $(visitor.visit::<$fields>(Self::$name);)+
             }
@@ -69,11 +69,11 @@ macro_rules! ops {
         #[derive(Debug, Clone, Serialize)]
         #[serde(tag = "op")]
         pub enum Op {
-            $(#[doc = $summary] #[serde(rename = $spelling)] $name($fields),)+
+            $(#[doc = $summary] #[serde(rename = $text)] $name($fields),)+
         }
 
         impl Op {
-            /// The same, as text.
+            /// Returns the name of the op.
             pub fn name(&self) -> OpName {
                 match self {
                     $(Self::$name(_) => OpName::$name,)+
@@ -122,8 +122,8 @@ ops! {
     Ping(Ping) = "ping",
 }
 
-/// What clients may rely on beyond docs/contract.md, as `hello` has it: the ops by what they are for, and what
-/// is reached through REST or by a field alone.
+/// Features that `hello` announces, on which clients may rely beyond docs/contract.md: groups of ops, and features that
+/// consist of REST routes or of a field only.
 pub const FEATURES: [&str; 14] = [
     "append",
     "delete",
@@ -142,7 +142,7 @@ pub const FEATURES: [&str; 14] = [
 ];
 
 impl OpName {
-    /// The feature that it belongs to; `None` for the ops of docs/contract.md.
+    /// Returns the feature that the op belongs to; `None` for the ops of docs/contract.md.
     pub fn feature(self) -> Option<&'static str> {
         Some(match self {
             Self::Send | Self::Ping => return None,
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_spelt_and_parsed_the_same_way_and_so_is_its_frame() {
+    fn ops_and_their_frames_can_be_parsed() {
         for name in OpName::ALL {
             assert_eq!(OpName::parse(name.as_str()), Some(*name));
             assert!(name.summary().ends_with('.'), "{name:?}");
@@ -182,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn every_op_belongs_to_a_feature_that_clients_are_told_of() {
-        let told: BTreeSet<_> = FEATURES.into_iter().collect();
+    fn every_op_belongs_to_an_announced_feature() {
+        let announced: BTreeSet<_> = FEATURES.into_iter().collect();
         let of_ops: BTreeSet<_> = OpName::ALL.iter().filter_map(|name| name.feature()).collect();
-        assert!(of_ops.is_subset(&told), "{:?}", of_ops.difference(&told));
-        // Through REST, or by a field of `send`.
-        let others: Vec<_> = told.difference(&of_ops).copied().collect();
+        assert!(of_ops.is_subset(&announced), "{:?}", of_ops.difference(&announced));
+        // Features of REST routes, or of a field of `send`.
+        let others: Vec<_> = announced.difference(&of_ops).copied().collect();
         assert_eq!(others, ["drafts", "mentions", "search", "threads"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Nodes that tell each other who is there, over a bus that loses some of it.
+//! Nodes that exchange their users over a lossy bus.
 
 use proptest::prelude::*;
 
@@ -13,16 +13,16 @@ fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What a node says at this time.
-fn said(nodes: &mut Nodes, now: Duration, here: &[(UserId, PresenceStatus)]) -> Vec<Statement> {
-    let told = |effect| if let Effect::Tell(statement) = effect { Some(statement) } else { None };
-    nodes.turn(now, || here.to_vec()).into_iter().filter_map(told).collect()
+/// The statements that a node publishes at this time.
+fn published(nodes: &mut Nodes, now: Duration, here: &[(UserId, PresenceStatus)]) -> Vec<Statement> {
+    let published = |effect| if let Effect::Publish(statement) = effect { Some(statement) } else { None };
+    nodes.turn(now, || here.to_vec()).into_iter().filter_map(published).collect()
 }
 
-/// What follows from a statement for the users of another node, and what is said in reply.
-fn heard(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -> Vec<Effect> {
-    nodes.heard(from, statement, now);
-    let is_beat = |effect: &Effect| matches!(effect, Effect::Tell(Statement::Beat { .. }));
+/// The effects of another node's statement, without heartbeats.
+fn effects_of(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -> Vec<Effect> {
+    nodes.receive(from, statement, now);
+    let is_beat = |effect: &Effect| matches!(effect, Effect::Publish(Statement::Beat { .. }));
     nodes.turn(now, Vec::new).into_iter().filter(|effect| !is_beat(effect)).collect()
 }
 
@@ -30,7 +30,7 @@ fn list(number: u64, users: Users) -> Statement {
     list_with(number, users, &[])
 }
 
-/// The list of a node that has heard of others.
+/// The list of a node that has heard others.
 fn list_with(number: u64, users: Users, others: &[NodeId]) -> Statement {
     Statement::List { number, part: 0, parts: 1, users, others: others.iter().map(|node| node.0).collect() }
 }
@@ -39,11 +39,11 @@ fn online(user: UserId) -> (UserId, Option<PresenceStatus>) {
     (user, Some(PresenceStatus::Online))
 }
 
-/// B as A knows it: with Tom, at number 5.
-fn acquainted() -> Nodes {
+/// Node A, which knows B's list: Tom, at number 5.
+fn with_b_known() -> Nodes {
     let mut nodes = Nodes::new(A);
-    let effects = heard(&mut nodes, B, list(5, vec![online(TOM)]), s(0));
-    assert_eq!(effects, [Effect::There(B, vec![online(TOM)])]);
+    let effects = effects_of(&mut nodes, B, list(5, vec![online(TOM)]), s(0));
+    assert_eq!(effects, [Effect::UsersChanged(B, vec![online(TOM)])]);
     nodes
 }
 
@@ -54,31 +54,34 @@ fn a_node_that_starts_greets_and_is_answered_with_lists() {
     let here = [(TOM, PresenceStatus::Away)];
     let beat = Statement::Beat { number: 0 };
     let own_list = list(0, vec![(TOM, Some(PresenceStatus::Away))]);
-    assert_eq!(said(&mut a, s(0), &here), [Statement::Hello, own_list.clone(), beat]);
+    assert_eq!(published(&mut a, s(0), &here), [Statement::Hello, own_list.clone(), beat]);
 
     let mut b = Nodes::new(B);
-    b.heard(A, Statement::Hello, s(0));
-    let reply = said(&mut b, s(0), &[(JERRY, PresenceStatus::Online)]);
+    b.receive(A, Statement::Hello, s(0));
+    let reply = published(&mut b, s(0), &[(JERRY, PresenceStatus::Online)]);
     assert_eq!(reply, [list_with(0, vec![online(JERRY)], &[A]), Statement::Beat { number: 0 }]);
-    assert_eq!(heard(&mut b, A, own_list, s(0)), [Effect::There(A, vec![(TOM, Some(PresenceStatus::Away))])]);
+    assert_eq!(
+        effects_of(&mut b, A, own_list, s(0)),
+        [Effect::UsersChanged(A, vec![(TOM, Some(PresenceStatus::Away))])]
+    );
 }
 
 #[test]
-fn the_nodes_that_are_there_are_met_once_each_has_given_its_list() {
+fn the_other_nodes_are_met_when_the_list_of_each_has_arrived() {
     const C: NodeId = NodeId(3);
     let mut a = Nodes::new(A);
     a.greet();
-    assert!(!a.has_met(), "nobody has answered");
-    a.heard(B, Statement::Beat { number: 5 }, s(0));
-    assert!(!a.has_met(), "only that B is there is known");
-    a.heard(B, list_with(5, vec![online(TOM)], &[A, C]), s(0));
+    assert!(!a.has_met(), "no node has answered");
+    a.receive(B, Statement::Beat { number: 5 }, s(0));
+    assert!(!a.has_met(), "B's list is not known");
+    a.receive(B, list_with(5, vec![online(TOM)], &[A, C]), s(0));
     assert!(!a.has_met(), "B has heard of C");
-    a.heard(C, list_with(0, Vec::new(), &[A, B]), s(0));
+    a.receive(C, list_with(0, Vec::new(), &[A, B]), s(0));
     assert!(a.has_met());
 
-    // Of a release that says nothing of others.
+    // From a release whose lists do not name others.
     let mut a = Nodes::new(A);
-    a.heard(
+    a.receive(
         B,
         serde_json::from_str(r#"{"t":"list","number":0,"part":0,"parts":1,"users":[]}"#).unwrap(),
         s(0),
@@ -89,72 +92,75 @@ fn the_nodes_that_are_there_are_met_once_each_has_given_its_list() {
 #[test]
 fn a_list_names_the_others_that_were_heard_lately() {
     let others_at = |seconds| {
-        let mut nodes = acquainted();
-        nodes.heard(NodeId(3), Statement::Hello, s(seconds));
+        let mut nodes = with_b_known();
+        nodes.receive(NodeId(3), Statement::Hello, s(seconds));
         let list =
             |statement| if let Statement::List { others, .. } = statement { Some(others) } else { None };
-        said(&mut nodes, s(seconds), &[]).into_iter().find_map(list).unwrap()
+        published(&mut nodes, s(seconds), &[]).into_iter().find_map(list).unwrap()
     };
     assert_eq!(others_at(2), [2, 3]);
     assert_eq!(others_at(3), [3], "B has missed a beat");
 }
 
 #[test]
-fn changes_follow_each_other_and_are_passed_on_as_far_as_they_change_something() {
-    let mut nodes = acquainted();
+fn changes_are_applied_in_order_and_reported_if_they_change_something() {
+    let mut nodes = with_b_known();
     let changed = Statement::Changed { number: 6, users: vec![online(TOM), online(JERRY)] };
-    assert_eq!(heard(&mut nodes, B, changed.clone(), s(1)), [Effect::There(B, vec![online(JERRY)])]);
-    assert_eq!(heard(&mut nodes, B, changed, s(1)), []);
-    let gone = Statement::Changed { number: 7, users: vec![(TOM, None)] };
-    assert_eq!(heard(&mut nodes, B, gone, s(1)), [Effect::There(B, vec![(TOM, None)])]);
-}
-
-#[test]
-fn a_number_that_is_missing_has_the_list_asked_for_and_compared() {
-    let mut nodes = acquainted();
-    let asks = [Effect::Tell(Statement::Ask { of: B.0 })];
-    let late = Statement::Changed { number: 7, users: vec![online(UserId(3))] };
-    assert_eq!(heard(&mut nodes, B, late, s(1)), asks);
-    // Not again and again, but again.
-    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(1)), []);
-    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(3)), asks);
-    let whole = list(7, vec![online(JERRY), online(UserId(3))]);
-    let news = vec![(TOM, None), online(JERRY), online(UserId(3))];
-    assert_eq!(heard(&mut nodes, B, whole, s(3)), [Effect::There(B, news)]);
-    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(9)), []);
-}
-
-#[test]
-fn a_loss_without_a_change_after_it_is_found_by_the_beat() {
-    let mut nodes = acquainted();
     assert_eq!(
-        heard(&mut nodes, B, Statement::Beat { number: 6 }, s(1)),
-        [Effect::Tell(Statement::Ask { of: B.0 })]
+        effects_of(&mut nodes, B, changed.clone(), s(1)),
+        [Effect::UsersChanged(B, vec![online(JERRY)])]
+    );
+    assert_eq!(effects_of(&mut nodes, B, changed, s(1)), []);
+    let gone = Statement::Changed { number: 7, users: vec![(TOM, None)] };
+    assert_eq!(effects_of(&mut nodes, B, gone, s(1)), [Effect::UsersChanged(B, vec![(TOM, None)])]);
+}
+
+#[test]
+fn a_missing_number_makes_a_node_request_the_list_and_report_the_differences() {
+    let mut nodes = with_b_known();
+    let asks = [Effect::Publish(Statement::Ask { of: B.0 })];
+    let late = Statement::Changed { number: 7, users: vec![online(UserId(3))] };
+    assert_eq!(effects_of(&mut nodes, B, late, s(1)), asks);
+    // Asks again, but not at once.
+    assert_eq!(effects_of(&mut nodes, B, Statement::Beat { number: 7 }, s(1)), []);
+    assert_eq!(effects_of(&mut nodes, B, Statement::Beat { number: 7 }, s(3)), asks);
+    let whole = list(7, vec![online(JERRY), online(UserId(3))]);
+    let changed = vec![(TOM, None), online(JERRY), online(UserId(3))];
+    assert_eq!(effects_of(&mut nodes, B, whole, s(3)), [Effect::UsersChanged(B, changed)]);
+    assert_eq!(effects_of(&mut nodes, B, Statement::Beat { number: 7 }, s(9)), []);
+}
+
+#[test]
+fn a_loss_without_a_change_after_it_is_found_by_the_heartbeat() {
+    let mut nodes = with_b_known();
+    assert_eq!(
+        effects_of(&mut nodes, B, Statement::Beat { number: 6 }, s(1)),
+        [Effect::Publish(Statement::Ask { of: B.0 })]
     );
 }
 
 #[test]
-fn a_list_counts_once_all_its_parts_are_there() {
+fn a_list_counts_when_all_its_parts_have_arrived() {
     let part =
         |part, user| Statement::List { number: 3, part, parts: 2, users: vec![online(user)], others: vec![] };
     let mut nodes = Nodes::new(A);
-    assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
-    let news = vec![online(TOM), online(JERRY)];
-    assert_eq!(heard(&mut nodes, B, part(1, JERRY), s(0)), [Effect::There(B, news)]);
+    assert_eq!(effects_of(&mut nodes, B, part(0, TOM), s(0)), []);
+    let changed = vec![online(TOM), online(JERRY)];
+    assert_eq!(effects_of(&mut nodes, B, part(1, JERRY), s(0)), [Effect::UsersChanged(B, changed)]);
 
     let mut nodes = Nodes::new(A);
-    assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
+    assert_eq!(effects_of(&mut nodes, B, part(0, TOM), s(0)), []);
     // The other part was lost.
     let beat = Statement::Beat { number: 3 };
-    assert_eq!(heard(&mut nodes, B, beat, s(1)), [Effect::Tell(Statement::Ask { of: B.0 })]);
+    assert_eq!(effects_of(&mut nodes, B, beat, s(1)), [Effect::Publish(Statement::Ask { of: B.0 })]);
 }
 
 #[test]
-fn a_list_of_many_users_is_told_in_parts() {
+fn a_list_of_many_users_is_published_in_parts() {
     let mut nodes = Nodes::new(A);
     nodes.greet();
     let here: Vec<_> = (0..2500).map(|user| (UserId(user), PresenceStatus::Online)).collect();
-    let parts: Vec<_> = said(&mut nodes, s(0), &here)
+    let parts: Vec<_> = published(&mut nodes, s(0), &here)
         .into_iter()
         .filter_map(|statement| match statement {
             Statement::List { part, parts, users, .. } => Some((part, parts, users.len())),
@@ -166,37 +172,38 @@ fn a_list_of_many_users_is_told_in_parts() {
 
 #[test]
 fn a_node_that_is_silent_is_lost_and_one_that_says_goodbye_at_once() {
-    let mut nodes = acquainted();
-    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 5 }, s(4)), []);
+    let mut nodes = with_b_known();
+    assert_eq!(effects_of(&mut nodes, B, Statement::Beat { number: 5 }, s(4)), []);
     assert_eq!(nodes.wake_at(), s(6));
     let lost = |nodes: &mut Nodes, now| nodes.turn(now, Vec::new).contains(&Effect::Lost(B));
     assert!(!lost(&mut nodes, s(13)));
     assert!(lost(&mut nodes, s(14)));
-    assert!(!lost(&mut nodes, s(15)), "once is enough");
+    assert!(!lost(&mut nodes, s(15)), "reported once");
 
-    let mut nodes = acquainted();
-    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), [Effect::Lost(B)]);
-    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), []);
+    let mut nodes = with_b_known();
+    assert_eq!(effects_of(&mut nodes, B, Statement::Goodbye, s(1)), [Effect::Lost(B)]);
+    assert_eq!(effects_of(&mut nodes, B, Statement::Goodbye, s(1)), []);
 }
 
 #[test]
-fn a_list_is_given_once_for_many_who_ask_at_a_time() {
+fn a_list_is_published_once_for_many_requests_at_a_time() {
     let mut nodes = Nodes::new(A);
     let is_list = |statement: &Statement| matches!(statement, Statement::List { .. });
     let mut lists = 0;
     for (index, ms) in [(2, 0), (3, 10), (4, 20), (5, 30)] {
-        nodes.heard(NodeId(index), Statement::Ask { of: A.0 }, Duration::from_millis(ms));
-        lists += said(&mut nodes, Duration::from_millis(ms), &[]).iter().filter(|one| is_list(one)).count();
+        nodes.receive(NodeId(index), Statement::Ask { of: A.0 }, Duration::from_millis(ms));
+        lists +=
+            published(&mut nodes, Duration::from_millis(ms), &[]).iter().filter(|one| is_list(one)).count();
     }
     assert_eq!(lists, 1);
     assert_eq!(nodes.wake_at(), LIST_AGAIN);
-    assert!(said(&mut nodes, LIST_AGAIN, &[]).iter().any(is_list));
-    nodes.heard(B, Statement::Ask { of: 77 }, s(5));
-    assert!(!said(&mut nodes, s(5), &[]).iter().any(is_list), "somebody else was asked");
+    assert!(published(&mut nodes, LIST_AGAIN, &[]).iter().any(is_list));
+    nodes.receive(B, Statement::Ask { of: 77 }, s(5));
+    assert!(!published(&mut nodes, s(5), &[]).iter().any(is_list), "another node was asked");
 }
 
 #[test]
-fn statements_survive_writing() {
+fn statements_survive_a_round_trip() {
     let users = vec![online(TOM), (JERRY, None), (UserId(3), Some(PresenceStatus::Invisible))];
     for statement in [
         Statement::Hello,
@@ -214,17 +221,17 @@ fn statements_survive_writing() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is lost meanwhile, once nothing is lost any more both soon know who is at the other.
+    /// Whatever was lost before, both soon know each other's users when nothing is lost any more.
     #[test]
-    fn both_come_to_know_who_is_at_the_other(
+    fn both_nodes_converge_on_each_others_users(
         steps in prop::collection::vec((any::<bool>(), 0..6_i64, 0..4_u8, any::<bool>(), 0..3000_u64), 1..60),
     ) {
         let mut pair = Pair::new();
-        for (of_first, user, choice, loses, ms) in steps {
+        for (of_first, user, status, loses, ms) in steps {
             let side = usize::from(of_first);
-            let choice = [None, Some(PresenceStatus::Invisible), Some(PresenceStatus::Online), Some(PresenceStatus::Away)]
-                [usize::from(choice)];
-            pair.change(side, UserId(user), choice);
+            let status = [None, Some(PresenceStatus::Invisible), Some(PresenceStatus::Online), Some(PresenceStatus::Away)]
+                [usize::from(status)];
+            pair.change(side, UserId(user), status);
             pair.pass(Duration::from_millis(ms), loses);
         }
         for _ in 0..60 {
@@ -235,7 +242,7 @@ proptest! {
     }
 }
 
-/// Two nodes, who is there, and whom each knows to be at the other.
+/// Two nodes, the users of each, and the users that each believes to be at the other.
 struct Pair {
     nodes: [Nodes; 2],
     here: [BTreeMap<UserId, PresenceStatus>; 2],
@@ -250,20 +257,20 @@ impl Pair {
         Self { nodes, here: Default::default(), known: Default::default(), now: Duration::ZERO }
     }
 
-    fn change(&mut self, side: usize, user: UserId, choice: Option<PresenceStatus>) {
-        match choice {
-            Some(choice) => self.here[side].insert(user, choice),
+    fn change(&mut self, side: usize, user: UserId, status: Option<PresenceStatus>) {
+        match status {
+            Some(status) => self.here[side].insert(user, status),
             None => self.here[side].remove(&user),
         };
-        self.nodes[side].changed(vec![(user, choice)]);
+        self.nodes[side].changed(vec![(user, status)]);
     }
 
     fn pass(&mut self, time: Duration, loses: bool) {
         self.now += time;
-        // What is said in reply to what is said in reply.
+        // Several rounds, for replies to replies.
         for _ in 0..4 {
             for side in 0..2 {
-                let here: Vec<_> = self.here[side].iter().map(|(user, choice)| (*user, *choice)).collect();
+                let here: Vec<_> = self.here[side].iter().map(|(user, status)| (*user, *status)).collect();
                 for effect in self.nodes[side].turn(self.now, || here) {
                     self.follow(side, effect, loses);
                 }
@@ -273,15 +280,15 @@ impl Pair {
 
     fn follow(&mut self, side: usize, effect: Effect, loses: bool) {
         match effect {
-            Effect::Tell(statement) if !loses => {
+            Effect::Publish(statement) if !loses => {
                 let from = [A, B][side];
-                self.nodes[1 - side].heard(from, statement, self.now);
+                self.nodes[1 - side].receive(from, statement, self.now);
             }
-            Effect::Tell(_) => {}
-            Effect::There(_, users) => {
-                for (user, choice) in users {
-                    match choice {
-                        Some(choice) => self.known[side].insert(user, choice),
+            Effect::Publish(_) => {}
+            Effect::UsersChanged(_, users) => {
+                for (user, status) in users {
+                    match status {
+                        Some(status) => self.known[side].insert(user, status),
                         None => self.known[side].remove(&user),
                     };
                 }

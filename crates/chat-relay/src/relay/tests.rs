@@ -20,13 +20,13 @@ async fn an_event_reaches_the_node_that_its_user_is_connected_to() {
     eventually(|| one.peers().link() == Some(Link::Up) && other.peers().link() == Some(Link::Up)).await;
     cluster.commit(&one, &[TOM, JERRY, TOM]);
     eventually(|| one.given() == [1, 2, 3] && other.given() == [1, 3]).await;
-    // What nobody there listens to was not sent there.
+    // An event was not published to a node without subscribers for it.
     assert_eq!(cluster.n_published(Subject::User(TOM)), 1);
     eventually(|| other.peers().lag() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_bus_loses_is_read_from_the_journal() {
+async fn events_that_the_bus_loses_are_read_from_the_journal() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     other.local_members.user(TOM, true);
@@ -37,7 +37,7 @@ async fn what_the_bus_loses_is_read_from_the_journal() {
     cluster.lose_all.store(false, Ordering::Relaxed);
     cluster.commit(&other, &[JERRY]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 3]).await;
-    // The last of all is lost, so that nothing later tells of it.
+    // The last event of all is lost, so no later one reveals the gap.
     one.local_members.user(JERRY, true);
     cluster.lose_all.store(true, Ordering::Relaxed);
     cluster.commit(&other, &[JERRY]);
@@ -52,7 +52,7 @@ async fn nodes_without_a_bus_read_the_journal() {
     cluster.commit(&one, &[TOM]);
     cluster.commit(&one, &[TOM]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
-    assert_eq!(one.peers().link(), None, "there is nothing that could be down");
+    assert_eq!(one.peers().link(), None, "no bus, so no link");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn a_journal_that_fails_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_resumes_where_the_journal_is_too_short() {
+async fn all_clients_resume_if_the_journal_is_too_short() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     other.local_members.user(TOM, true);
@@ -83,7 +83,7 @@ async fn everybody_resumes_where_the_journal_is_too_short() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
+async fn a_hub_that_is_behind_does_not_block_writers() {
     let cluster = Cluster::without_bus();
     let one = cluster.node(1).await;
     one.hub.is_stuck.store(true, Ordering::Release);
@@ -96,14 +96,14 @@ async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
     assert!(began.elapsed() < Duration::from_secs(10));
     one.hub.is_stuck.store(false, Ordering::Release);
     one.local_members.user(TOM, true);
-    // More than the queue holds: the rest comes from the journal, in its place.
+    // More than the queue holds: the rest comes from the journal, in log order.
     eventually(|| one.given().len() == usize::try_from(n_batches).unwrap()).await;
     assert!(one.given().is_sorted_by(|a, b| a < b));
     assert!(one.metrics.dropped.get() > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_reach_those_who_listen_and_nobody_twice() {
+async fn signals_reach_subscribed_nodes_and_none_twice() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     eventually(|| one.peers().link() == Some(Link::Up)).await;
@@ -117,16 +117,16 @@ async fn signals_reach_those_who_listen_and_nobody_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_know_who_is_connected_to_the_others() {
+async fn nodes_know_the_users_connected_to_the_others() {
     let cluster = Cluster::with_bus();
     let one = cluster.node(1).await;
-    one.presence_registry.come(TOM);
+    one.presence_registry.connect(TOM);
     eventually(|| one.peers().link() == Some(Link::Up)).await;
-    assert!(!one.relay.has_met_the_others(), "there is no other");
+    assert!(!one.relay.has_met_the_others(), "there is no other node");
     let other = cluster.node(2).await;
     eventually(|| other.presence_registry.at(NodeId(1)) == [TOM]).await;
     eventually(|| other.relay.has_met_the_others()).await;
-    other.presence_registry.come(JERRY);
+    other.presence_registry.connect(JERRY);
     other.local_members.presence(JERRY, Some(PresenceStatus::Online));
     eventually(|| one.presence_registry.at(NodeId(2)) == [JERRY]).await;
     other.relay.close().await;
@@ -134,7 +134,7 @@ async fn nodes_know_who_is_connected_to_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
+async fn a_broken_link_is_reported_and_missed_events_arrive() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     other.local_members.user(TOM, true);
@@ -148,9 +148,9 @@ async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
     eventually(|| other.given() == [1, 2] && other.peers().link() == Some(Link::Up)).await;
 }
 
-/// The database was lost behind the second event, and is another one now.
+/// The database lost everything after the second event, and its log has a new epoch.
 #[tokio::test(flavor = "multi_thread")]
-async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_told() {
+async fn all_nodes_follow_another_log_and_deliver_nothing_of_the_previous_one() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     for node in [&one, &other] {
@@ -160,33 +160,33 @@ async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_t
     eventually(|| is_up(&one) && is_up(&other)).await;
     cluster.commit(&one, &[TOM, TOM]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
-    // Of what this one has committed since, the first is on its way to the hub and the second in the queue when it hears
-    // of the change.
+    // When this node learns of the switch, the first of its later commits is on its way to the hub, and the second is
+    // queued.
     other.hub.is_stuck.store(true, Ordering::Release);
     cluster.lose_all.store(true, Ordering::Relaxed);
     let lost = cluster.journal.append(&[TOM, TOM]);
-    cluster.journal.goes_back_to(2);
+    cluster.journal.truncate(2);
     other.relay.sink().publish(&lost[..1]);
     eventually(|| other.hub.waits.load(Ordering::Acquire)).await;
     other.relay.sink().publish(&lost[1..]);
     let to = Cursor { epoch: Epoch(2), position: Position(2) };
     let sink = other.relay.sink();
-    let turning = tokio::task::spawn_blocking(move || sink.turned(to));
+    let switch = tokio::task::spawn_blocking(move || sink.log_replaced(to));
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(!turning.is_finished(), "it waits until clients were told");
+    assert!(!switch.is_finished(), "it waits until the clients have to resume");
     other.hub.is_stuck.store(false, Ordering::Release);
-    turning.await.unwrap();
+    switch.await.unwrap();
     assert_eq!((*other.epoch.lock().unwrap(), other.resumes.load(Ordering::Relaxed)), (Epoch(2), 1));
     let sink = one.relay.sink();
-    tokio::task::spawn_blocking(move || sink.turned(to)).await.unwrap();
+    tokio::task::spawn_blocking(move || sink.log_replaced(to)).await.unwrap();
     cluster.lose_all.store(false, Ordering::Relaxed);
     cluster.commit(&other, &[TOM]);
     eventually(|| one.given() == [1, 2, 3] && other.given() == [1, 2, 3, 3]).await;
     cluster.commit(&one, &[TOM]);
     eventually(|| one.given() == [1, 2, 3, 4] && other.given() == [1, 2, 3, 3, 4]).await;
-    // Said once more, by another session, it is no news.
-    one.relay.sink().turned(to);
-    assert_eq!((one.resumes.load(Ordering::Relaxed), one.metrics.turns.get()), (1, 1));
+    // A second report of the same switch, from another database session, changes nothing.
+    one.relay.sink().log_replaced(to);
+    assert_eq!((one.resumes.load(Ordering::Relaxed), one.metrics.switches.get()), (1, 1));
 }
 
 impl Node {

@@ -1,5 +1,5 @@
-//! The relay's thread: takes what has come in, turns the state machines, and does what they say. The only place of the
-//! relay where time is read.
+//! The relay's thread: processes inputs, runs the state machines, and does what they return. The only code of the relay
+//! that reads the clock.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -14,27 +14,27 @@ use chat_core::sync::Epoch;
 use chat_core::{Error, Result, failpoints};
 use tokio::runtime::Handle;
 
-use super::{Shared, Turning};
+use super::{LogSwitch, Shared};
 use crate::bus::Subject;
 use crate::inbox::{Incoming, Input};
 use crate::key::keys_of;
 use crate::presence::{Effect, Nodes};
 use crate::sequencer::{Answer, PAGE, Question, Sequencer};
-use crate::wire::{self, Bundle, News};
+use crate::wire::{self, Bundle, Message};
 
-/// Most inputs taken before what follows from them is done.
+/// Upper bound for the inputs processed before the state machines' results are carried out.
 const DRAIN: usize = 64;
-/// A journal that takes longer to answer does not count as one that can be read.
+/// A read of the journal that takes longer counts as failed.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How soon an answer for which there was no room is brought again.
-const BRING_AGAIN: Duration = Duration::from_millis(5);
+/// Wait before an answer is queued again that found the queue full.
+const SEND_AGAIN: Duration = Duration::from_millis(5);
 
-/// What the thread asks and tells beside the hub and the bus.
+/// What the thread calls, apart from the bus.
 pub(super) struct Outside {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) hub: Arc<dyn EventSink>,
     pub(super) presence_registry: Arc<dyn PresenceRegistry>,
-    pub(super) everybody_resumes: Box<dyn Fn() + Send>,
+    pub(super) all_clients_resume: Box<dyn Fn() + Send>,
     pub(super) is_of: Box<dyn Fn(Epoch) + Send>,
     pub(super) runtime: Handle,
 }
@@ -44,13 +44,13 @@ pub(super) struct Worker {
     incoming: Incoming,
     outside: Outside,
     sequencer: Sequencer,
-    /// The log that everything here is about.
+    /// Epoch of the log that this thread follows.
     epoch: Epoch,
     nodes: Nodes,
     started: Instant,
     wake_at: Option<Duration>,
     link: Link,
-    /// The journal could not be read the last time.
+    /// The last read of the journal failed.
     is_failing: bool,
     n_overflows: u64,
 }
@@ -81,7 +81,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             let mut n_taken = 0;
-            match self.incoming.queue.recv_timeout(self.patience()) {
+            match self.incoming.queue.recv_timeout(self.timeout()) {
                 Ok(input) => {
                     self.take(input);
                     n_taken = 1;
@@ -98,7 +98,7 @@ impl Worker {
             }
             self.turn();
             if n_taken < DRAIN && self.shared.is_closing.load(Ordering::Acquire) {
-                return self.take_leave();
+                return self.say_goodbye();
             }
         }
     }
@@ -107,85 +107,86 @@ impl Worker {
         self.started.elapsed()
     }
 
-    fn patience(&self) -> Duration {
+    fn timeout(&self) -> Duration {
         let nodes = self.shared.bus.as_ref().map(|_| self.nodes.wake_at());
         let wake_at = [self.wake_at, nodes].into_iter().flatten().min();
         wake_at.map_or(ANSWER_WITHIN, |at| at.saturating_sub(self.now()))
     }
 
     fn take(&mut self, input: Input) {
-        // What was put into the queue before that may be of the log of before, and says so.
+        // Inputs queued earlier may be about the previous log; each has its epoch.
         self.follow();
         match input {
-            Input::News(epoch, bytes) => {
-                self.incoming.took_news();
+            Input::Message(epoch, bytes) => {
+                self.incoming.took_message();
                 if epoch == self.epoch {
-                    self.hear(&bytes);
+                    self.receive(&bytes);
                 }
             }
             Input::Committed(epoch, _) if epoch != self.epoch => return,
             Input::Committed(_, events) => {
-                self.tell(&events);
+                self.publish_events(&events);
                 self.sequencer.committed(&events);
             }
             Input::Answer(answer) => self.answered(answer),
             Input::Wake => return,
         }
-        self.hand_on();
+        self.deliver();
     }
 
-    /// Turns to another log, if the one that is followed here is the log no more.
+    /// Switches to another log if the one followed here is no longer the current one.
     fn follow(&mut self) {
         if self.shared.epoch.load(Ordering::Acquire) == self.epoch.0 {
             return;
         }
-        let turning = self.shared.turning.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Turning { to, done }) = turning else { return };
+        let log_switch = self.shared.log_switch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(LogSwitch { to, done }) = log_switch else { return };
         self.epoch = to.epoch;
-        self.sequencer.turn_to(to.position);
+        self.sequencer.switch_to(to.position);
         if let Some(bus) = &self.shared.bus {
             bus.follow(to.epoch);
             self.nodes.greet();
         }
-        self.shared.metrics.turns.inc();
-        (self.outside.everybody_resumes)();
+        self.shared.metrics.switches.inc();
+        (self.outside.all_clients_resume)();
         (self.outside.is_of)(to.epoch);
-        // Whoever asked may have ceased to wait.
+        // The caller may have stopped waiting.
         let _ = done.send(());
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
+    fn receive(&mut self, bytes: &[u8]) {
         match wire::read(bytes) {
-            Some(News::Header(header)) => self.sequencer.header(header),
-            Some(News::Events(events)) => {
-                self.shared.metrics.heard.inc_by(events.len() as u64);
-                for carried in events {
-                    self.sequencer.event(carried.position, carried.event, carried.bytes);
+            Some(Message::Header(header)) => self.sequencer.header(header),
+            Some(Message::Events(events)) => {
+                self.shared.metrics.received.inc_by(events.len() as u64);
+                for received in events {
+                    self.sequencer.event(received.position, received.event, received.bytes);
                 }
             }
-            Some(News::Signal(signal)) => self.outside.hub.signal(signal),
-            Some(News::Node(node, statement)) => {
+            Some(Message::Signal(signal)) => self.outside.hub.signal(signal),
+            Some(Message::Node(node, statement)) => {
                 let now = self.now();
-                self.nodes.heard(node, statement, now);
+                self.nodes.receive(node, statement, now);
             }
-            // Of another release; what it was about will be missed, and read.
+            // From another release; the events, if any, will be found missing and read from the journal.
             None => {}
         }
     }
 
-    /// Hands on what is next. Not left for the end of a turn: what is at hand is not pending, and has no bound to break.
-    fn hand_on(&mut self) {
+    /// Delivers the next events. Done after each input and not at the end of a turn, so that events that are next do
+    /// not count against the bounds for pending ones.
+    fn deliver(&mut self) {
         let mut next = Vec::new();
         self.sequencer.drain(&self.shared.interest, &mut next);
         if !next.is_empty() {
-            self.shared.metrics.handed_on.inc_by(next.len() as u64);
+            self.shared.metrics.delivered.inc_by(next.len() as u64);
             self.outside.hub.publish(&next);
         }
     }
 
-    /// Tells the other nodes of a batch: the events to whom they concern, then in brief to all, so that whoever has
-    /// heard of an event has most likely been given it.
-    fn tell(&self, events: &[Arc<Event>]) {
+    /// Publishes a batch: first the events to their audiences, then headers to all nodes, so that a node that learns of
+    /// an event has most likely got the event already.
+    fn publish_events(&self, events: &[Arc<Event>]) {
         let (Some(bus), Some(first)) = (&self.shared.bus, events.first()) else { return };
         if !bus.is_up() {
             return;
@@ -197,18 +198,18 @@ impl Worker {
             let keys = keys_of(&event.change);
             for subject in keys.iter().map(|key| key.subject()) {
                 if let Some(full) = bundles.entry(subject).or_default().add(event.position, &bytes) {
-                    self.shared.tell(subject, full);
+                    self.shared.publish(subject, full);
                 }
             }
             all_keys.push(keys);
         }
         for (subject, bundle) in bundles {
-            self.shared.tell(subject, bundle.into_bytes());
+            self.shared.publish(subject, bundle.into_bytes());
         }
         for header in wire::headers(first.position, all_keys) {
-            self.shared.tell(Subject::Log, header);
+            self.shared.publish(Subject::Log, header);
         }
-        self.shared.metrics.told.inc_by(events.len() as u64);
+        self.shared.metrics.published.inc_by(events.len() as u64);
     }
 
     fn answered(&mut self, answer: Result<Answer>) {
@@ -240,15 +241,15 @@ impl Worker {
         if self.shared.bus.is_some() {
             self.turn_nodes();
         }
-        // The interest may have changed, and with it what has to be waited for.
-        self.hand_on();
+        // The interest may have changed, and with it the events to wait for.
+        self.deliver();
         let turn = self.sequencer.turn(self.now());
         self.wake_at = turn.wake_at;
-        if turn.everybody_resumes {
+        if turn.all_clients_resume {
             tracing::warn!("the journal lacks events that clients missed; all clients must resume");
             self.shared.metrics.resumes.inc();
-            (self.outside.everybody_resumes)();
-            self.hand_on();
+            (self.outside.all_clients_resume)();
+            self.deliver();
         }
         if let Some(question) = turn.question {
             self.ask(question);
@@ -258,7 +259,7 @@ impl Worker {
         self.shared.metrics.lag.set(lag);
     }
 
-    /// Looks at what the bus says of itself.
+    /// Processes the notices of the bus.
     fn notice(&mut self) {
         let notices = self.incoming.notices();
         self.shared.metrics.dropped.inc_by(notices.n_dropped);
@@ -289,10 +290,10 @@ impl Worker {
         let presence_registry = &self.outside.presence_registry;
         for effect in self.nodes.turn(now, || presence_registry.here()) {
             match effect {
-                Effect::Tell(statement) => {
-                    self.shared.tell(Subject::Node, wire::statement(self.shared.node, &statement));
+                Effect::Publish(statement) => {
+                    self.shared.publish(Subject::Node, wire::statement(self.shared.node, &statement));
                 }
-                Effect::There(node, users) => presence_registry.there(node, &users),
+                Effect::UsersChanged(node, users) => presence_registry.there(node, &users),
                 Effect::Lost(node) => presence_registry.lost(node),
             }
         }
@@ -309,21 +310,21 @@ impl Worker {
         let journal = self.outside.journal.clone();
         let queue = self.shared.queue.clone();
         self.outside.runtime.spawn(async move {
-            let answer = tokio::time::timeout(ANSWER_WITHIN, put(&*journal, question)).await;
+            let answer = tokio::time::timeout(ANSWER_WITHIN, query(&*journal, question)).await;
             let late = |_| Err(Error::Unavailable("the journal does not answer".into()));
-            bring(&queue, Input::Answer(answer.unwrap_or_else(late))).await;
+            send_answer(&queue, Input::Answer(answer.unwrap_or_else(late))).await;
         });
     }
 
-    fn take_leave(self) {
+    fn say_goodbye(self) {
         let goodbye = wire::statement(self.shared.node, &crate::presence::Statement::Goodbye);
-        self.shared.tell(Subject::Node, goodbye);
+        self.shared.publish(Subject::Node, goodbye);
     }
 }
 
-async fn put(journal: &dyn Journal, question: Question) -> Result<Answer> {
+async fn query(journal: &dyn Journal, question: Question) -> Result<Answer> {
     match question {
-        // Whoever takes what was lost for nothing at all.
+        // Simulates a node that treats lost events as if there were none.
         Question::After(_) if failpoints::is_broken("no_journal") => {
             let up_to = journal.end().await?;
             Ok(Answer::Page(JournalPage::Events { events: Vec::new(), up_to }))
@@ -333,10 +334,11 @@ async fn put(journal: &dyn Journal, question: Question) -> Result<Answer> {
     }
 }
 
-/// The thread waits for an answer before it asks again, so this one must not get lost.
-async fn bring(queue: &SyncSender<Input>, mut answer: Input) {
+/// Queues an answer, retrying while the queue is full: the thread asks again only after an answer, so none may get
+/// lost.
+async fn send_answer(queue: &SyncSender<Input>, mut answer: Input) {
     while let Err(TrySendError::Full(back)) = queue.try_send(answer) {
         answer = back;
-        tokio::time::sleep(BRING_AGAIN).await;
+        tokio::time::sleep(SEND_AGAIN).await;
     }
 }

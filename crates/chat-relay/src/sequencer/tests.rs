@@ -1,7 +1,6 @@
-//! The sequencer against every kind of misfortune: by hand where the reaction to one of them is told, and by chance for
-//! all of them together.
+//! The sequencer under every kind of failure: single failures by hand, all of them combined at random.
 
-mod chance;
+mod random;
 mod world;
 
 use std::time::Duration;
@@ -12,7 +11,7 @@ use chat_core::ids::Position;
 use super::*;
 use world::{Fixed, event, group_joined, header, keys, ms};
 
-/// A sequencer that is up and stands at a place, with nothing to ask for a while.
+/// A sequencer at a log position, with the link up and no question for a while.
 fn at(position: i64) -> Sequencer {
     let mut sequencer = Sequencer::new(Position(position));
     sequencer.link(Link::Up);
@@ -39,7 +38,7 @@ fn nothing_after(position: i64) -> Answer {
 }
 
 #[test]
-fn an_event_of_another_node_is_handed_on_at_once_even_before_its_header() {
+fn an_event_of_another_node_is_delivered_at_once_even_before_its_header() {
     let mut sequencer = at(10);
     sequencer.event(Position(11), Some(Arc::new(event(11, 1))), 50);
     assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [11]);
@@ -50,7 +49,7 @@ fn an_event_of_another_node_is_handed_on_at_once_even_before_its_header() {
 }
 
 #[test]
-fn what_concerns_nobody_here_is_passed_over() {
+fn events_that_concern_no_client_here_are_skipped() {
     let mut sequencer = at(0);
     sequencer.header(header(1, &[5, 1, 5]));
     sequencer.event(Position(2), Some(Arc::new(event(2, 1))), 50);
@@ -59,7 +58,7 @@ fn what_concerns_nobody_here_is_passed_over() {
 }
 
 #[test]
-fn own_events_wait_for_what_others_committed_before() {
+fn own_events_wait_for_earlier_ones_of_other_nodes() {
     let mut sequencer = at(0);
     sequencer.committed(&[Arc::new(event(2, 1)), Arc::new(event(3, 1))]);
     assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty());
@@ -69,7 +68,7 @@ fn own_events_wait_for_what_others_committed_before() {
 }
 
 #[test]
-fn the_journal_is_asked_once_patience_is_over() {
+fn the_journal_is_asked_when_the_wait_is_over() {
     let mut sequencer = at(0);
     sequencer.header(header(1, &[1]));
     let turn = sequencer.turn(ms(100));
@@ -81,13 +80,13 @@ fn the_journal_is_asked_once_patience_is_over() {
     assert_eq!(sequencer.turn(ms(300)).question, None);
     sequencer.answer(page(1..=1), ms(301));
     assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [1]);
-    // And what arrives after all is not given twice.
+    // An event that still arrives afterwards is not delivered twice.
     sequencer.event(Position(1), Some(Arc::new(event(1, 1))), 50);
     assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty());
 }
 
 #[test]
-fn there_is_no_patience_while_the_link_is_down() {
+fn there_is_no_wait_while_the_link_is_down() {
     let mut sequencer = at(0);
     sequencer.link(Link::Down);
     sequencer.committed(&[Arc::new(event(2, 1))]);
@@ -105,17 +104,17 @@ fn the_journal_is_read_regularly_while_the_link_is_down() {
 }
 
 #[test]
-fn what_is_lost_last_is_found_by_asking_for_the_end() {
+fn a_loss_at_the_end_is_found_by_asking_for_the_end() {
     let mut sequencer = at(3);
     assert_eq!(sequencer.turn(TAIL_UP - ms(1)).question, None);
     assert_eq!(sequencer.turn(TAIL_UP).question, Some(Question::End));
     sequencer.answer(Answer::End(Position(5)), TAIL_UP);
-    assert_eq!(sequencer.turn(TAIL_UP).question, None, "it may be on its way");
-    assert_eq!(sequencer.turn(TAIL_UP + PATIENCE).question, Some(Question::After(Position(3))));
+    assert_eq!(sequencer.turn(TAIL_UP).question, None, "the events may still arrive");
+    assert_eq!(sequencer.turn(TAIL_UP + BUS_WAIT).question, Some(Question::After(Position(3))));
 }
 
 #[test]
-fn a_loss_that_is_known_of_is_not_waited_for() {
+fn a_known_loss_is_read_without_a_wait() {
     let mut sequencer = at(3);
     sequencer.missed();
     assert_eq!(sequencer.turn(ms(1)).question, Some(Question::After(Position(3))));
@@ -132,11 +131,11 @@ fn a_full_page_is_followed_by_the_next() {
 }
 
 #[test]
-fn a_journal_that_fails_is_left_alone_for_a_while() {
+fn a_journal_that_fails_is_not_asked_for_a_while() {
     let mut sequencer = at(0);
     sequencer.header(header(1, &[1]));
     sequencer.turn(ms(0));
-    assert!(sequencer.turn(PATIENCE).question.is_some());
+    assert!(sequencer.turn(BUS_WAIT).question.is_some());
     sequencer.answer(Answer::Failed, ms(30));
     let turn = sequencer.turn(ms(30));
     assert_eq!((turn.question, turn.wake_at), (None, Some(ms(30) + RETRY)));
@@ -144,47 +143,47 @@ fn a_journal_that_fails_is_left_alone_for_a_while() {
 }
 
 #[test]
-fn everybody_resumes_from_the_end_of_a_journal_that_is_torn() {
+fn all_clients_resume_from_the_end_of_a_journal_that_is_too_short() {
     let mut sequencer = at(3);
     sequencer.committed(&[Arc::new(event(40, 1))]);
     sequencer.turn(ms(0));
-    assert!(sequencer.turn(PATIENCE).question.is_some());
-    sequencer.answer(Answer::Page(JournalPage::Gone), PATIENCE);
+    assert!(sequencer.turn(BUS_WAIT).question.is_some());
+    sequencer.answer(Answer::Page(JournalPage::Gone), BUS_WAIT);
     assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty());
-    let turn = sequencer.turn(PATIENCE);
-    assert_eq!((turn.question, turn.everybody_resumes), (Some(Question::End), false));
+    let turn = sequencer.turn(BUS_WAIT);
+    assert_eq!((turn.question, turn.all_clients_resume), (Some(Question::End), false));
     sequencer.committed(&[Arc::new(event(41, 1))]);
-    sequencer.answer(Answer::End(Position(40)), PATIENCE);
-    assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty(), "not before everybody was told");
-    assert!(sequencer.turn(PATIENCE).everybody_resumes);
+    sequencer.answer(Answer::End(Position(40)), BUS_WAIT);
+    assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty(), "not before all clients have to resume");
+    assert!(sequencer.turn(BUS_WAIT).all_clients_resume);
     assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [41]);
-    assert!(!sequencer.turn(PATIENCE).everybody_resumes, "once is enough");
+    assert!(!sequencer.turn(BUS_WAIT).all_clients_resume, "only once");
 }
 
 #[test]
-fn everybody_resumes_if_the_log_was_put_back() {
+fn all_clients_resume_if_the_log_was_restored_to_an_earlier_state() {
     let mut sequencer = at(30);
     assert_eq!(sequencer.turn(TAIL_UP).question, Some(Question::End));
     sequencer.answer(Answer::End(Position(20)), TAIL_UP);
-    assert!(sequencer.turn(TAIL_UP).everybody_resumes);
+    assert!(sequencer.turn(TAIL_UP).all_clients_resume);
     sequencer.committed(&[Arc::new(event(21, 1))]);
     assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [21]);
 }
 
 #[test]
-fn news_that_the_journal_does_not_bear_out_is_not_waited_for() {
+fn events_beyond_the_end_of_the_journal_are_not_waited_for() {
     let mut sequencer = at(3);
     sequencer.header(header(1_000_000, &[1]));
     sequencer.turn(ms(0));
-    assert!(sequencer.turn(PATIENCE).question.is_some());
-    sequencer.answer(nothing_after(3), PATIENCE);
+    assert!(sequencer.turn(BUS_WAIT).question.is_some());
+    sequencer.answer(nothing_after(3), BUS_WAIT);
     assert_eq!(sequencer.lag(), 0);
-    let turn = sequencer.turn(PATIENCE);
-    assert_eq!((turn.question, turn.everybody_resumes), (None, false));
+    let turn = sequencer.turn(BUS_WAIT);
+    assert_eq!((turn.question, turn.all_clients_resume), (None, false));
 }
 
 #[test]
-fn what_was_heard_after_the_question_is_not_disbelieved() {
+fn events_received_after_the_question_are_kept() {
     let mut sequencer = Sequencer::new(Position(0));
     assert!(sequencer.turn(ms(0)).question.is_some());
     sequencer.event(Position(2), Some(Arc::new(event(2, 1))), 50);
@@ -194,7 +193,7 @@ fn what_was_heard_after_the_question_is_not_disbelieved() {
 }
 
 #[test]
-fn too_much_behind_a_gap_is_let_go_of_and_read() {
+fn too_many_events_behind_a_gap_are_dropped_and_read() {
     let mut sequencer = at(0);
     let last = i64::try_from(MAX_PENDING).unwrap() + 2;
     for position in 2..=last {
@@ -216,7 +215,7 @@ fn large_events_count_by_their_bytes() {
 }
 
 #[test]
-fn an_event_of_a_later_release_is_passed_over() {
+fn an_event_of_a_later_release_is_skipped() {
     let mut sequencer = at(0);
     sequencer.event(Position(1), None, 5);
     sequencer.event(Position(2), Some(Arc::new(event(2, 1))), 5);
@@ -231,19 +230,19 @@ fn an_event_of_a_later_release_is_passed_over() {
 }
 
 #[test]
-fn whoever_joins_a_group_is_given_its_very_next_event() {
+fn a_new_member_gets_the_very_next_event_of_the_group() {
     let interest = crate::interest::InterestSet::default();
     interest.user(chat_core::ids::UserId(1), true, || {});
     let mut sequencer = at(0);
     sequencer.header(Header { first: Position(1), keys: vec![keys(&[1]), vec![world::GROUP]] });
     sequencer.event(Position(1), Some(Arc::new(group_joined(1, 1))), 5);
     assert_eq!(drained(&mut sequencer, &interest), [1]);
-    // Had the second been passed over, the place would be 2.
+    // If the second event had been skipped, the log position would be 2.
     assert_eq!(sequencer.position(), Position(1));
 }
 
 #[test]
-fn what_is_waited_for_may_cease_to_be_of_interest() {
+fn a_missing_event_may_cease_to_be_of_interest() {
     let mut sequencer = at(0);
     sequencer.header(header(1, &[1]));
     assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty());
@@ -252,21 +251,21 @@ fn what_is_waited_for_may_cease_to_be_of_interest() {
 }
 
 #[test]
-fn of_another_log_nothing_that_was_known_of_the_one_before_counts() {
+fn nothing_known_of_the_previous_log_counts_for_another() {
     let mut sequencer = at(10);
     for position in [13, 14] {
         sequencer.event(Position(position), Some(Arc::new(event(position, 1))), 50);
     }
     assert_eq!(sequencer.turn(ms(25)).question, None);
     assert_eq!(sequencer.turn(ms(50)).question, Some(Question::After(Position(10))));
-    sequencer.turn_to(Position(5));
+    sequencer.switch_to(Position(5));
     assert_eq!((sequencer.position(), sequencer.lag()), (Position(5), 0));
-    assert_eq!(sequencer.turn(ms(51)).question, None, "it waits for the answer to what it asked");
+    assert_eq!(sequencer.turn(ms(51)).question, None, "the previous question is still open");
     sequencer.answer(page(11..=12), ms(52));
     let turn = sequencer.turn(ms(52));
-    assert_eq!((turn.question, turn.everybody_resumes), (Some(Question::End), false));
+    assert_eq!((turn.question, turn.all_clients_resume), (Some(Question::End), false));
     sequencer.answer(Answer::End(Position(5)), ms(53));
-    // The places are given out again.
+    // The new log uses the same log positions again.
     sequencer.committed(&[Arc::new(event(6, 1))]);
     assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [6]);
     sequencer.committed(&[Arc::new(event(13, 1))]);

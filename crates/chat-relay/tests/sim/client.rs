@@ -1,5 +1,5 @@
-//! A client: connects to any node, resumes where it was, writes messages under keys of its own until each is
-//! acknowledged, and says how far it has come.
+//! A client: connects to any node, resumes from its cursor, sends each message under its own key until it is
+//! acknowledged, and confirms deliveries.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::database::{JOINED, JOINERS, conversations_of};
 use crate::hub::ToClient;
-use crate::ledger::{JOINED, JOINERS, conversations_of};
 use crate::net::{Frames, Out, connect, json};
 use crate::node::{self, N_NODES};
-use crate::trace::{Chance, Trace};
+use crate::trace::{Rng, Trace};
 
-/// Messages of each client, and how long it takes for them at least.
+/// Messages of each client, and the time in milliseconds over which it sends them.
 const N_MESSAGES: u64 = 7;
 const WRITES_FOR: u64 = 3000;
 const RESTLESS_FOR: Duration = Duration::from_millis(WRITES_FOR);
@@ -23,7 +23,7 @@ const CAPACITY: usize = 64;
 const ASK_AGAIN: Duration = Duration::from_millis(700);
 const CONNECT_AGAIN: u64 = 200;
 
-/// What a client tells a node.
+/// A frame from a client to a node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToNode {
     Hello { user: i64, cursor: i64 },
@@ -32,12 +32,12 @@ pub(crate) enum ToNode {
     Delivered { conversation: i64, seq: i64 },
 }
 
-/// What a client has seen and done, for the checks.
+/// What a client has received and done, for the checks. Survives its connections.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// The places of all messages it was given, in the order in which it was given them.
+    /// Log positions of all received messages, in the order of arrival.
     pub(crate) seen: Vec<i64>,
-    /// How far it has come in each conversation.
+    /// Highest received seq in each conversation.
     pub(crate) seqs: BTreeMap<i64, i64>,
     pub(crate) acked: Vec<u64>,
     pub(crate) is_member: bool,
@@ -53,54 +53,53 @@ impl Memory {
 
 struct Client {
     user: i64,
-    chance: Chance,
+    rng: Rng,
     memory: Rc<RefCell<Memory>>,
     trace: Trace,
-    /// When each message is to be written, and where.
+    /// When each message is sent, and in which conversation.
     plan: Vec<(Instant, i64)>,
     joins_at: Option<Instant>,
 }
 
-/// Runs a client for ever.
-pub(crate) async fn run(user: i64, mut chance: Chance, memory: Rc<RefCell<Memory>>, trace: Trace) {
+/// Runs a client without end.
+pub(crate) async fn run(user: i64, mut rng: Rng, memory: Rc<RefCell<Memory>>, trace: Trace) {
     let started = Instant::now();
-    let at = |chance: &mut Chance| started + Duration::from_millis(chance.below(WRITES_FOR));
+    let at = |rng: &mut Rng| started + Duration::from_millis(rng.below(WRITES_FOR));
     let conversations = conversations_of(user);
-    let mut plan: Vec<_> =
-        (0..N_MESSAGES).map(|_| (at(&mut chance), *chance.one_of(&conversations))).collect();
+    let mut plan: Vec<_> = (0..N_MESSAGES).map(|_| (at(&mut rng), *rng.one_of(&conversations))).collect();
     plan.sort();
-    let joins_at = JOINERS.contains(&user).then(|| at(&mut chance));
-    let mut client = Client { user, chance, memory, trace, plan, joins_at };
+    let joins_at = JOINERS.contains(&user).then(|| at(&mut rng));
+    let mut client = Client { user, rng, memory, trace, plan, joins_at };
     loop {
-        let node = node::host(client.chance.below(N_NODES));
+        let node = node::host(client.rng.below(N_NODES));
         if let Some((out, frames)) = connect(&node, node::PORT, CAPACITY).await {
             client.memory.borrow_mut().n_connections += 1;
             client.serve(&out, frames).await;
         }
-        let pause = client.chance.below(CONNECT_AGAIN);
+        let pause = client.rng.below(CONNECT_AGAIN);
         sleep(Duration::from_millis(pause)).await;
     }
 }
 
 impl Client {
-    /// Until the connection breaks, or the client has had enough of it.
+    /// Serves a connection until it breaks or the client leaves.
     async fn serve(&mut self, out: &Out, mut frames: Frames) {
         let cursor = self.memory.borrow().cursor;
         self.trace.note(format_args!("client {} connects from {cursor}", self.user));
         let _ = out.try_send(json(&ToNode::Hello { user: self.user, cursor }));
-        // Later nobody leaves, so that there is a state for all to agree on.
+        // Later, clients stay connected, so that all nodes can agree on one state.
         let is_restless = turmoil::sim_elapsed().is_some_and(|elapsed| elapsed < RESTLESS_FOR);
-        let leaves_after = if is_restless { self.chance.between(300, 6000) } else { 60_000 };
+        let leaves_after = if is_restless { self.rng.between(300, 6000) } else { 60_000 };
         let leaves_at = Instant::now() + Duration::from_millis(leaves_after);
-        // Of this connection: what was said, and is not to be said again so soon.
-        let mut said: BTreeMap<u64, Instant> = BTreeMap::new();
+        // When each request was last sent over this connection, to delay its repetition.
+        let mut sent_at: BTreeMap<u64, Instant> = BTreeMap::new();
         loop {
-            self.speak(out, &mut said);
-            let next = self.next_at(&said).min(leaves_at);
+            self.send_due(out, &mut sent_at);
+            let next = self.next_at(&sent_at).min(leaves_at);
             tokio::select! {
                 biased;
                 frame = frames.value::<ToClient>() => match frame {
-                    Some(frame) => self.hear(&frame, out),
+                    Some(frame) => self.receive(&frame, out),
                     None => return,
                 },
                 () = sleep_until(next) => {
@@ -112,35 +111,35 @@ impl Client {
         }
     }
 
-    /// What is to be written now: what is due, was not acknowledged and was not said a moment ago.
-    fn speak(&self, out: &Out, said: &mut BTreeMap<u64, Instant>) {
+    /// Sends what is due, unacknowledged and was not sent within [`ASK_AGAIN`].
+    fn send_due(&self, out: &Out, sent_at: &mut BTreeMap<u64, Instant>) {
         let now = Instant::now();
         let memory = self.memory.borrow();
         for (key, (at, conversation)) in (0..).zip(&self.plan) {
-            let is_soon = said.get(&key).is_some_and(|at| now < *at + ASK_AGAIN);
+            let is_soon = sent_at.get(&key).is_some_and(|at| now < *at + ASK_AGAIN);
             if *at <= now && !is_soon && !memory.acked.contains(&key) {
-                said.insert(key, now);
+                sent_at.insert(key, now);
                 let _ = out.try_send(json(&ToNode::Send { key, conversation: *conversation }));
             }
         }
-        let is_soon = said.get(&N_MESSAGES).is_some_and(|at| now < *at + ASK_AGAIN);
+        let is_soon = sent_at.get(&N_MESSAGES).is_some_and(|at| now < *at + ASK_AGAIN);
         if self.joins_at.is_some_and(|at| at <= now) && !memory.is_member && !is_soon {
-            said.insert(N_MESSAGES, now);
+            sent_at.insert(N_MESSAGES, now);
             let _ = out.try_send(json(&ToNode::Join { conversation: JOINED }));
         }
     }
 
-    fn next_at(&self, said: &BTreeMap<u64, Instant>) -> Instant {
+    fn next_at(&self, sent_at: &BTreeMap<u64, Instant>) -> Instant {
         let memory = self.memory.borrow();
         let due = (0..).zip(&self.plan).filter(|(key, _)| !memory.acked.contains(key));
-        let again = |key: u64, at: Instant| said.get(&key).map_or(at, |said| *said + ASK_AGAIN);
+        let again = |key: u64, at: Instant| sent_at.get(&key).map_or(at, |sent_at| *sent_at + ASK_AGAIN);
         let writes = due.map(|(key, (at, _))| again(key, *at));
         let joins = self.joins_at.filter(|_| !memory.is_member).map(|at| again(N_MESSAGES, at));
         writes.chain(joins).min().unwrap_or_else(|| Instant::now() + Duration::from_secs(60))
     }
 
-    fn hear(&self, frame: &ToClient, out: &Out) {
-        self.trace.note(format_args!("client {} hears {frame:?}", self.user));
+    fn receive(&self, frame: &ToClient, out: &Out) {
+        self.trace.note(format_args!("client {} receives {frame:?}", self.user));
         let mut memory = self.memory.borrow_mut();
         match *frame {
             ToClient::Message { position, conversation, seq } => {

@@ -1,5 +1,5 @@
-//! The hub of one node, in brief: each client's outbox holds live frames back until the client was given what it missed,
-//! and closes the connection when it is full.
+//! A model of one node's hub: each client's outbox holds live frames back until the client has got what it missed, and
+//! closes the connection when it is full.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::net::{Out, json};
 /// Frames that may be held back for one client.
 const HELD: usize = 12;
 
-/// What clients are told.
+/// A frame from a node to a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum ToClient {
     Message { position: i64, conversation: i64, seq: i64 },
@@ -31,12 +31,12 @@ pub(crate) struct Connection {
     pub(crate) groups: BTreeSet<i64>,
     pub(crate) out: Out,
     pub(crate) closing: Rc<Notify>,
-    /// Nothing reaches the client any more.
+    /// No further frame reaches the client.
     is_closed: bool,
-    /// Live frames with their places, until the client was given what it missed; `None` from then on.
+    /// Live frames with their log positions, until the client has got what it missed; `None` from then on.
     held: Option<Vec<(i64, Vec<u8>)>>,
-    /// More was to be held back than may be, and it was let go of.
-    has_let_go: bool,
+    /// More frames came than may be held back, and they were dropped.
+    has_dropped: bool,
     given: i64,
 }
 
@@ -50,7 +50,7 @@ impl Connection {
             closing,
             is_closed: false,
             held: Some(Vec::new()),
-            has_let_go: false,
+            has_dropped: false,
             given: 0,
         }
     }
@@ -63,7 +63,7 @@ impl Connection {
             Some(held) if held.len() < HELD => held.push((position, frame)),
             Some(held) => {
                 held.clear();
-                self.has_let_go = true;
+                self.has_dropped = true;
             }
             None if self.out.try_send(frame).is_ok() => {}
             None => self.close(),
@@ -75,9 +75,10 @@ impl Connection {
         self.closing.notify_one();
     }
 
-    /// The client was given everything up to here. `false`: something was let go of, and has to be read.
+    /// Goes live after the client has got everything up to `given`. Returns `false` if frames were dropped and have to
+    /// be read.
     pub(crate) fn go_live(&mut self, given: i64) -> bool {
-        if std::mem::take(&mut self.has_let_go) {
+        if std::mem::take(&mut self.has_dropped) {
             self.held = Some(Vec::new());
             return false;
         }
@@ -102,17 +103,17 @@ pub(crate) fn frame(event: &Event) -> Option<Vec<u8>> {
 }
 
 impl Hub {
-    /// Tells whom it concerns. Gives the groups that got their first member here by it.
+    /// Delivers an event to its audience. Returns the groups that a client here joined by it.
     pub(crate) fn publish(&mut self, event: &Arc<Event>) -> Vec<i64> {
         match &event.change {
             Change::MessagePosted(message) => {
                 let frame = frame(event).unwrap_or_default();
                 for connection in self.connections.values_mut() {
-                    let is_told = match message.to {
+                    let is_recipient = match message.to {
                         Recipient::User(to) => connection.user == to.0 || connection.user == message.sender.0,
                         Recipient::Group(_) => connection.groups.contains(&message.conversation.0),
                     };
-                    if is_told {
+                    if is_recipient {
                         connection.push(event.position.0, frame.clone());
                     }
                 }
@@ -127,7 +128,7 @@ impl Hub {
         }
     }
 
-    /// Everybody has to resume.
+    /// Closes all connections, so that the clients resume.
     pub(crate) fn close_all(&mut self) {
         self.connections.values_mut().for_each(Connection::close);
     }

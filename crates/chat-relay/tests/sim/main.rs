@@ -1,23 +1,23 @@
-//! A cluster in one thread and in a time of its own: three nodes with the real sequencer, presence and interest, twenty
-//! clients, a bus and a store, on a network that turmoil breaks by seed. What a client is promised has to hold for every
+//! A cluster in one thread and in simulated time: three nodes with the real sequencer, presence and interest, twenty
+//! clients, a bus and a store, on a network that turmoil breaks by seed. The promises to clients have to hold for every
 //! seed, and a seed replays to the same trace.
 //!
-//! Hub, resuming and store are models, after `hub/outbox.rs`, `ws/session.rs` and `ws/replay.rs` of the gateway; the
+//! Hub, resuming and store are models of `hub/outbox.rs`, `ws/session.rs` and `ws/replay.rs` of the gateway. The
 //! relay's thread and NATS have tests of their own with real threads and servers.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test fails by panicking and tells the seed"
+    reason = "a test fails by panicking and prints the seed"
 )]
 
 mod broker;
 mod checks;
 mod client;
+mod database;
 mod faults;
 mod hub;
-mod ledger;
 mod net;
 mod node;
 mod session;
@@ -30,7 +30,7 @@ use std::time::Instant;
 
 /// Seeds in a run unless `SIM_SEEDS` says otherwise; `SIM_SEED` runs one and prints its trace.
 const N_SEEDS: u64 = 150;
-/// Of so many seeds one is run twice.
+/// One in this number of seeds is run twice, to compare the traces.
 const REPLAYED: u64 = 25;
 
 fn number(name: &str) -> Option<u64> {
@@ -38,7 +38,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_promises_hold_whatever_breaks() {
+fn the_promises_hold_under_every_fault() {
     if let Some(seed) = number("SIM_SEED") {
         let run = world::run(seed, true);
         println!("{}", run.trace.join("\n"));
@@ -75,6 +75,6 @@ fn failure(seed: u64) -> Option<String> {
 }
 
 #[test]
-fn different_seeds_go_different_ways() {
+fn different_seeds_have_different_traces() {
     assert_ne!(world::run(1, false).hash, world::run(2, false).hash);
 }

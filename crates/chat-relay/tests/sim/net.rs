@@ -1,4 +1,4 @@
-//! Connections that carry frames and notice when the other side does not answer any more.
+//! Connections that carry frames and notice when the other side is silent.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use tokio::time::timeout;
 use turmoil::net::TcpStream;
 use turmoil::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// A sign of life is sent after such a silence.
+/// An empty frame is sent after this time without another.
 const QUIET: Duration = Duration::from_millis(400);
-/// After this much the other side is taken for gone.
+/// After this time without a frame, the other side counts as gone.
 const GONE: Duration = Duration::from_millis(1200);
 
-/// The queue of what is to be sent. Once all of them are dropped, the connection ends.
+/// The queue of frames to send. The connection ends when all clones are dropped.
 pub(crate) type Out = mpsc::Sender<Vec<u8>>;
 
-/// What comes in.
+/// The incoming frames.
 pub(crate) struct Frames(mpsc::Receiver<Vec<u8>>);
 
-/// Makes frames of a stream, of which as many may wait to be sent.
+/// Carries frames over a stream. At most `capacity` frames may wait to be sent.
 pub(crate) fn frames(stream: TcpStream, capacity: usize) -> (Out, Frames) {
     let (read, write) = stream.into_split();
     let (out, queue) = mpsc::channel(capacity);
@@ -31,7 +31,7 @@ pub(crate) fn frames(stream: TcpStream, capacity: usize) -> (Out, Frames) {
     (out, Frames(frames))
 }
 
-/// Connects; `None` if nobody answers.
+/// Connects. Returns `None` if the host does not answer.
 pub(crate) async fn connect(host: &str, port: u16, capacity: usize) -> Option<(Out, Frames)> {
     let stream = timeout(GONE, TcpStream::connect((host, port))).await.ok()?.ok()?;
     Some(frames(stream, capacity))
@@ -52,7 +52,7 @@ async fn send(mut write: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>) {
     }
 }
 
-/// A task of its own, since a frame that is half read must not be let go of.
+/// Receives frames. A task of its own, since a partly read frame must not be dropped by cancellation.
 async fn receive(mut read: OwnedReadHalf, incoming: mpsc::Sender<Vec<u8>>) {
     while let Ok(Some(frame)) = timeout(GONE, next(&mut read)).await {
         if !frame.is_empty() && incoming.send(frame).await.is_err() {
@@ -74,7 +74,7 @@ impl Frames {
         self.0.recv().await
     }
 
-    /// The same, read as a value.
+    /// The next frame, parsed as a value.
     pub(crate) async fn value<T: DeserializeOwned>(&mut self) -> Option<T> {
         serde_json::from_slice(&self.next().await?).ok()
     }

@@ -1,5 +1,5 @@
-//! A node: the real sequencer, presence and interest, driven as the relay's thread drives them, with links to the bus and
-//! the store.
+//! A node: the real sequencer, presence and interest, driven as the relay's thread drives them, with links to the bus
+//! and the store.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,14 +17,14 @@ use chat_relay::interest::InterestSet;
 use chat_relay::key::keys_of;
 use chat_relay::presence::{Effect, Nodes};
 use chat_relay::sequencer::{Answer, PAGE, Question, Sequencer};
-use chat_relay::wire::{self, Bundle, News};
+use chat_relay::wire::{self, Bundle, Message};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use turmoil::net::TcpListener;
 
-use crate::broker::{self, Order, written};
+use crate::broker::{self, Command, encoded};
+use crate::database::{SharedDatabase, Write};
 use crate::hub::{Connection, Hub};
-use crate::ledger::{Ledger, Write};
 use crate::net::{Out, connect, frames};
 use crate::session;
 use crate::store::{self, Ask, Rpc};
@@ -44,10 +44,10 @@ pub(crate) fn host(number: u64) -> String {
     format!("node{number}")
 }
 
-/// A write and who waits for it: `true` once it is committed, `false` where that is not known.
+/// A write and its waiting caller, which gets `true` when it is committed and `false` when the result is unknown.
 pub(crate) type Job = (Write, oneshot::Sender<bool>);
 
-/// What the tasks of a node share.
+/// State shared by the tasks of a node.
 pub(crate) struct Core {
     sequencer: Sequencer,
     nodes: Nodes,
@@ -57,11 +57,11 @@ pub(crate) struct Core {
     to_bus: Option<Out>,
     subjects: BTreeSet<Subject>,
     changed: BTreeMap<UserId, Option<PresenceStatus>>,
-    /// Who is connected to the others, by what they say.
+    /// Users connected to the other nodes, by their statements.
     elsewhere: BTreeMap<NodeId, BTreeSet<UserId>>,
     started: Instant,
     next_connection: u64,
-    ledger: Ledger,
+    database: SharedDatabase,
     trace: Trace,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Node {
     pub(crate) jobs: mpsc::Sender<Job>,
 }
 
-/// What the checks look at from outside: who is where by each node's knowledge, and how far it is.
+/// A node's state for the checks: its users, those it believes to be elsewhere, and its lag.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) here: BTreeSet<UserId>,
@@ -81,10 +81,10 @@ pub(crate) struct Seen {
     pub(crate) lag: u64,
 }
 
-/// Runs a node, which draws a new id each time it starts.
+/// Runs a node, which gets a new id each time it starts.
 pub(crate) async fn run(
     id: NodeId,
-    ledger: Ledger,
+    database: SharedDatabase,
     trace: Trace,
     seen: Rc<RefCell<Seen>>,
 ) -> turmoil::Result {
@@ -98,7 +98,7 @@ pub(crate) async fn run(
         }
     };
     let (jobs, queue) = mpsc::channel(WRITES);
-    let core = Core::new(id, Position(end), ledger, trace);
+    let core = Core::new(id, Position(end), database, trace);
     let node = Node { core: Rc::new(RefCell::new(core)), wake: Rc::default(), reader, jobs };
     tokio::task::spawn_local(node.clone().relay(seen));
     tokio::task::spawn_local(node.clone().listen_to_bus());
@@ -112,7 +112,7 @@ pub(crate) async fn run(
 }
 
 impl Core {
-    fn new(id: NodeId, position: Position, ledger: Ledger, trace: Trace) -> Self {
+    fn new(id: NodeId, position: Position, database: SharedDatabase, trace: Trace) -> Self {
         Self {
             sequencer: Sequencer::new(position),
             nodes: Nodes::new(id),
@@ -125,13 +125,13 @@ impl Core {
             elsewhere: BTreeMap::new(),
             started: Instant::now(),
             next_connection: 0,
-            ledger,
+            database,
             trace,
         }
     }
 
-    pub(crate) fn ledger(&self) -> Ledger {
-        self.ledger.clone()
+    pub(crate) fn database(&self) -> SharedDatabase {
+        self.database.clone()
     }
 
     pub(crate) fn note(&self, what: std::fmt::Arguments<'_>) {
@@ -142,28 +142,28 @@ impl Core {
         self.started.elapsed()
     }
 
-    fn order(&self, order: Order, subject: Subject, payload: &[u8]) {
+    fn command(&self, command: Command, subject: Subject, payload: &[u8]) {
         if let Some(to_bus) = &self.to_bus {
-            // What finds no room is dropped.
-            let _ = to_bus.try_send(written(order, &subject.spelt("sim"), payload));
+            // Dropped if the queue is full.
+            let _ = to_bus.try_send(encoded(command, &subject.name("sim"), payload));
         }
     }
 
     fn publish(&self, subject: Subject, payload: &Bytes) {
-        self.order(Order::Publish, subject, payload);
+        self.command(Command::Publish, subject, payload);
     }
 
     fn listen(&mut self, subject: Subject, is_wanted: bool) {
         if is_wanted {
             self.subjects.insert(subject);
-            self.order(Order::Listen, subject, &[]);
+            self.command(Command::Subscribe, subject, &[]);
         } else {
             self.subjects.remove(&subject);
-            self.order(Order::Ignore, subject, &[]);
+            self.command(Command::Unsubscribe, subject, &[]);
         }
     }
 
-    /// A client is there; nothing was asked about it yet.
+    /// Adds a client's connection, before its groups are known.
     pub(crate) fn attach(&mut self, connection: Connection) -> u64 {
         let user = UserId(connection.user);
         self.next_connection += 1;
@@ -174,7 +174,7 @@ impl Core {
         self.next_connection
     }
 
-    /// The client's user is a member of these.
+    /// Adds the groups that a client's user is a member of.
     pub(crate) fn joined(&mut self, connection: u64, groups: Vec<i64>) {
         for group in groups {
             if let Some(connection) = self.hub.connections.get_mut(&connection) {
@@ -201,7 +201,7 @@ impl Core {
         }
     }
 
-    /// This node has committed these: the others are told, then they take their place.
+    /// Publishes events that this node has committed to the other nodes, then passes them to the sequencer.
     fn committed(&mut self, events: &[Arc<Event>]) {
         let Some(first) = events.first() else { return };
         let mut bundles: BTreeMap<Subject, Bundle> = BTreeMap::new();
@@ -220,16 +220,16 @@ impl Core {
         self.sequencer.committed(events);
     }
 
-    fn hear(&mut self, payload: &[u8]) {
+    fn receive(&mut self, payload: &[u8]) {
         match wire::read(payload) {
-            Some(News::Header(header)) => self.sequencer.header(header),
-            Some(News::Events(events)) => {
-                for carried in events {
-                    self.sequencer.event(carried.position, carried.event, carried.bytes);
+            Some(Message::Header(header)) => self.sequencer.header(header),
+            Some(Message::Events(events)) => {
+                for received in events {
+                    self.sequencer.event(received.position, received.event, received.bytes);
                 }
             }
-            Some(News::Node(node, statement)) => self.nodes.heard(node, statement, self.now()),
-            Some(News::Signal(_)) | None => {}
+            Some(Message::Node(node, statement)) => self.nodes.receive(node, statement, self.now()),
+            Some(Message::Signal(_)) | None => {}
         }
     }
 
@@ -241,13 +241,13 @@ impl Core {
         self.sequencer.missed();
         if is_up {
             for subject in self.subjects.clone() {
-                self.order(Order::Listen, subject, &[]);
+                self.command(Command::Subscribe, subject, &[]);
             }
             self.nodes.greet();
         }
     }
 
-    /// As the relay's thread does it. Gives the question to the journal, and when to come back.
+    /// Runs the state machines as the relay's thread does. Returns the question to the journal and when to call again.
     fn turn(&mut self) -> (Option<Question>, Duration) {
         let now = self.now();
         let changed = std::mem::take(&mut self.changed);
@@ -259,22 +259,22 @@ impl Core {
         for effect in self.nodes.turn(now, here) {
             self.follow(effect);
         }
-        self.hand_on();
+        self.deliver();
         let turn = self.sequencer.turn(now);
-        if turn.everybody_resumes {
-            self.note(format_args!("has everybody resume"));
+        if turn.all_clients_resume {
+            self.note(format_args!("closes all connections"));
             self.hub.close_all();
-            self.hand_on();
+            self.deliver();
         }
         let wake_at = turn.wake_at.unwrap_or(now + Duration::from_secs(1)).min(self.nodes.wake_at());
         (turn.question, wake_at)
     }
 
-    fn hand_on(&mut self) {
+    fn deliver(&mut self) {
         let mut next = Vec::new();
         self.sequencer.drain(&self.interest, &mut next);
         for event in next {
-            self.note(format_args!("hands on {}", event.position));
+            self.note(format_args!("delivers {}", event.position));
             for group in self.hub.publish(&event) {
                 self.group(group);
             }
@@ -283,11 +283,11 @@ impl Core {
 
     fn follow(&mut self, effect: Effect) {
         match effect {
-            Effect::Tell(statement) => self.publish(Subject::Node, &wire::statement(self.id, &statement)),
-            Effect::There(node, users) => {
+            Effect::Publish(statement) => self.publish(Subject::Node, &wire::statement(self.id, &statement)),
+            Effect::UsersChanged(node, users) => {
                 let known = self.elsewhere.entry(node).or_default();
-                for (user, choice) in users {
-                    if choice.is_some() {
+                for (user, status) in users {
+                    if status.is_some() {
                         known.insert(user)
                     } else {
                         known.remove(&user)
@@ -298,7 +298,7 @@ impl Core {
         }
     }
 
-    fn show(&self, seen: &mut Seen) {
+    fn update_seen(&self, seen: &mut Seen) {
         seen.here = self.hub.connections.values().map(|one| UserId(one.user)).collect();
         seen.elsewhere = self.elsewhere.values().flatten().copied().collect();
         seen.lag = self.sequencer.lag();
@@ -311,7 +311,7 @@ impl Node {
             let (question, until) = {
                 let mut core = self.core.borrow_mut();
                 let (question, wake_at) = core.turn();
-                core.show(&mut seen.borrow_mut());
+                core.update_seen(&mut seen.borrow_mut());
                 (question, core.started + wake_at)
             };
             if let Some(question) = question {
@@ -333,7 +333,7 @@ impl Node {
         let answer = match (self.reader.ask(ask).await, question) {
             (Some(store::Answer::End(end)), _) => Answer::End(Position(end)),
             (Some(store::Answer::Page { up_to }), Question::After(after)) => {
-                let events = self.core.borrow().ledger.borrow().events(after.0, up_to);
+                let events = self.core.borrow().database.borrow().events(after.0, up_to);
                 Answer::Page(JournalPage::Events { events, up_to: Position(up_to) })
             }
             (Some(store::Answer::Gone), _) => Answer::Page(JournalPage::Gone),
@@ -351,7 +351,7 @@ impl Node {
                 self.core.borrow_mut().link(Some(out));
                 self.wake.notify_one();
                 while let Some(payload) = frames.next().await {
-                    self.core.borrow_mut().hear(&payload);
+                    self.core.borrow_mut().receive(&payload);
                     self.wake.notify_one();
                 }
                 self.core.borrow_mut().link(None);
@@ -361,7 +361,7 @@ impl Node {
         }
     }
 
-    /// One transaction at a time, of whatever has queued up.
+    /// Commits queued writes, one transaction at a time.
     async fn write(self, store: Rpc, mut queue: mpsc::Receiver<Job>) {
         let mut jobs = Vec::new();
         while queue.recv_many(&mut jobs, BATCH).await > 0 {
@@ -370,7 +370,7 @@ impl Node {
             let is_committed = match answer {
                 Some(store::Answer::Committed { after, up_to }) => {
                     let mut core = self.core.borrow_mut();
-                    let events = core.ledger.borrow().events(after, up_to);
+                    let events = core.database.borrow().events(after, up_to);
                     core.committed(&events);
                     true
                 }

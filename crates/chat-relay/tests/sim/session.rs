@@ -1,4 +1,4 @@
-//! One client's connection on a node's side: attach, read what was missed, go live, serve.
+//! A node's side of one client's connection: attaches, sends what the client missed, goes live, serves.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::client::ToNode;
+use crate::database::Write;
 use crate::hub::{Connection, ToClient, frame};
-use crate::ledger::Write;
 use crate::net::{Frames, Out, json};
 use crate::node::{Core, Node};
 use crate::store::{Answer, Ask};
@@ -38,7 +38,7 @@ pub(crate) async fn run(node: Node, out: Out, mut frames: Frames) {
     node.wake.notify_one();
 }
 
-/// Gives the client what it missed. `None`: the connection is to end.
+/// Sends the client what it missed. Returns `None` if the connection has to end.
 async fn open(node: &Node, id: u64, user: i64, cursor: i64, out: &Out) -> Option<()> {
     let Some(Answer::Memberships(groups)) = node.reader.ask(Ask::Memberships { user }).await else {
         return None;
@@ -55,7 +55,7 @@ async fn open(node: &Node, id: u64, user: i64, cursor: i64, out: &Out) -> Option
             return None;
         };
         for position in positions {
-            let event = node.core.borrow().ledger().borrow().event(position);
+            let event = node.core.borrow().database().borrow().event(position);
             if let Some(frame) = frame(&event) {
                 timeout(SEND_WITHIN, out.send(frame)).await.ok()?.ok()?;
             }
@@ -70,7 +70,7 @@ async fn open(node: &Node, id: u64, user: i64, cursor: i64, out: &Out) -> Option
 fn go_live(core: &Rc<RefCell<Core>>, id: u64, up_to: i64, out: &Out) -> bool {
     let mut core = core.borrow_mut();
     let Some(connection) = core.hub.connections.get_mut(&id) else { return false };
-    // Before what was held back, which it does not cover.
+    // Sent before the frames that were held back, since `up_to` does not include them.
     let _ = out.try_send(json(&ToClient::Live { up_to }));
     connection.go_live(up_to)
 }
@@ -92,7 +92,7 @@ async fn serve(node: &Node, user: i64, out: &Out, frames: &mut Frames) {
             let is_committed = is_taken && done.await == Ok(true);
             let Some(answer) = answer else { return };
             let answer = if is_committed { answer } else { ToClient::Refused };
-            // A client that does not take it asks again.
+            // A client that misses the answer sends its request again.
             let _ = out.try_send(json(&answer));
         });
     }

@@ -1,4 +1,5 @@
-//! The store's host, and how nodes ask it. A batch is one transaction; an answer may get lost after the commit.
+//! The store's host and the nodes' connections to it. A batch is one transaction; an answer may get lost after the
+//! commit.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,13 +11,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use turmoil::net::TcpListener;
 
-use crate::ledger::{Ledger, Write};
+use crate::database::{SharedDatabase, Write};
 use crate::net::{Frames, Out, connect, frames, json};
 
 pub(crate) const HOST: &str = "store";
 const PORT: u16 = 5432;
 const CAPACITY: usize = 256;
-/// A page of changes.
+/// Upper bound for the changes on one page.
 const PAGE: usize = 5;
 const ANSWER_WITHIN: Duration = Duration::from_millis(1000);
 const CONNECT_AGAIN: Duration = Duration::from_millis(50);
@@ -30,7 +31,8 @@ pub(crate) enum Ask {
     Changes { user: i64, after: i64 },
 }
 
-/// Places in the ledger rather than what is there, which never changes.
+/// Answers contain log positions and no events: nodes read the events from the shared database, where they never
+/// change.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     Committed { after: i64, up_to: i64 },
@@ -41,45 +43,45 @@ pub(crate) enum Answer {
     Changes { positions: Vec<i64>, up_to: i64, complete: bool },
 }
 
-pub(crate) async fn run(ledger: Ledger) -> turmoil::Result {
+pub(crate) async fn run(database: SharedDatabase) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         let (out, frames) = frames(stream, CAPACITY);
-        tokio::task::spawn_local(serve(out, frames, ledger.clone()));
+        tokio::task::spawn_local(serve(out, frames, database.clone()));
     }
 }
 
-async fn serve(out: Out, mut frames: Frames, ledger: Ledger) {
+async fn serve(out: Out, mut frames: Frames, database: SharedDatabase) {
     while let Some((id, ask)) = frames.value::<(u64, Ask)>().await {
-        let answer = answer(&ledger, ask);
+        let answer = answer(&database, ask);
         if out.try_send(json(&(id, answer))).is_err() {
             return;
         }
     }
 }
 
-fn answer(ledger: &Ledger, ask: Ask) -> Answer {
-    let mut book = ledger.borrow_mut();
+fn answer(database: &SharedDatabase, ask: Ask) -> Answer {
+    let mut db = database.borrow_mut();
     match ask {
         Ask::Commit(writes) => {
-            let after = book.end();
-            Answer::Committed { after, up_to: book.commit(&writes) }
+            let after = db.end();
+            Answer::Committed { after, up_to: db.commit(&writes) }
         }
-        Ask::End => Answer::End(book.end()),
-        Ask::Read { after, .. } if after < book.kept_after => Answer::Gone,
-        Ask::Read { after, limit } => Answer::Page { up_to: book.end().min(after + limit) },
-        Ask::Memberships { user } => Answer::Memberships(book.groups_of(user)),
+        Ask::End => Answer::End(db.end()),
+        Ask::Read { after, .. } if after < db.kept_after => Answer::Gone,
+        Ask::Read { after, limit } => Answer::Page { up_to: db.end().min(after + limit) },
+        Ask::Memberships { user } => Answer::Memberships(db.groups_of(user)),
         Ask::Changes { user, after } => {
-            let positions = book.visible(user, after, PAGE);
+            let positions = db.visible(user, after, PAGE);
             let complete = positions.len() < PAGE;
-            let up_to = if complete { book.end() } else { *positions.last().unwrap() };
+            let up_to = if complete { db.end() } else { *positions.last().unwrap() };
             Answer::Changes { positions, up_to, complete }
         }
     }
 }
 
-/// A connection to the store that comes back by itself.
+/// A connection to the store that reconnects by itself.
 #[derive(Clone, Default)]
 pub(crate) struct Rpc(Rc<RefCell<Waiting>>);
 
@@ -91,14 +93,14 @@ struct Waiting {
 }
 
 impl Rpc {
-    /// Keeps connected.
+    /// Connects, and reconnects without end.
     pub(crate) async fn run(self) {
         loop {
             if let Some((out, mut frames)) = connect(HOST, PORT, CAPACITY).await {
                 self.0.borrow_mut().out = Some(out);
                 while let Some((id, answer)) = frames.value::<(u64, Answer)>().await {
                     let waiting = self.0.borrow_mut().answers.remove(&id);
-                    // Whoever asked may not wait any more.
+                    // The caller may have stopped waiting.
                     if let Some(waiting) = waiting {
                         let _ = waiting.send(answer);
                     }
@@ -111,7 +113,7 @@ impl Rpc {
         }
     }
 
-    /// `None`: it is not known what came of it.
+    /// Sends a request. Returns `None` if its result is unknown.
     pub(crate) async fn ask(&self, ask: Ask) -> Option<Answer> {
         let answered = {
             let mut waiting = self.0.borrow_mut();

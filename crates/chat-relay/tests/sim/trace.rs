@@ -1,14 +1,14 @@
-//! What happened, as one number and if wanted in words, and the numbers by which chance is replaced.
+//! The trace of a run, as a hash and optionally as text, and the seeded random numbers.
 
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// Chance that is the same for the same seed.
+/// A generator whose numbers depend only on the seed.
 #[derive(Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Rng(u64);
 
-impl Chance {
+impl Rng {
     pub(crate) fn new(seed: u64, of: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ of.wrapping_mul(0xD1B5_4A32_D192_ED03))
     }
@@ -38,7 +38,7 @@ impl Chance {
     }
 }
 
-/// Where everything that happens is noted. All hosts share it; it is no part of what is simulated.
+/// Records everything that happens. All hosts share it; it is not part of the simulation.
 #[derive(Clone)]
 pub(crate) struct Trace(Rc<RefCell<Noted>>);
 

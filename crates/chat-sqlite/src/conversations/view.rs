@@ -1,4 +1,4 @@
-//! Reading what a conversation is, to all of its members and to one of them. Nothing is written here.
+//! Reads a conversation's state: the part for all members and the part for one of them. Nothing is written here.
 
 use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counts, OwnPart};
 use chat_core::groups::Role;
@@ -7,7 +7,7 @@ use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-/// What all members see of a conversation that is there.
+/// The part of an existing conversation that all members see.
 pub(crate) fn load(db: &Connection, id: ConversationId) -> rusqlite::Result<Conversation> {
     let sql = "SELECT c.rev, c.last_seq, c.n_members, c.created_at, g.id, g.name, g.owner_id
                FROM conversations c LEFT JOIN groups g ON g.conversation_id = c.id WHERE c.id = ?1";
@@ -34,7 +34,7 @@ pub(crate) fn load(db: &Connection, id: ConversationId) -> rusqlite::Result<Conv
     Ok(conversation)
 }
 
-/// The two sides of a direct conversation, the smaller id first. They never cease to be its members.
+/// The two members of a direct conversation, the smaller id first. They never leave it.
 pub(crate) fn pair(db: &Connection, id: ConversationId) -> rusqlite::Result<(UserId, UserId)> {
     let sql = "SELECT min(user_id), max(user_id) FROM members WHERE conversation_id = ?1";
     let ids = |row: &Row<'_>| -> rusqlite::Result<_> {
@@ -44,7 +44,7 @@ pub(crate) fn pair(db: &Connection, id: ConversationId) -> rusqlite::Result<(Use
     db.prepare_cached(sql)?.query_row([id.0], ids)
 }
 
-/// What the conversation is to this user; `None` for somebody who is no member.
+/// The conversation's state for this user; `None` if the user is not a member.
 pub(crate) fn own_part(
     db: &Connection,
     user: UserId,
@@ -72,7 +72,7 @@ pub(crate) fn own_part(
     Ok(Some(own))
 }
 
-/// The conversation as this user sees it, without its last message; `None` for somebody who is no member.
+/// The conversation as this user sees it, without its last message; `None` if the user is not a member.
 pub(crate) fn view(
     db: &Connection,
     user: UserId,
@@ -82,15 +82,15 @@ pub(crate) fn view(
     Ok(Some(ConversationView { conversation: load(db, id)?, own, last_message: None }))
 }
 
-/// What waits for a member who has read up to `read`.
+/// Unread messages of a member who has read up to `read`.
 pub(crate) fn counts(
     db: &Connection,
     user: UserId,
     id: ConversationId,
     read: Seq,
 ) -> rusqlite::Result<Counts> {
-    // The first count touches nothing but the index, and deleted messages are few. Without the names of the indexes
-    // the second one could be planned as a walk through the table.
+    // The first count reads nothing but the index, and deleted messages are few. Without the names of the indexes,
+    // SQLite might plan the second count as a scan of the table.
     let of_others = "SELECT count(*) FROM messages INDEXED BY messages_in_order
                      WHERE conversation_id = ?1 AND seq > ?2 AND sender_id <> ?3";
     let count = |sql: &str| -> rusqlite::Result<u32> {

@@ -9,7 +9,7 @@ use super::tally::Tally;
 use super::times::{self, Times};
 use super::{each, select, users, values};
 
-/// Who could write to a group: by this, and by nothing else, a message's `recipient_id` names a group or a user.
+/// Users who could write to each group. Only this tells whether a message's `recipient_id` is a group or a user.
 const SENDERS: &str = "CREATE TEMP TABLE senders (
     group_id INTEGER NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (group_id, user_id)
 ) WITHOUT ROWID";
@@ -35,7 +35,7 @@ pub(super) fn copy(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
     })?;
     tally.unreadable_times += times.unreadable;
     copy_members(db, tally)?;
-    seat_owners(db)
+    assign_owners(db)
 }
 
 fn copy_members(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
@@ -65,7 +65,7 @@ fn copy_members(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The group's conversation and the time of its making, if both group and user are there.
+/// The group's conversation and its creation time, if both the group and the user exist.
 fn joinable(db: &Connection, group: i64, user: i64) -> rusqlite::Result<Option<(i64, Timestamp)>> {
     let sql =
         "SELECT g.conversation_id, g.created_at FROM groups g JOIN users u ON u.id = ?2 WHERE g.id = ?1";
@@ -74,9 +74,9 @@ fn joinable(db: &Connection, group: i64, user: i64) -> rusqlite::Result<Option<(
         .optional()
 }
 
-/// Every group has an owner who is its member. Where the row names none, the first admin or else the first member
-/// is; a group without anybody stays for its id and is seen by nobody.
-fn seat_owners(db: &Connection) -> rusqlite::Result<()> {
+/// Gives every group an owner who is its member. If the row names none, the first admin becomes the owner, or else the
+/// first member. A group without members stays, so that its id is not reused; nobody sees it.
+fn assign_owners(db: &Connection) -> rusqlite::Result<()> {
     db.execute(
         "UPDATE groups SET owner_id = coalesce(
              (SELECT user_id FROM members m WHERE m.conversation_id = groups.conversation_id

@@ -1,5 +1,5 @@
-//! Copies the messages in the order of their ids: each keeps its id and gets the next `seq` of its conversation and
-//! the next position of the log. One row is in memory at a time.
+//! Copies the messages in the order of their ids: each keeps its id, and gets the next `seq` of its conversation and
+//! the next log position. One row is in memory at a time.
 
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use chat_core::media::MessageKind;
@@ -11,7 +11,7 @@ use super::tally::Tally;
 use super::times::Times;
 use super::{each, select, users, values};
 
-/// A pointer for which no message has been found yet that it must stay before.
+/// Value of a pointer until a message is found that it must stay before.
 pub(super) const UNSET: i64 = -1;
 
 const COLUMNS: [&str; 8] =
@@ -29,13 +29,13 @@ pub(super) fn copy(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
     finish_pointers(db)
 }
 
-/// Where a message belongs.
-struct Place {
+/// The conversation of a message, and its row's columns.
+struct Target {
     conversation: ConversationId,
     sender: UserId,
-    /// 0 in a group.
+    /// 0 for a group.
     recipient_id: i64,
-    /// 0 in a direct conversation.
+    /// 0 for a direct conversation.
     group_id: i64,
     at: Timestamp,
 }
@@ -55,19 +55,20 @@ impl Copier<'_> {
             self.tally.messages_of_nobody += 1;
             return Ok(());
         };
-        let Some(place) = self.place(UserId(sender), recipient, at)? else {
+        let Some(target) = self.target(UserId(sender), recipient, at)? else {
             self.tally.messages_to_oneself += 1;
             return Ok(());
         };
-        let seq = self.insert(id, &place, row)?;
-        if place.group_id == 0 {
-            self.note_progress(&place, seq, &Progress::of(row.get_ref(7)?))?;
+        let seq = self.insert(id, &target, row)?;
+        if target.group_id == 0 {
+            self.note_progress(&target, seq, &Progress::of(row.get_ref(7)?))?;
         }
         Ok(())
     }
 
-    /// A group if one of that id exists and the sender is its member, else a user; `None` for the sender's own id.
-    fn place(&mut self, sender: UserId, recipient: i64, at: Timestamp) -> rusqlite::Result<Option<Place>> {
+    /// Takes the recipient for a group if a group with that id exists and the sender could write to it, otherwise for
+    /// a user. Returns `None` for the sender's own id.
+    fn target(&mut self, sender: UserId, recipient: i64, at: Timestamp) -> rusqlite::Result<Option<Target>> {
         let sql = "SELECT g.conversation_id FROM groups g
                    JOIN senders s ON s.group_id = g.id AND s.user_id = ?2 WHERE g.id = ?1";
         let group = self
@@ -86,7 +87,7 @@ impl Copier<'_> {
                 (self.direct(sender, UserId(recipient), at)?, recipient, 0)
             }
         };
-        Ok(Some(Place { conversation, sender, recipient_id, group_id, at }))
+        Ok(Some(Target { conversation, sender, recipient_id, group_id, at }))
     }
 
     fn direct(&self, one: UserId, other: UserId, at: Timestamp) -> rusqlite::Result<ConversationId> {
@@ -106,36 +107,36 @@ impl Copier<'_> {
         Ok(conversation)
     }
 
-    fn insert(&mut self, id: MessageId, place: &Place, row: &Row<'_>) -> rusqlite::Result<Seq> {
+    fn insert(&mut self, id: MessageId, target: &Target, row: &Row<'_>) -> rusqlite::Result<Seq> {
         self.position.0 += 1;
         let sql = "UPDATE conversations SET last_seq = last_seq + 1, rev = rev + 1 WHERE id = ?1
                    RETURNING last_seq";
-        let seq = self.db.prepare_cached(sql)?.query_row([place.conversation.0], |row| row.get(0))?;
+        let seq = self.db.prepare_cached(sql)?.query_row([target.conversation.0], |row| row.get(0))?;
         let media_url = values::text(row.get_ref(5)?).unwrap_or_default();
         let sql = "INSERT INTO messages (id, conversation_id, seq, rev, position, sender_id, recipient_id,
                                          group_id, kind, content, media_url, sent_at)
                    VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         self.db.prepare_cached(sql)?.execute(params![
             id.0,
-            place.conversation.0,
+            target.conversation.0,
             seq,
             self.position.0,
-            place.sender.0,
-            place.recipient_id,
-            place.group_id,
+            target.sender.0,
+            target.recipient_id,
+            target.group_id,
             kind(row.get_ref(3)?, &media_url).as_str(),
             values::text(row.get_ref(4)?).unwrap_or_default(),
             media_url,
-            place.at.0
+            target.at.0
         ])?;
         self.tally.messages += 1;
         Ok(Seq(seq))
     }
 
-    /// A pointer says "everything up to here", so it stops before the first message to its user that has not come so
-    /// far; a user's own messages do not hold it up.
-    fn note_progress(&self, place: &Place, seq: Seq, progress: &Progress) -> rusqlite::Result<()> {
-        let key = [place.conversation.0, place.recipient_id, seq.0 - 1, UNSET];
+    /// Limits a pointer, which means "everything up to here": it stops before the first message to its user that has
+    /// not progressed so far. A user's own messages do not limit it.
+    fn note_progress(&self, target: &Target, seq: Seq, progress: &Progress) -> rusqlite::Result<()> {
+        let key = [target.conversation.0, target.recipient_id, seq.0 - 1, UNSET];
         if matches!(progress, Progress::Pending) {
             let sql = "UPDATE members SET delivered_seq = ?3
                        WHERE conversation_id = ?1 AND user_id = ?2 AND delivered_seq = ?4";
@@ -150,8 +151,8 @@ impl Copier<'_> {
     }
 }
 
-/// Pointers that nothing holds up are at the end. So are all those of groups, of whose messages the earlier server
-/// did not keep who has them: to deliver years of them anew would help nobody.
+/// Moves pointers without a limit to the end. This includes all pointers in groups, because the earlier server did not
+/// store who had their messages: delivering years of messages again would help nobody.
 fn finish_pointers(db: &Connection) -> rusqlite::Result<()> {
     for pointer in ["delivered_seq", "read_seq"] {
         let sql = format!(
@@ -163,7 +164,7 @@ fn finish_pointers(db: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// How far a direct message has come.
+/// Progress of a direct message.
 enum Progress {
     Pending,
     Delivered,
@@ -171,8 +172,8 @@ enum Progress {
 }
 
 impl Progress {
-    /// A status that is missing or unknown counts as delivered: the message stays in the history either way, while
-    /// "pending" would send the whole history again to whoever connects first.
+    /// A missing or unknown status counts as delivered. The message stays in the history either way, and "pending"
+    /// would send the whole history again to the first client that connects.
     fn of(status: ValueRef<'_>) -> Self {
         match values::text(status).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "pending" => Self::Pending,
@@ -182,7 +183,7 @@ impl Progress {
     }
 }
 
-/// The old column also says how a message was sent (`p2p_message`), or nothing at all; then the media decides.
+/// The old column may also hold how a message was sent (`p2p_message`), or nothing. Then the media decides.
 fn kind(value: ValueRef<'_>, media_url: &str) -> MessageKind {
     let text = values::text(value).unwrap_or_default().trim().to_ascii_lowercase();
     MessageKind::parse(&text).unwrap_or(if media_url.is_empty() {

@@ -1,4 +1,4 @@
-//! What a migration did, for the log: nothing may be changed or left out silently.
+//! Counts of what a migration did, for the log: nothing may be changed or dropped silently.
 
 /// Counts of rows.
 #[derive(Debug, Default)]
@@ -9,15 +9,15 @@ pub(super) struct Tally {
     pub(super) messages: u64,
     /// Users whose name or address another user has.
     pub(super) renamed: u64,
-    /// Accounts made for users who are mentioned but not there.
+    /// Accounts created for users that rows mention but that do not exist.
     pub(super) placeholders: u64,
-    /// Times that could not be read.
+    /// Times that could not be parsed.
     pub(super) unreadable_times: u64,
-    /// Users, groups and messages that have no usable id of their own.
+    /// Users, groups and messages without a usable and unique id.
     pub(super) without_id: u64,
-    /// Memberships of a user or in a group that is not there.
+    /// Memberships whose user or group does not exist.
     pub(super) memberships_of_nobody: u64,
-    /// Messages of whose sender or recipient there is not even an id.
+    /// Messages without a usable id of their sender or recipient.
     pub(super) messages_of_nobody: u64,
     /// Messages to oneself, which no conversation can hold.
     pub(super) messages_to_oneself: u64,

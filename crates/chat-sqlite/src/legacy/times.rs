@@ -1,4 +1,5 @@
-//! The earlier server's times. Go's driver wrote them in several forms over the years, and its columns took any type.
+//! Parses the earlier server's times. Go's driver wrote them in several forms over the years, into columns of any
+//! type.
 
 use chat_core::time::Timestamp;
 use jiff::civil::DateTime;
@@ -6,19 +7,19 @@ use jiff::tz::TimeZone;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-/// The last microsecond of the year 9999, after which no client could read the time.
+/// The last microsecond of the year 9999. Clients cannot parse later times.
 const LATEST: i64 = 253_402_300_799_999_999;
 
-/// Reads the times of a table in the order of its rows. A time that can't be read becomes that of the row before:
-/// the place in the order is right then, and the true time can't have been much later.
+/// Parses the times of a table in the order of its rows. An unreadable time becomes that of the row before: the order
+/// is then right, and the true time cannot be much later.
 pub(super) struct Times {
     last: i64,
-    /// How many could not be read.
+    /// Number of times that could not be parsed.
     pub(super) unreadable: u64,
 }
 
 impl Times {
-    /// `sql` gives the column in the order of the rows; its first readable time stands in for unreadable ones before.
+    /// `sql` selects the column in the order of the rows. The first readable time replaces unreadable ones before it.
     pub(super) fn of_column(db: &Connection, sql: &str) -> rusqlite::Result<Self> {
         let mut statement = db.prepare(sql)?;
         let mut rows = statement.query(())?;
@@ -41,7 +42,8 @@ impl Times {
     }
 }
 
-/// Microseconds since 1970. What lies before is no time of a chat but the zero of some type, and as good as none.
+/// Microseconds since 1970. An earlier time is not the time of a chat but the zero of some type, so it counts as
+/// missing.
 pub(super) fn parse(value: ValueRef<'_>) -> Option<i64> {
     let micros = match value {
         ValueRef::Null => None,
@@ -52,7 +54,7 @@ pub(super) fn parse(value: ValueRef<'_>) -> Option<i64> {
     micros.filter(|micros| (1..=LATEST).contains(micros))
 }
 
-/// Seconds, milli-, micro- or nanoseconds: of these only one lies between 1973 and 5138.
+/// Accepts seconds, milliseconds, microseconds or nanoseconds: only one of them lies between the years 1973 and 5138.
 fn of_number(number: i64) -> Option<i64> {
     match number.unsigned_abs() {
         0..100_000_000_000 => number.checked_mul(1_000_000),
@@ -81,7 +83,7 @@ fn of_text(text: &str) -> Option<i64> {
         let time: jiff::Timestamp = format!("{date}T{time}{offset}").parse().ok()?;
         return Some(time.as_microsecond());
     }
-    // Without an offset it is UTC, as SQLite's CURRENT_TIMESTAMP writes it.
+    // A time without an offset is UTC, as SQLite's CURRENT_TIMESTAMP writes it.
     let local = time.map_or_else(|| date.to_owned(), |time| format!("{date}T{time}"));
     let local: DateTime = local.parse().ok()?;
     Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none_and_never_a_panic() {
+    fn invalid_times_are_refused_without_a_panic() {
         for text in [
             "",
             "never",

@@ -1,5 +1,5 @@
-//! Copies the users, who keep their ids and hashes. Names and addresses are unique without regard to case from now on,
-//! which the earlier server did not see to: the lowest id keeps a name, the others get theirs appended.
+//! Copies the users, who keep their ids and hashes. Names and addresses are now unique without regard to case, which
+//! the earlier server did not enforce: the lowest id keeps a name, and the others get their id appended.
 
 use chat_core::accounts::folded;
 use chat_core::time::Timestamp;
@@ -9,12 +9,12 @@ use super::tally::Tally;
 use super::times::Times;
 use super::{each, select, values};
 
-/// No password hashes to this, and no hash of any scheme looks like it.
+/// No password matches this hash, and no scheme produces one that looks like it.
 const UNUSABLE_HASH: &str = "!";
-/// Longest name that may be registered; an appended id must not lead beyond it.
+/// Longest name that may be registered, in characters. A name with an appended id must not be longer.
 const USERNAME_CHARS: usize = 32;
 
-/// Which id has which name or address.
+/// Temporary table of the name and address that each id has.
 const CLAIMS: &str = "
     CREATE TEMP TABLE claimed_usernames (key TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TEMP TABLE claimed_emails (key TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;";
@@ -26,7 +26,7 @@ const CLAIM_EMAIL: &str = "INSERT INTO claimed_emails (key, id) VALUES (?1, ?2)
 pub(super) fn copy(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
     db.execute_batch(CLAIMS)?;
     let sql = select(db, "users", &["id", "username", "email", "password", "created_at"], "id")?;
-    // All the names that are there come first, so that no appended id takes the name of a user further down.
+    // Collects all existing names first, so that no appended id takes the name of a later user.
     tally.without_id += each(db, &sql, |id, row| {
         let (username, email) = names(id, row)?;
         claim(db, CLAIM_USERNAME, &username, id)?;
@@ -45,7 +45,7 @@ pub(super) fn copy(db: &Connection, tally: &mut Tally) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Sees to it that there is an account of that id: history of a user who is gone keeps a name to stand under.
+/// Ensures that an account with this id exists, so that messages of a deleted user are shown under a name.
 pub(super) fn ensure(db: &Connection, id: i64, at: Timestamp, tally: &mut Tally) -> rusqlite::Result<()> {
     if crate::accounts::exists(db, chat_core::ids::UserId(id))? {
         return Ok(());
@@ -62,7 +62,7 @@ fn names(id: i64, row: &Row<'_>) -> rusqlite::Result<(String, String)> {
     Ok((username, email))
 }
 
-/// Adds the account; answers whether both names could be kept as they were.
+/// Adds the account. Returns whether both names were kept unchanged.
 fn add(
     db: &Connection,
     id: i64,
@@ -88,7 +88,7 @@ fn add(
     Ok(kept)
 }
 
-/// The wished name if it is this user's, else one made of it that is nobody's.
+/// The wished name if it belongs to this user, otherwise a free name made from it.
 fn free(
     db: &Connection,
     claim_sql: &str,
@@ -106,7 +106,7 @@ fn free(
     Ok(name)
 }
 
-/// Claims a name unless it is taken; answers whose it is.
+/// Claims a name unless it is taken. Returns the id that has it.
 fn claim(db: &Connection, claim_sql: &str, name: &str, id: i64) -> rusqlite::Result<i64> {
     db.prepare_cached(claim_sql)?.query_row(params![folded(name), id], |row| row.get(0))
 }

@@ -1,16 +1,16 @@
-//! Reads single values of the earlier server's rows. SQLite lets any column hold any type, so nothing is taken for
-//! granted here and nothing may fail.
+//! Reads single values of the earlier server's rows. SQLite lets any column hold any type, so this code assumes
+//! nothing, and it must never fail.
 
 use rusqlite::types::ValueRef;
 
 use super::LARGEST_ID;
 
-/// A usable id: a whole number, positive and not absurdly large.
+/// A usable id: a positive whole number up to [`LARGEST_ID`].
 pub(super) fn id(value: ValueRef<'_>) -> Option<i64> {
     integer(value).filter(|id| (1..=LARGEST_ID).contains(id))
 }
 
-/// The text, with U+FFFD where it is not UTF-8; `None` for NULL.
+/// The text, with U+FFFD for bytes that are not UTF-8; `None` for NULL.
 pub(super) fn text(value: ValueRef<'_>) -> Option<String> {
     match value {
         ValueRef::Null => None,
@@ -20,7 +20,7 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<String> {
     }
 }
 
-/// Whether a flag is set, in any of the ways in which Go's drivers have written one.
+/// Whether a flag is set, in any form that Go's drivers have written.
 pub(super) fn flag(value: ValueRef<'_>) -> bool {
     match value {
         ValueRef::Null => false,
@@ -37,7 +37,7 @@ fn integer(value: ValueRef<'_>) -> Option<i64> {
     match value {
         ValueRef::Integer(number) => Some(number),
         ValueRef::Null => None,
-        // Going by way of text keeps 7.0 and refuses 7.5, without a cast that could lose anything.
+        // Parsing the number as text keeps 7.0 and refuses 7.5, without a lossy cast.
         ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => text(value)?.trim().parse().ok(),
     }
 }

@@ -1,4 +1,4 @@
-//! How far members have come in threads, which are read apart from their conversations.
+//! Statements about read pointers in threads, which are separate from those in conversations.
 
 use chat_core::ids::{MessageId, Seq, UserId};
 use chat_core::receipts::ThreadView;

@@ -1,22 +1,22 @@
-//! What is asked of FTS5, in its own language. What a user typed stands in it between quotation marks only, where
-//! nothing has a meaning but the words themselves.
+//! Builds queries in the language of FTS5. A user's words appear only between quotation marks, where FTS5 has no
+//! operators.
 
 use std::fmt::Write as _;
 
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::search::{Search, Term};
 
-/// The tokens by which the index tells messages apart before it looks at their words.
+/// Tokens by which the index filters messages before it looks at their words.
 pub(super) fn scope(conversation: i64, sender: i64, has_media: bool) -> String {
     format!("c{conversation} u{sender} m{}", u8::from(has_media))
 }
 
-/// The query for `search` in these conversations, or in all of them. Empty where that leaves nothing to ask for.
+/// The query for `search` in these conversations, or in all of them. Empty if that leaves nothing to ask for.
 pub(super) fn expression(search: &Search, conversations: &[ConversationId]) -> String {
     let mut text = String::new();
     let terms: Vec<_> = search.terms.iter().map(term).collect();
     if !terms.is_empty() {
-        // Side by side rather than with AND, because so what the tokenizer makes nothing of is left out.
+        // Joined by blanks instead of AND, because FTS5 then ignores a term without any token.
         and(&mut text, format_args!("content:({})", terms.join(" ")));
     }
     if let Some(UserId(sender)) = search.sender {
@@ -45,7 +45,7 @@ fn term(term: &Term) -> String {
     }
 }
 
-/// A string of FTS5's. A zero byte would end the whole query.
+/// A string literal of FTS5. A zero byte would end the whole query.
 fn quoted(words: &str) -> String {
     format!("\"{}\"", words.replace('\0', " ").replace('"', "\"\""))
 }

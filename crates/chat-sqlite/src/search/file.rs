@@ -1,4 +1,4 @@
-//! The index's file: where it is, what is in it, and who has it open. Nothing here knows the database.
+//! The index's file: its path, its tables and its connections. Nothing here reads the database.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -14,22 +14,23 @@ use super::purge;
 use crate::fault;
 use crate::open::with_suffix;
 use crate::shm::Shm;
-use crate::writer::forget_what_is_deleted;
+use crate::writer::enable_secure_delete;
 
-/// What is added to the database's name.
+/// Suffix of the index beside the database.
 const SUFFIX: &str = "-search";
-/// What SQLite adds to the index's.
+/// Suffixes of the files that SQLite keeps beside the index.
 const LOGS: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// Moved whenever an index of an earlier release would not do.
+/// Version of the index. Raised when an index of an earlier release can no longer be used.
 const VERSION: i64 = 1;
 const READER_CACHE_KIB: i64 = 8 * 1024;
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
-/// Pages of write-ahead log after which it is moved into the file: seldom, since that takes an fsync.
+/// Number of pages in the write-ahead log after which they are moved into the file. High, since a checkpoint takes an
+/// fsync.
 const PAGES_PER_CHECKPOINT: i64 = 4096;
 
-/// The index keeps no text: only which words are in which message. `scope` has a token for the conversation, one for
-/// the sender and one for whether there is media, so that the index itself can leave out what is not asked for. The
-/// beginnings of words are indexed up to three letters: so short ones have too many words to go through.
+/// The index stores no text, only which words are in which message. `scope` has a token for the conversation, one for
+/// the sender and one for whether there is media, so that the index itself can filter by them. Prefixes are indexed up
+/// to three letters, because shorter prefixes match too many words to scan.
 const TABLES: &str = "
     CREATE VIRTUAL TABLE texts USING fts5 (
         content, scope,
@@ -44,24 +45,24 @@ const TABLES: &str = "
         position INTEGER NOT NULL
     ) STRICT;";
 
-/// How far the index has come, and with which log.
+/// How far the index has come, and in which log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct State {
-    /// Of the log.
+    /// Epoch of the log.
     pub(super) epoch: i64,
-    /// The last message that is in.
+    /// Id of the last message in the index.
     pub(super) message: i64,
-    /// The last change of an earlier message that is in.
+    /// Log position of the last change, of a message that was in the index, that the index contains.
     pub(super) position: i64,
 }
 
-/// Opens the index for writing, as far as it is one of ours; `None` where there is none.
-pub(super) fn open(shelf: &Shelf) -> rusqlite::Result<Option<(Connection, State)>> {
-    if !shelf.path.exists() {
+/// Opens the index for writing; `None` if there is none. Fails if the file is not an index of this version.
+pub(super) fn open(index_file: &IndexFile) -> rusqlite::Result<Option<(Connection, State)>> {
+    if !index_file.path.exists() {
         return Ok(None);
     }
-    shelf.make_room()?;
-    let connection = connect(&shelf.path)?;
+    index_file.reserve_space()?;
+    let connection = connect(&index_file.path)?;
     let sql = "SELECT epoch, message, position FROM state WHERE version = ?1";
     let state = connection.query_row(sql, [VERSION], |row| {
         Ok(State { epoch: row.get(0)?, message: row.get(1)?, position: row.get(2)? })
@@ -70,16 +71,17 @@ pub(super) fn open(shelf: &Shelf) -> rusqlite::Result<Option<(Connection, State)
     Ok(Some((connection, state)))
 }
 
-/// Makes an empty index where there is none.
-pub(super) fn create(shelf: &Shelf, state: State) -> rusqlite::Result<Connection> {
-    // Made before SQLite would make it, because words of messages are in it; its log gets the same permissions.
+/// Creates an empty index. Fails if there is one.
+pub(super) fn create(index_file: &IndexFile, state: State) -> rusqlite::Result<Connection> {
+    // Created before SQLite does it, with restricted permissions, because it holds words of messages. SQLite gives its
+    // log the same permissions.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&shelf.path).map_err(as_sql)?;
-    shelf.make_room()?;
-    let mut connection = connect(&shelf.path)?;
+    options.open(&index_file.path).map_err(as_sql)?;
+    index_file.reserve_space()?;
+    let mut connection = connect(&index_file.path)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(purge::TABLE)?;
@@ -91,7 +93,7 @@ pub(super) fn create(shelf: &Shelf, state: State) -> rusqlite::Result<Connection
     Ok(connection)
 }
 
-/// Where the index of a database is.
+/// Path of the index of a database.
 pub(super) fn beside(database: &Path) -> PathBuf {
     with_suffix(database, SUFFIX)
 }
@@ -116,63 +118,66 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // No commit waits for the disk, and yet a power cut leaves an index that is whole, if an older one.
+    // No commit waits for the disk. A power cut may lose the last commits, but leaves a sound index.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", PAGES_PER_CHECKPOINT)?;
-    forget_what_is_deleted(&connection)?;
+    enable_secure_delete(&connection)?;
     Ok(connection)
 }
 
-/// Whether the file is at fault, rather than the disk below or somebody who holds a lock.
+/// Whether the file is damaged. Otherwise the disk or somebody else's lock is the cause.
 pub(super) fn is_broken(error: &rusqlite::Error) -> bool {
     let is_damaged =
         matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
-    // An empty file is a database without tables; SQLite has no code of its own for that.
+    // An empty file is a database without tables; SQLite has no error code for that.
     is_damaged || error.to_string().starts_with("no such table")
 }
 
-/// Reading connections to the index that nobody uses at present.
-pub(super) struct Shelf {
-    /// The index.
+/// The index file, with the reading connections that are not in use.
+pub(super) struct IndexFile {
     pub(super) path: PathBuf,
     inner: Mutex<Inner>,
     /// Wakes the indexing thread.
-    ring: Sender<()>,
+    wake: Sender<()>,
 }
 
 #[derive(Default)]
 struct Inner {
     free: Vec<Connection>,
-    /// Counts the files that there have been: a connection to an earlier one is of no use.
+    /// Number of index files so far: a connection to an earlier file is useless.
     file: u64,
     broken: bool,
-    /// Once the file is open.
+    /// Set once the file is open.
     shm: Option<Shm>,
 }
 
-impl Shelf {
-    pub(super) fn new(database: &Path, ring: Sender<()>) -> Self {
-        Self { path: with_suffix(database, SUFFIX), inner: Mutex::default(), ring }
+impl IndexFile {
+    pub(super) fn new(database: &Path, wake: Sender<()>) -> Self {
+        Self { path: with_suffix(database, SUFFIX), inner: Mutex::default(), wake }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `work` read the index. Where that shows the file to be broken, it is made anew in the background.
-    pub(super) fn lend<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Trouble>) -> fault::Result<T> {
+    /// Lets `work` read the index. If it finds the file damaged, the index is rebuilt in the background.
+    pub(super) fn read_with<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, SearchError>,
+    ) -> fault::Result<T> {
         let (file, free) = {
             let mut inner = self.inner();
             if inner.broken {
-                return Err(being_made().into());
+                return Err(rebuilding().into());
             }
             (inner.file, inner.free.pop())
         };
-        let connect = || self.make_room().and_then(|()| connect_to_read(&self.path)).map_err(Trouble::Index);
-        let lent = free.map_or_else(connect, Ok);
-        match lent.and_then(|connection| Ok((work(&connection)?, connection))) {
+        let connect =
+            || self.reserve_space().and_then(|()| connect_to_read(&self.path)).map_err(SearchError::Index);
+        let connected = free.map_or_else(connect, Ok);
+        match connected.and_then(|connection| Ok((work(&connection)?, connection))) {
             Ok((answer, connection)) => {
                 let mut inner = self.inner();
                 if inner.file == file {
@@ -180,19 +185,19 @@ impl Shelf {
                 }
                 Ok(answer)
             }
-            Err(Trouble::Index(error)) if is_broken(&error) => {
+            Err(SearchError::Index(error)) if is_broken(&error) => {
                 tracing::warn!(error = %error, "the search index is broken and will be rebuilt");
                 self.inner().broken = true;
-                let _ = self.ring.try_send(());
-                Err(being_made().into())
+                let _ = self.wake.try_send(());
+                Err(rebuilding().into())
             }
-            Err(Trouble::Index(error) | Trouble::Database(error)) => Err(error.into()),
+            Err(SearchError::Index(error) | SearchError::Database(error)) => Err(error.into()),
         }
     }
 
-    /// Sees to it that there is room for the next transaction. To be called before the file is opened and before each
-    /// transaction, so that SQLite need not find out.
-    pub(super) fn make_room(&self) -> rusqlite::Result<()> {
+    /// Reserves disk space for the next transaction. Must be called before the file is opened and before each
+    /// transaction, so that SQLite never runs out of space in its memory map.
+    pub(super) fn reserve_space(&self) -> rusqlite::Result<()> {
         let mut inner = self.inner();
         let shm = match inner.shm.take() {
             Some(shm) => shm,
@@ -212,18 +217,18 @@ impl Shelf {
         discard(&self.path)
     }
 
-    /// Closes what there is, when nobody uses it any more.
+    /// Closes all connections. Must be called when none is in use.
     pub(super) fn close(&self) {
         self.clear();
         self.inner().shm = None;
     }
 
-    /// Whether a reader found the file broken.
+    /// Whether a reader found the file damaged.
     pub(super) fn is_broken(&self) -> bool {
         self.inner().broken
     }
 
-    /// Closes what is open; connections that are in use are closed after that.
+    /// Closes the connections that are not in use. Others are closed when they are returned.
     pub(super) fn clear(&self) {
         let mut inner = self.inner();
         inner.file += 1;
@@ -232,32 +237,32 @@ impl Shelf {
     }
 }
 
-fn being_made() -> Error {
+fn rebuilding() -> Error {
     Error::Unavailable("rebuilding the search index".into())
 }
 
-/// In which of the two files something went wrong.
+/// An error of one of the two files.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum SearchError {
     Index(rusqlite::Error),
     Database(rusqlite::Error),
 }
 
-impl Trouble {
-    /// Whether it ends with a new index, rather than by waiting for somebody to free the disk or let go of a lock.
-    pub(super) fn is_of_the_file(&self) -> bool {
+impl SearchError {
+    /// Whether a new index solves it. Other errors end when somebody frees the disk or releases a lock.
+    pub(super) fn needs_new_index(&self) -> bool {
         matches!(self, Self::Index(error) if !fault::is_passing(error))
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for SearchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (Self::Index(error) | Self::Database(error)) = self;
         error.fmt(f)
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for SearchError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
     }

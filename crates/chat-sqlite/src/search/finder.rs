@@ -1,34 +1,34 @@
-//! Finds the messages that fit a search and that the reader may see. The index says what fits; only the database says
-//! who may see what.
+//! Finds the messages that match a search and that the reader may see. The index tells what matches; only the database
+//! tells who may see what.
 
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::search::{Order, Range, Search};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::expression::expression;
-use super::file::Trouble;
+use super::file::SearchError;
 
-/// So few conversations are always put into the question: the index finds what is in them at once.
+/// Up to this number, conversations are always part of the query: the index then finds their messages at once.
 const FEW_CONVERSATIONS: usize = 8;
-/// Most conversations in one question; each costs the index a look-up.
+/// Largest number of conversations in one query. Each costs the index a look-up.
 const CONVERSATIONS_AT_ONCE: usize = 500;
-/// How many of the newest messages with these words, whosoever they are, are looked at before the conversations are put
-/// into the question.
+/// Number of the newest matches, from any conversation, that are checked before the conversations become part of the
+/// query.
 const CANDIDATES: usize = 2000;
 
-/// The ids of what was found, in the order in which it is wanted.
+/// The ids of the matches, in the requested order.
 pub(super) fn find(
     db: &Connection,
     index: &Connection,
     reader: UserId,
     search: &Search,
-) -> Result<Vec<MessageId>, Trouble> {
-    let hunt = Hunt { db, index, reader, search };
+) -> Result<Vec<MessageId>, SearchError> {
+    let query = Query { db, index, reader, search };
     let wanted = search.wanted();
     let conversations = conversations_of(db, reader, search.conversation)?;
-    let mut found = hunt.found(&conversations, wanted)?;
+    let mut found = query.found(&conversations, wanted)?;
     if search.order == Order::Best {
-        // The smaller a rank is the better; the sort keeps the newer first among equals.
+        // A smaller rank is better. The sort is stable, so newer messages come first among equals.
         found.truncate(wanted);
         found.sort_by(|one, other| one.rank.total_cmp(&other.rank));
     }
@@ -36,7 +36,7 @@ pub(super) fn find(
     Ok(found.into_iter().map(|found| MessageId(found.id)).collect())
 }
 
-/// The conversations in which the reader may look.
+/// The conversations that the reader may search.
 fn conversations_of(
     db: &Connection,
     reader: UserId,
@@ -55,24 +55,25 @@ struct Found {
     rank: f64,
 }
 
-struct Hunt<'a> {
+struct Query<'a> {
     db: &'a Connection,
     index: &'a Connection,
     reader: UserId,
     search: &'a Search,
 }
 
-impl Hunt<'_> {
-    /// At least the newest `wanted` that fit, the newest first.
-    fn found(&self, conversations: &[ConversationId], wanted: usize) -> Result<Vec<Found>, Trouble> {
+impl Query<'_> {
+    /// The newest `wanted` matches, or more of them, the newest first.
+    fn found(&self, conversations: &[ConversationId], wanted: usize) -> Result<Vec<Found>, SearchError> {
         let mut found = Vec::new();
         let mut range = self.search.range(i64::MAX, |at| first_sent_at(self.db, at))?;
         let anywhere = expression(self.search, &[]);
-        // For most readers some of the newest messages with these words are theirs, or these words are rare. Putting
-        // hundreds of conversations into the question costs more than looking at what comes back.
+        // For most readers, either some of the newest matches are in their conversations, or the words are rare.
+        // Adding hundreds of conversations to the query costs more than checking the matches one by one.
         if conversations.len() > FEW_CONVERSATIONS && !anywhere.is_empty() {
-            match self.pass(&anywhere, range, (wanted, CANDIDATES), &mut found)? {
-                // A page of the best of these will do: ranking with hundreds of conversations in the question is slow.
+            match self.run(&anywhere, range, (wanted, CANDIDATES), &mut found)? {
+                // One page of the best of these is enough: ranking with hundreds of conversations in the query is
+                // slow.
                 Some(_) if self.search.order == Order::Best && found.len() >= self.search.limit() => {
                     return Ok(found);
                 }
@@ -82,21 +83,21 @@ impl Hunt<'_> {
         }
         let wanted = wanted - found.len();
         for some in conversations.chunks(CONVERSATIONS_AT_ONCE) {
-            self.pass(&expression(self.search, some), range, (wanted, usize::MAX), &mut found)?;
+            self.run(&expression(self.search, some), range, (wanted, usize::MAX), &mut found)?;
         }
         found.sort_unstable_by_key(|found| std::cmp::Reverse(found.id));
         Ok(found)
     }
 
-    /// Takes from one question's answers, the newest first, at most `wanted` that the reader may see. Answers what is
-    /// left where `candidates` were looked at and something was still wanted.
-    fn pass(
+    /// Runs one query and adds at most `wanted` matches that the reader may see, the newest first. Returns the
+    /// remaining range if `candidates` matches were checked and fewer than `wanted` were added.
+    fn run(
         &self,
         expression: &str,
         range: Range,
         (wanted, candidates): (usize, usize),
         found: &mut Vec<Found>,
-    ) -> Result<Option<Range>, Trouble> {
+    ) -> Result<Option<Range>, SearchError> {
         let sql = match self.search.order {
             Order::Newest => {
                 "SELECT rowid, 0.0 FROM texts WHERE texts MATCH ?1 AND rowid > ?2 AND rowid < ?3
@@ -108,15 +109,15 @@ impl Hunt<'_> {
             }
         };
         let full = found.len() + wanted;
-        let mut statement = self.index.prepare_cached(sql).map_err(Trouble::Index)?;
+        let mut statement = self.index.prepare_cached(sql).map_err(SearchError::Index)?;
         let mut rows =
-            statement.query(params![expression, range.after, range.before]).map_err(Trouble::Index)?;
+            statement.query(params![expression, range.after, range.before]).map_err(SearchError::Index)?;
         let mut left = candidates;
         while found.len() < full {
-            let Some(row) = rows.next().map_err(Trouble::Index)? else { break };
-            let id = row.get(0).map_err(Trouble::Index)?;
+            let Some(row) = rows.next().map_err(SearchError::Index)? else { break };
+            let id = row.get(0).map_err(SearchError::Index)?;
             if self.may_see(id)? {
-                found.push(Found { id, rank: row.get(1).map_err(Trouble::Index)? });
+                found.push(Found { id, rank: row.get(1).map_err(SearchError::Index)? });
             }
             left -= 1;
             if left == 0 {
@@ -126,7 +127,7 @@ impl Hunt<'_> {
         Ok(None)
     }
 
-    /// Whether the message is there for the reader, and of the right time.
+    /// Whether the reader may see the message, and its time is within the requested limits.
     fn may_see(&self, id: i64) -> rusqlite::Result<bool> {
         let sql = "SELECT 1 FROM messages m
                    JOIN members me ON me.conversation_id = m.conversation_id AND me.user_id = ?2
@@ -137,7 +138,7 @@ impl Hunt<'_> {
     }
 }
 
-/// The id of the first message sent at or after this, or the one that the next message will have at least.
+/// Id of the first message sent at `at` or later. If there is none, the lowest id that the next message can have.
 fn first_sent_at(db: &Connection, at: i64) -> rusqlite::Result<i64> {
     let newest: i64 =
         db.prepare_cached("SELECT coalesce(max(id), 0) FROM messages")?.query_row((), |row| row.get(0))?;

@@ -1,5 +1,5 @@
-//! The thread that keeps the index: it reads from the database what has come since, in batches, and leaves the server
-//! most of the processor while the server needs it. It writes nothing but the index.
+//! The thread that updates the index: it reads new messages and changes from the database, in batches, and leaves most
+//! of the processor to the server while the server is busy. It writes only to the index.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,51 +9,57 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::Ear;
+use super::CommitListener;
 use super::expression::scope;
-use super::file::{self, Shelf, State, Trouble};
+use super::file::{self, IndexFile, SearchError, State};
 use super::purge::{self, Purge};
 
-/// Most messages in one transaction, and most bytes of text, whichever comes first.
+/// Largest number of messages in one transaction, and largest size of their text in bytes. The first limit reached
+/// applies.
 const BATCH: usize = 4000;
 const BATCH_BYTES: usize = 2 << 20;
-/// Rounds begin at least so far apart, so that a message that grows is not indexed anew for every piece.
-const ROUND: Duration = Duration::from_secs(1);
-/// A round begins so long after the first commit that calls for it, for others to come with it.
-const GATHER: Duration = Duration::from_millis(20);
-/// How long nothing has to happen before the thread looks around by itself.
-const FOREVER: Duration = Duration::from_secs(24 * 3600);
-/// How long a round gets rid of words before new messages are looked for.
-const PURGE: Duration = Duration::from_millis(500);
-/// How long to leave an index alone that can't be written.
+/// Shortest time between the starts of two rounds, so that a growing message is not indexed again for every chunk.
+const ROUND_INTERVAL: Duration = Duration::from_secs(1);
+/// Delay between a commit and the round that indexes it, so that one round covers several commits.
+const BATCH_DELAY: Duration = Duration::from_millis(20);
+/// Timeout of a wait for the next commit when nothing else is due.
+const IDLE_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// How long one round purges deleted words before it looks for new messages.
+const PURGE_TIME: Duration = Duration::from_millis(500);
+/// Pause after the index could not be written.
 const RETRY: Duration = Duration::from_secs(5);
-/// Events a second from which on the server counts as busy.
-const BUSY: f64 = 500.0;
-/// How much longer than it works the thread rests while the server is busy: it takes at most a quarter of a core.
-const REST: u32 = 3;
+/// Number of events per second from which on the server counts as busy.
+const BUSY_EVENTS: f64 = 500.0;
+/// Ratio of rest to work while the server is busy: the thread then takes at most a quarter of a core.
+const REST_RATIO: u32 = 3;
 
-/// The thread's own side.
+/// State of the indexing thread.
 pub(super) struct Indexer {
     database: PathBuf,
-    shelf: Arc<Shelf>,
-    ear: Ear,
+    index_file: Arc<IndexFile>,
+    listener: CommitListener,
     /// Disconnected when the thread is to end.
     ended: Receiver<()>,
     session: Option<Session>,
 }
 
 impl Indexer {
-    pub(super) fn new(database: &Path, shelf: Arc<Shelf>, ear: Ear, ended: Receiver<()>) -> Self {
-        Self { database: database.to_owned(), shelf, ear, ended, session: None }
+    pub(super) fn new(
+        database: &Path,
+        index_file: Arc<IndexFile>,
+        listener: CommitListener,
+        ended: Receiver<()>,
+    ) -> Self {
+        Self { database: database.to_owned(), index_file, listener, ended, session: None }
     }
 
-    /// Opens the index, or makes an empty one. Where that fails, the thread tries again.
+    /// Opens the index, or creates an empty one. If that fails, the thread tries again.
     pub(super) fn prepare(&mut self) {
-        // The second time without a file that turned out to be no good.
+        // The second attempt follows the removal of an unusable file.
         for _ in 0..2 {
-            match Session::open(&self.database, &self.shelf) {
+            match Session::open(&self.database, &self.index_file) {
                 Ok(session) => return self.session = Some(session),
-                Err(trouble) => self.recover(&trouble),
+                Err(failure) => self.recover(&failure),
             }
         }
     }
@@ -63,11 +69,11 @@ impl Indexer {
             let begun = Instant::now();
             let outcome = self.round();
             let pause = match &outcome {
-                Err(trouble) if !trouble.is_of_the_file() => RETRY,
-                _ => ROUND.saturating_sub(begun.elapsed()),
+                Err(failure) if !failure.needs_new_index() => RETRY,
+                _ => ROUND_INTERVAL.saturating_sub(begun.elapsed()),
             };
-            if let Err(trouble) = &outcome {
-                self.recover(trouble);
+            if let Err(failure) = &outcome {
+                self.recover(failure);
             }
             if self.ends_within(pause) || (outcome.is_ok() && self.ends_before_there_is_work()) {
                 return;
@@ -76,63 +82,63 @@ impl Indexer {
     }
 
     /// Brings the index up to date.
-    fn round(&mut self) -> Result<(), Trouble> {
-        if self.shelf.is_broken() {
+    fn round(&mut self) -> Result<(), SearchError> {
+        if self.index_file.is_broken() {
             self.session = None;
-            self.shelf.discard().map_err(Trouble::Index)?;
+            self.index_file.discard().map_err(SearchError::Index)?;
         }
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(&self.database, &self.shelf)?,
+            None => Session::open(&self.database, &self.index_file)?,
         };
         let done = self.catch_up(&mut session).and_then(|()| self.purge(&mut session));
-        // After an error the state of the connections is not to be trusted.
+        // After an error, the connections may be in any state.
         if done.is_ok() {
             self.session = Some(session);
         }
         done
     }
 
-    fn catch_up(&self, session: &mut Session) -> Result<(), Trouble> {
+    fn catch_up(&self, session: &mut Session) -> Result<(), SearchError> {
         let (begun, from) = (Instant::now(), session.state.message);
         let mut changes_at = None;
         loop {
-            let (step, events) = (Instant::now(), self.ear.lag.committed.load(Ordering::Relaxed));
-            let with_changes = changes_at.is_none_or(|at: Instant| at.elapsed() >= ROUND);
+            let (step, events) = (Instant::now(), self.listener.lag.committed.load(Ordering::Relaxed));
+            let with_changes = changes_at.is_none_or(|at: Instant| at.elapsed() >= ROUND_INTERVAL);
             if with_changes {
                 changes_at = Some(step);
             }
-            self.shelf.make_room().map_err(Trouble::Index)?;
+            self.index_file.reserve_space().map_err(SearchError::Index)?;
             let left = session.step(with_changes)?;
             if left.changes {
                 changes_at = None;
             }
             let is_done = !left.messages && !left.changes;
             if is_done {
-                self.ear.lag.indexed.store(events, Ordering::Relaxed);
+                self.listener.lag.indexed.store(events, Ordering::Relaxed);
             }
             if is_done || self.ends_within(self.rest(step.elapsed(), events)) {
                 break;
             }
         }
         let messages = session.state.message - from;
-        if begun.elapsed() > ROUND {
+        if begun.elapsed() > ROUND_INTERVAL {
             tracing::info!(messages, seconds = begun.elapsed().as_secs(), "the search index has caught up");
         }
         Ok(())
     }
 
-    /// Gets rid of the words of deleted messages for a while, if it is time.
-    fn purge(&self, session: &mut Session) -> Result<(), Trouble> {
+    /// Purges words of deleted messages for a while, if a purge is due.
+    fn purge(&self, session: &mut Session) -> Result<(), SearchError> {
         let begun = Instant::now();
-        while begun.elapsed() < PURGE {
-            let due = session.purge.due(&session.index).map_err(Trouble::Index)?;
+        while begun.elapsed() < PURGE_TIME {
+            let due = session.purge.due(&session.index).map_err(SearchError::Index)?;
             if due.is_none_or(|due| !due.is_zero()) {
                 break;
             }
-            let (step, events) = (Instant::now(), self.ear.lag.committed.load(Ordering::Relaxed));
-            self.shelf.make_room().map_err(Trouble::Index)?;
-            session.purge.step(&mut session.index).map_err(Trouble::Index)?;
+            let (step, events) = (Instant::now(), self.listener.lag.committed.load(Ordering::Relaxed));
+            self.index_file.reserve_space().map_err(SearchError::Index)?;
+            session.purge.step(&mut session.index).map_err(SearchError::Index)?;
             if self.ends_within(self.rest(step.elapsed(), events)) {
                 break;
             }
@@ -140,44 +146,44 @@ impl Indexer {
         Ok(())
     }
 
-    /// How long to rest after so much work, during which the count of events went on from `events`.
+    /// How long to rest after `work`, during which the number of events grew from `events`.
     fn rest(&self, work: Duration, events: u64) -> Duration {
-        let new = self.ear.lag.committed.load(Ordering::Relaxed).saturating_sub(events);
-        let is_busy = new as f64 > BUSY * work.as_secs_f64();
-        if is_busy { work * REST } else { Duration::ZERO }
+        let new = self.listener.lag.committed.load(Ordering::Relaxed).saturating_sub(events);
+        let is_busy = new as f64 > BUSY_EVENTS * work.as_secs_f64();
+        if is_busy { work * REST_RATIO } else { Duration::ZERO }
     }
 
-    /// An index that is no good is taken away, so that the next round makes a new one; what may pass is waited for.
-    fn recover(&mut self, trouble: &Trouble) {
+    /// Removes an unusable index, so that the next round creates a new one. Other errors are only waited for.
+    fn recover(&mut self, failure: &SearchError) {
         self.session = None;
-        if !trouble.is_of_the_file() {
-            tracing::warn!(error = %trouble, "the search index falls behind; retrying");
+        if !failure.needs_new_index() {
+            tracing::warn!(error = %failure, "the search index falls behind; retrying");
             return;
         }
-        tracing::warn!(error = %trouble, "the search index is unusable; rebuilding it");
-        self.shelf.clear();
-        if let Err(error) = self.shelf.discard() {
+        tracing::warn!(error = %failure, "the search index is unusable; rebuilding it");
+        self.index_file.clear();
+        if let Err(error) = self.index_file.discard() {
             tracing::warn!(error = %error, "could not remove the search index; retrying");
         }
     }
 
-    /// Waits; whether the thread is to end.
+    /// Waits for `pause`. Returns whether the thread is to end.
     fn ends_within(&self, pause: Duration) -> bool {
         !matches!(self.ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
     }
 
-    /// Waits until something was committed, or there are words to get rid of; whether the thread is to end before.
+    /// Waits until something is committed or a purge is due. Returns whether the thread is to end before.
     fn ends_before_there_is_work(&self) -> bool {
         let due = self.session.as_ref().and_then(|session| session.purge.due(&session.index).ok().flatten());
         select! {
             recv(self.ended) -> _ => true,
-            recv(self.ear.rung) -> _ => self.ends_within(GATHER),
-            default(due.unwrap_or(FOREVER)) => false,
+            recv(self.listener.woken) -> _ => self.ends_within(BATCH_DELAY),
+            default(due.unwrap_or(IDLE_WAIT)) => false,
         }
     }
 }
 
-/// Both files, open.
+/// The open database and index.
 struct Session {
     database: Connection,
     index: Connection,
@@ -185,13 +191,13 @@ struct Session {
     purge: Purge,
 }
 
-/// Of what there is more to take in.
+/// Whether there are more messages and changes to index.
 struct Left {
     messages: bool,
     changes: bool,
 }
 
-/// What the index needs to know of a message.
+/// The part of a message that the index needs.
 struct Text {
     id: i64,
     content: String,
@@ -200,7 +206,7 @@ struct Text {
 }
 
 impl Text {
-    /// From `id, content, conversation_id, sender_id, media_url <> '', deleted_at IS NOT NULL`.
+    /// Reads `id, content, conversation_id, sender_id, media_url <> '', deleted_at IS NOT NULL`.
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let scope = scope(row.get(2)?, row.get(3)?, row.get(4)?);
         Ok(Self { id: row.get(0)?, content: row.get(1)?, scope, is_deleted: row.get(5)? })
@@ -208,31 +214,31 @@ impl Text {
 }
 
 impl Session {
-    fn open(database: &Path, shelf: &Shelf) -> Result<Self, Trouble> {
+    fn open(database: &Path, index_file: &IndexFile) -> Result<Self, SearchError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let database = Connection::open_with_flags(database, flags)?;
         database.busy_timeout(Duration::from_secs(5))?;
         let end = end_of_log(&database)?;
-        if let Some((index, state)) = file::open(shelf).map_err(Trouble::Index)? {
-            // One that is ahead belongs to a database that was since replaced by an older copy of itself.
+        if let Some((index, state)) = file::open(index_file).map_err(SearchError::Index)? {
+            // An index that is ahead belongs to a database that was since replaced by an older copy of itself.
             if state.epoch == end.epoch && state.message <= end.message && state.position <= end.position {
                 return Ok(Self { database, index, state, purge: Purge::default() });
             }
             tracing::info!("the search index belongs to another database; rebuilding it");
             drop(index);
         }
-        shelf.clear();
-        shelf.discard().map_err(Trouble::Index)?;
-        // Every message is read later than this, and so with all changes up to here.
+        index_file.clear();
+        index_file.discard().map_err(SearchError::Index)?;
+        // Every message is read after this moment, and so with all changes up to this position.
         let state = State { message: 0, ..end };
-        let index = file::create(shelf, state).map_err(Trouble::Index)?;
-        // Somebody may have opened the former file just before it was removed.
-        shelf.clear();
+        let index = file::create(index_file, state).map_err(SearchError::Index)?;
+        // A reader may have opened the former file just before it was removed.
+        index_file.clear();
         Ok(Self { database, index, state, purge: Purge::default() })
     }
 
-    /// Takes in one batch.
-    fn step(&mut self, with_changes: bool) -> Result<Left, Trouble> {
+    /// Indexes one batch.
+    fn step(&mut self, with_changes: bool) -> Result<Left, SearchError> {
         let snapshot = self.database.unchecked_transaction()?;
         let end = end_of_log(&snapshot)?;
         let (new, messages) = new_texts(&snapshot, self.state.message)?;
@@ -247,7 +253,7 @@ impl Session {
         }
         let changed: Vec<_> = changed.into_iter().map(|(_, text)| text).collect();
         if state != self.state {
-            self.write(&new, &changed, state).map_err(Trouble::Index)?;
+            self.write(&new, &changed, state).map_err(SearchError::Index)?;
         }
         Ok(Left { messages, changes })
     }
@@ -262,8 +268,8 @@ impl Session {
                 .prepare_cached("INSERT INTO texts (rowid, content, scope) VALUES (?1, ?2, ?3)")?
                 .execute(params![text.id, text.content, text.scope])?;
         }
-        let forgets = changed.iter().any(|text| text.is_deleted);
-        if forgets {
+        let has_deleted = changed.iter().any(|text| text.is_deleted);
+        if has_deleted {
             purge::note(&transaction)?;
         }
         transaction
@@ -271,14 +277,14 @@ impl Session {
             .execute([state.message, state.position])?;
         transaction.commit()?;
         self.state = state;
-        if forgets {
+        if has_deleted {
             self.purge.deleted();
         }
         Ok(())
     }
 }
 
-/// How far an index of this database can be.
+/// The state of an index that is up to date with this database.
 fn end_of_log(db: &Connection) -> rusqlite::Result<State> {
     let sql = "SELECT epoch, (SELECT coalesce(max(id), 0) FROM messages), position FROM log";
     db.prepare_cached(sql)?
@@ -293,8 +299,8 @@ fn new_texts(db: &Connection, after: i64) -> rusqlite::Result<(Vec<Text>, bool)>
     bounded(statement.query_map([after], Text::read)?, |text| text.content.len())
 }
 
-/// The messages up to the last one in the index that were changed since, as they are now, each with the change's place.
-/// Later ones will be read with all their changes anyway.
+/// The messages in the index that changed since, as they are now, each with its change's position. Later messages will
+/// be read with all their changes anyway.
 fn changed_texts(db: &Connection, state: State) -> rusqlite::Result<(Vec<(i64, Text)>, bool)> {
     let sql =
         "SELECT m.id, m.content, m.conversation_id, m.sender_id, m.media_url <> '', m.deleted_at IS NOT NULL,

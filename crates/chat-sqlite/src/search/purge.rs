@@ -1,6 +1,6 @@
-//! Getting the words of deleted messages out of the index. A deletion only marks a message as gone: what knows its words
-//! is written anew when FTS5 next merges that part of the index, which for a large part may be never. So some hours after
-//! a deletion, and once for all that came until then, the whole is merged, in small steps between which all else goes on.
+//! Removes the words of deleted messages from the index. A deletion only marks a message as deleted: its words stay
+//! until FTS5 next merges that part of the index, which may never happen for a large part. So some hours after a
+//! deletion, once for all deletions until then, the whole index is merged, in small steps with other work in between.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::checkpoint;
 
-/// How long after a deletion the merge begins: the words are gone within a day.
-const AFTER: Duration = Duration::from_secs(12 * 3600);
-/// Pages that one step writes, about half a megabyte.
+/// Time from a deletion to the start of the merge. The words are gone within a day.
+const PURGE_DELAY: Duration = Duration::from_secs(12 * 3600);
+/// Number of pages that one step writes, about half a megabyte.
 const STEP: i64 = 128;
 
-/// Since when there is something to get rid of (seconds since 1970); no row where there is nothing.
+/// Time of the first deletion that is not purged yet, in seconds since 1970. No row means that there is nothing to
+/// purge.
 pub(super) const TABLE: &str = "
     CREATE TABLE forgotten (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), since INTEGER NOT NULL) STRICT;";
 
-/// Adds the table to an index of a release that did not have it, and of whose deletions nothing is known.
+/// Adds the table to the index of a release that did not have it. That index may contain deleted words.
 pub(super) fn prepare(index: &Connection) -> rusqlite::Result<()> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'forgotten'";
     if index.query_row(sql, (), |_| Ok(())).optional()?.is_none() {
@@ -28,46 +29,46 @@ pub(super) fn prepare(index: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Notes that a message was deleted.
+/// Records that a message was deleted.
 pub(super) fn note(index: &Connection) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO forgotten (only_row, since) VALUES (1, unixepoch())";
     index.prepare_cached(sql)?.execute(()).map(drop)
 }
 
-/// How far a merge has come.
+/// Progress of a merge.
 #[derive(Default)]
 pub(super) struct Purge {
     has_begun: bool,
-    /// Whether a message was deleted while it went on, whose words may be in what is merged already.
+    /// Whether a message was deleted during the merge: its words may be in a part that is merged already.
     has_more: bool,
 }
 
 impl Purge {
-    /// To be called when messages were deleted.
+    /// Must be called when messages were deleted.
     pub(super) fn deleted(&mut self) {
         self.has_more = self.has_begun;
     }
 
-    /// How long until there is work for [`Self::step`]; `None` where none is to be seen.
+    /// Time until [`Self::step`] has work; `None` if there is nothing to purge.
     pub(super) fn due(&self, index: &Connection) -> rusqlite::Result<Option<Duration>> {
         if self.has_begun {
             return Ok(Some(Duration::ZERO));
         }
-        // A deletion that lies ahead was noted by a clock that has been set back, maybe by years.
+        // A time in the future was recorded by a clock that has been set back since, perhaps by years.
         let sql = "SELECT abs(unixepoch() - since) FROM forgotten";
         let waited = index.prepare_cached(sql)?.query_row((), |row| row.get::<_, i64>(0)).optional()?;
-        let after = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { AFTER };
+        let after = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { PURGE_DELAY };
         Ok(waited.map(|waited| after.saturating_sub(Duration::from_secs(waited.max(0).cast_unsigned()))))
     }
 
-    /// Merges a little.
+    /// Merges a few pages.
     pub(super) fn step(&mut self, index: &mut Connection) -> rusqlite::Result<()> {
         let before = index.total_changes();
-        // A negative number begins a merge of all that there is; a positive one goes on with it.
+        // A negative number starts a merge of the whole index; a positive one continues it.
         let pages = if self.has_begun { STEP } else { -STEP };
         index.prepare_cached("INSERT INTO texts (texts, rank) VALUES ('merge', ?1)")?.execute([pages])?;
         self.has_begun = true;
-        // The statement itself counts as one.
+        // The statement itself counts as one change.
         if index.total_changes() - before < 2 {
             self.end(index)?;
         }
@@ -80,7 +81,7 @@ impl Purge {
             note(index)?;
         }
         *self = Self::default();
-        // A search may be in the way; then what is merged away stays in the log until that is written over.
+        // If a search blocks this, the merged pages stay in the log until they are overwritten.
         checkpoint::empty(index);
         Ok(())
     }

@@ -1,17 +1,17 @@
-//! Where something changed for a user after a place in the log, and what; only places and numbers are read here.
+//! Finds what changed for a user after a log position. Only positions and numbers are read here.
 //!
-//! Every source gives its first changes in the order of their places, one more than a page holds. Once a page is full,
-//! nothing beyond its end is looked for.
+//! Every source yields its first changes in the order of their positions, at most one more than fits into a page. Once
+//! a page is full, later positions are not searched.
 
 use chat_codec::row;
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
-use chat_core::sync::page::{Concerned, Filling, Page};
+use chat_core::sync::page::{ChangedConversation, Page, PageBuilder};
 use rusqlite::{Connection, Params, Row};
 
 use crate::load::{Columns, all};
 
-/// What changed for the user.
-pub(super) fn gather(db: &Connection, user: UserId, page: Filling) -> rusqlite::Result<Page> {
+/// Everything that changed for the user, up to a page.
+pub(super) fn gather(db: &Connection, user: UserId, page: PageBuilder) -> rusqlite::Result<Page> {
     let after = page.after();
     let mut gatherer = Gatherer { db, user, page };
     gatherer.own()?;
@@ -19,7 +19,7 @@ pub(super) fn gather(db: &Connection, user: UserId, page: Filling) -> rusqlite::
         gatherer.conversation(&conversation)?;
         gatherer.page.narrow();
     }
-    // A release that does not know these columns moves but the place of a departure.
+    // A release without these columns updates only the position of a departure.
     let sql = "SELECT d.position, d.conversation_id, CASE d.as_of WHEN d.position THEN d.rev END, d.owner_id
                FROM departures d
                WHERE d.user_id = ?1 AND d.position > ?2 AND NOT EXISTS (
@@ -28,8 +28,8 @@ pub(super) fn gather(db: &Connection, user: UserId, page: Filling) -> rusqlite::
     Ok(gatherer.page.finish(left))
 }
 
-/// The conversations of the user's in which something changed.
-fn concerned(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<Concerned>> {
+/// The user's conversations in which something changed.
+fn concerned(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<ChangedConversation>> {
     let sql = "SELECT c.id, c.last_seq, c.n_members, c.position, c.meta_position, c.receipts_position,
                       me.joined_position, me.state_position, d.position IS NOT NULL
                FROM members me CROSS JOIN conversations c ON c.id = me.conversation_id
@@ -42,11 +42,11 @@ fn concerned(db: &Connection, user: UserId, after: Position) -> rusqlite::Result
 struct Gatherer<'a> {
     db: &'a Connection,
     user: UserId,
-    page: Filling,
+    page: PageBuilder,
 }
 
 impl Gatherer<'_> {
-    fn conversation(&mut self, conversation: &Concerned) -> rusqlite::Result<()> {
+    fn conversation(&mut self, conversation: &ChangedConversation) -> rusqlite::Result<()> {
         self.page.conversation(conversation);
         if conversation.changed > self.page.after() {
             let from = conversation.messages_after(self.page.after());
@@ -59,12 +59,12 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    /// Puts each row of a statement into the page.
+    /// Adds each row of a statement to the page.
     fn each(
         &mut self,
         sql: &'static str,
         params: impl Params,
-        add: impl Fn(&mut Filling, &Row<'_>, Position) -> rusqlite::Result<()>,
+        add: impl Fn(&mut PageBuilder, &Row<'_>, Position) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
         let mut statement = self.db.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
@@ -74,8 +74,8 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    /// Messages that were added after `from`.
-    fn posted(&mut self, conversation: &Concerned, from: Position) -> rusqlite::Result<()> {
+    /// Messages that were posted after `from`.
+    fn posted(&mut self, conversation: &ChangedConversation, from: Position) -> rusqlite::Result<()> {
         let first = self.first_after(conversation, from)?;
         let sql = "SELECT m.position, m.id FROM messages m
                    WHERE m.conversation_id = ?1 AND m.seq >= ?2 AND m.position <= ?3 AND NOT EXISTS (
@@ -89,9 +89,9 @@ impl Gatherer<'_> {
         })
     }
 
-    /// The first message after a place. There is no index by place, since each message would have to be written into
-    /// it; but in a conversation places grow with numbers, of which there is one.
-    fn first_after(&self, conversation: &Concerned, from: Position) -> rusqlite::Result<Seq> {
+    /// The first message after a log position. There is no index by position, since each message would have to be
+    /// written into it. But in a conversation positions grow with seqs, and those have an index.
+    fn first_after(&self, conversation: &ChangedConversation, from: Position) -> rusqlite::Result<Seq> {
         if conversation.changed <= from {
             return Ok(Seq(conversation.last.0 + 1));
         }
@@ -104,7 +104,7 @@ impl Gatherer<'_> {
         .map(Seq)
     }
 
-    /// Messages that changed, but for those that were added after `from`, which are told of as they are now.
+    /// Messages that changed, except those posted after `from`: they are reported as posted, in their present state.
     fn changed(&mut self, id: ConversationId, from: Position) -> rusqlite::Result<()> {
         let sql = "SELECT ch.position, ch.message_id, ch.event FROM message_changes ch
                    CROSS JOIN messages m ON m.id = ch.message_id
@@ -121,7 +121,7 @@ impl Gatherer<'_> {
     }
 
     /// Pointers that moved.
-    fn moved(&mut self, conversation: &Concerned) -> rusqlite::Result<()> {
+    fn moved(&mut self, conversation: &ChangedConversation) -> rusqlite::Result<()> {
         let of_all = "SELECT pointers_position, user_id, delivered_seq, read_seq FROM members
                       WHERE conversation_id = ?1 AND pointers_position > ?2 AND pointers_position <= ?3
                       ORDER BY pointers_position, user_id";
@@ -129,18 +129,18 @@ impl Gatherer<'_> {
                    WHERE conversation_id = ?1 AND pointers_position > ?2 AND pointers_position <= ?3
                      AND user_id = ?4";
         let (id, after, horizon) = (conversation.id, self.page.after().0, self.page.horizon().0);
-        let add = |page: &mut Filling, row: &Row<'_>, position| {
+        let add = |page: &mut PageBuilder, row: &Row<'_>, position| {
             page.moved(position, id, row::member(&Columns(row), 1)?);
             Ok(())
         };
-        if conversation.is_told_of_receipts() {
+        if conversation.gets_receipts() {
             self.each(of_all, [id.0, after, horizon], add)
         } else {
             self.each(own, [id.0, after, horizon, self.user.0], add)
         }
     }
 
-    /// What the user did to messages for themselves.
+    /// Messages that the user hid or saved.
     fn own(&mut self) -> rusqlite::Result<()> {
         let hidden = "SELECT position, conversation_id, message_id FROM hidden_messages
                       WHERE user_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
@@ -158,8 +158,8 @@ impl Gatherer<'_> {
     }
 }
 
-/// The first number from 1 to `last` that is late, or the one after `last`; once one is late, so are all after it. Looks
-/// back from the end in growing steps, since little is late as a rule.
+/// The first number from 1 to `last` for which `is_late` holds, or `last + 1` if there is none. All numbers after a
+/// late one must be late. Searches back from the end in growing steps, since few numbers are late as a rule.
 fn first_where<E>(last: i64, mut is_late: impl FnMut(i64) -> Result<bool, E>) -> Result<i64, E> {
     let (mut early, mut late, mut step) = (0, last + 1, 1);
     while late - early > 1 {

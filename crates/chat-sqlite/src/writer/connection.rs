@@ -1,4 +1,4 @@
-//! The one connection that writes, and how it is set.
+//! The connection that writes, and its settings.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,27 +11,27 @@ const CACHE_KIB: i64 = 64 * 1024;
 /// How long a batch waits for somebody else's lock.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-/// Opens a database that is there.
+/// Opens an existing database.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // One that is not there is not made: what was served before is looked for.
+    // A missing file must not be created: the operator looks for the one that was served before.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
+    // Otherwise, SQLite prepares a statement again whenever its parameters differ from those of its first plan.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let synchronous = if failpoints::is_broken("sync_normal") { "NORMAL" } else { "FULL" };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    forget_what_is_deleted(&connection)?;
-    // The checkpointer does it, on a connection of its own.
+    enable_secure_delete(&connection)?;
+    // The checkpointer does that, on its own connection.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 
-/// What is deleted is overwritten, rather than left in space that is free for others.
-pub(crate) fn forget_what_is_deleted(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes SQLite overwrite deleted data, instead of leaving it in free space.
+pub(crate) fn enable_secure_delete(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "secure_delete", "ON")
 }

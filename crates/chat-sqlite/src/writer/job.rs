@@ -1,33 +1,33 @@
-//! What waits for the writer, its type forgotten, and what storage says of it. It may be run again after a rollback.
+//! The queued writes, without their types, and the errors of storage.
 
 use chat_core::Error;
 use chat_core::error::Obstacle;
 use chat_core::event::{Change, Outcome};
-use chat_store::caught;
+use chat_store::catch_panic;
 use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
 use super::Tx;
 use crate::fault::{self, Fault, Result};
 
-/// A queued write, its type forgotten. `run` may be called again after a rollback.
+/// A queued write, without its type. `run` may be called again after a rollback.
 pub(super) trait Job: Send {
-    /// Whether it asks if there is room for a message.
+    /// Whether it asks if there is space for a message.
     fn asks_for_room(&self) -> bool;
-    fn run(&mut self, tx: &Tx<'_>) -> Ran;
-    /// Tells the caller: what `run` gave, or why there was no commit.
+    fn run(&mut self, tx: &Tx<'_>) -> RunResult;
+    /// Answers the caller: with the result of `run`, or with the reason why there was no commit.
     fn answer(self: Box<Self>, commit: std::result::Result<(), &Failure>);
 }
 
-/// What one run of a job did.
-pub(super) struct Ran {
+/// Result of one run of a job.
+pub(super) struct RunResult {
     pub(super) changes: Vec<Change>,
     pub(super) failed: bool,
-    /// Why it did, if that is for the storage below to answer for.
+    /// The reason, if the storage is the cause.
     pub(super) storage: Option<Failure>,
 }
 
-/// Why storage took nothing.
+/// Why storage refused.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) reason: String,
@@ -54,7 +54,7 @@ impl<T, F> Write<T, F> {
         Self { asks_for_room: false, work, result: None, reply }
     }
 
-    /// The same, which fails where there is no room for a message.
+    /// The same write, but it fails if there is no space for a message.
     pub(super) fn asking_for_room(self) -> Self {
         Self { asks_for_room: true, ..self }
     }
@@ -69,26 +69,26 @@ where
         self.asks_for_room
     }
 
-    fn run(&mut self, tx: &Tx<'_>) -> Ran {
-        let result = caught("a write panicked", || (self.work)(tx));
+    fn run(&mut self, tx: &Tx<'_>) -> RunResult {
+        let result = catch_panic("a write panicked", || (self.work)(tx));
         let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
         let storage = match &result {
             Err(Fault::Sql(error)) if fault::is_passing(error) => Some(Failure::of(error)),
             _ => None,
         };
-        let ran = Ran { changes, failed: result.is_err(), storage };
+        let ran = RunResult { changes, failed: result.is_err(), storage };
         self.result = Some(result);
         ran
     }
 
     fn answer(self: Box<Self>, commit: std::result::Result<(), &Failure>) {
         let answer = match (self.result, commit) {
-            // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
+            // Not even a refusal is valid: its reason may be another write's change that was rolled back.
             (_, Err(failure)) => Err(fault::refusal(failure.obstacle, failure.reason.as_str())),
             (Some(result), Ok(())) => result.map_err(Error::from),
             (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
         };
-        // Nobody listens any more if the caller has gone; the write stands all the same.
+        // The caller may have gone. The write is committed all the same.
         let _ = self.reply.send(answer);
     }
 }

@@ -1,4 +1,4 @@
-//! Batches made on purpose: a first write holds the thread until all the others of the batch are queued.
+//! Tests with batches of known contents: a first write blocks the thread until all others of the batch are queued.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ impl Bench {
         let path = folder.path().join("chat.db");
         let mut connection = Connection::open(&path).unwrap();
         crate::schema::migrate(&mut connection, 0).unwrap();
-        // The second table makes a commit fail: it is checked only then.
+        // The second table makes a commit fail, because its constraint is checked only then.
         connection
             .execute_batch(
                 "CREATE TABLE numbers (n INTEGER PRIMARY KEY);
@@ -56,7 +56,7 @@ impl Bench {
         let writer = Arc::new(
             Writer::start(
                 &path,
-                (Shm::none(&path), Arc::new(Told::nobody())),
+                (Shm::none(&path), Arc::new(Announced::unrecorded())),
                 sink.clone(),
                 WriterMetrics::default(),
             )
@@ -65,7 +65,7 @@ impl Bench {
         Self { writer, sink, path, _folder: folder }
     }
 
-    /// Queues a write, at once.
+    /// Queues a write at once.
     fn queue<T: Outcome + Send + 'static>(
         &self,
         work: impl FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
@@ -78,7 +78,7 @@ impl Bench {
         }
     }
 
-    /// Holds the thread in a batch of its own, so that what is queued from now on makes the next batch.
+    /// Blocks the thread in a batch of its own, so that the writes queued from now on form the next batch.
     fn hold(&self) -> (Answer<()>, Release<()>) {
         let (inside, is_inside) = channel();
         let (release, held): (Release<()>, Receiver<()>) = channel();
@@ -91,7 +91,7 @@ impl Bench {
         (answer, release)
     }
 
-    /// Queues a write of a number, which is told of as if a user of that number had saved a message.
+    /// Queues a write of a number. Its event says that the user with that number saved a message.
     fn insert(&self, n: i64) -> Answer<Saved> {
         self.queue(move |tx| insert(tx, n))
     }
@@ -175,7 +175,7 @@ async fn a_failed_commit_refuses_the_whole_batch_and_the_next_one_works() {
     let (held, release) = bench.hold();
     let neighbour = bench.insert(1);
     let spoils = bench.queue(|tx| Ok(tx.execute("INSERT INTO orphans VALUES (99)", ()).map(drop)?));
-    // What this one is refused for is a change of its neighbour's that comes to nothing.
+    // This write is refused because of a change by the first one, which is then rolled back.
     let refused = bench.queue(|tx| {
         let taken = tx.prepare("SELECT 1 FROM numbers WHERE n = 1")?.exists(())?;
         if taken { Err(Error::Taken(Unique::Username).into()) } else { insert(tx, 1) }
@@ -242,7 +242,7 @@ async fn what_is_rolled_back_leaves_nothing_in_the_feed() {
     before.await.unwrap();
     fails.await.unwrap_err();
     after.await.unwrap();
-    // A commit that fails, with a whole batch that it takes with it.
+    // A commit that fails, and its whole batch with it.
     let (held, release) = bench.hold();
     let neighbour = bench.insert(4);
     let orphan = bench.queue(|tx| -> Result<Saved> {

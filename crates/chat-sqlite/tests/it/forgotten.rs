@@ -1,10 +1,10 @@
-//! Deleted is gone: what was deleted is in no byte of the files, and its words are in no part of the index.
+//! Tests that deleted content is gone: it is in no byte of the files, and its words are in no part of the index.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chat_core::conversations::OwnChange;
-use chat_core::live_text::Ending;
+use chat_core::live_text::Finish;
 use chat_core::media::Media;
 use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
@@ -14,17 +14,18 @@ use crate::support::SqliteStore;
 use chat_contract::settle;
 use chat_contract::{command, message};
 
-/// Longest wait for what takes a second or two.
+/// Longest wait for something that takes a second or two.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(format!("{}{suffix}", path.file_name().unwrap().to_str().unwrap()))
 }
 
-/// How each of the words begins.
+/// Prefix of all words in these tests.
 const BEGINNING: &str = "forgetme-";
 
-/// Which of the words are in the database's file or in its log. There may be hundreds, and each byte is looked at once.
+/// Which of the words are in the database's file or in its log. Reads each byte once, since there may be hundreds of
+/// words.
 fn found(path: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for suffix in ["", "-wal"] {
@@ -40,7 +41,7 @@ fn found(path: &Path, words: &[String]) -> Vec<String> {
     found
 }
 
-/// Waits until none of the words is there any more.
+/// Waits until none of the words is there.
 async fn gone(path: &Path, words: &[String]) {
     let begun = Instant::now();
     loop {
@@ -54,13 +55,13 @@ async fn gone(path: &Path, words: &[String]) {
     }
 }
 
-/// A word of its own for each thing that is to be forgotten, long enough for no page to have it by chance.
+/// A distinct word for each thing that is deleted, too long to be in a page by chance.
 fn word(what: &str) -> String {
     format!("{BEGINNING}{what}-{}", "x".repeat(8))
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_in_no_file_a_moment_later() {
+async fn deleted_text_is_in_no_file_a_moment_later() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let to = Recipient::User(jerry);
@@ -70,7 +71,7 @@ async fn what_is_deleted_is_in_no_file_a_moment_later() {
         custom: Some(format!("{{\"a\":\"{}\"}}", word("custom"))),
         ..Body::default()
     };
-    // One on a page with others, and one that takes pages of its own.
+    // One message shares a page with others, and one takes pages of its own.
     let sent = node.post(NewMessage { body, ..message(tom, to, "") }).await;
     let long = node.say(tom, to, &word("long").repeat(2000)).await;
     let kept = node.say(tom, to, &word("kept")).await;
@@ -81,19 +82,23 @@ async fn what_is_deleted_is_in_no_file_a_moment_later() {
     let draft = |draft: Option<String>| OwnChange { draft: Some(draft), ..OwnChange::default() };
     node.store.change_own_part(tom, sent.conversation, draft(Some(word("draft")))).await.unwrap();
     let words = ["text", "media", "custom", "long", "begun", "edited", "reaction", "draft"].map(word);
-    assert_eq!(found(&node.path, &words).len(), words.len(), "what is not there can't be forgotten");
+    assert_eq!(
+        found(&node.path, &words).len(),
+        words.len(),
+        "the words must be there before they can be gone"
+    );
 
     node.store.delete(command(tom, &sent)).await.unwrap();
     node.store.delete(command(tom, &long)).await.unwrap();
-    let ending = Ending { state: Streaming::Finished, content: Some("all".into()) };
-    node.store.finish(command(tom, &growing), ending).await.unwrap();
+    let finish = Finish { state: Streaming::Finished, content: Some("all".into()) };
+    node.store.finish(command(tom, &growing), finish).await.unwrap();
     node.store.react(command(jerry, &kept), word("reaction"), false).await.unwrap();
     node.store.change_own_part(tom, sent.conversation, draft(None)).await.unwrap();
     gone(&node.path, &words).await;
     assert_eq!(found(&node.path, &[word("kept")]), [format!("{} in \"\"", word("kept"))]);
 }
 
-/// Texts that grow move others to other pages, where copies could stay behind.
+/// A growing text moves others to other pages, where copies could stay behind.
 #[tokio::test]
 async fn no_copy_of_a_deleted_text_stays_behind_on_pages_that_were_divided() {
     let node = SqliteStore::fresh().await;
@@ -120,7 +125,7 @@ async fn no_copy_of_a_deleted_text_stays_behind_on_pages_that_were_divided() {
 }
 
 #[tokio::test]
-async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
+async fn a_reader_keeps_deleted_text_in_the_log_only_while_it_reads() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), &word("held")).await;
@@ -129,7 +134,7 @@ async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
     let content = || reader.query_row("SELECT content FROM messages", (), |row| row.get::<_, String>(0));
     assert_eq!(content().unwrap(), word("held"));
     node.store.delete(command(tom, &sent)).await.unwrap();
-    // Others write meanwhile, and wait for nobody.
+    // Other writes are not delayed meanwhile.
     for number in 0..20 {
         node.say(tom, Recipient::User(jerry), &format!("message {number}")).await;
     }
@@ -139,33 +144,33 @@ async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
 }
 
 #[tokio::test]
-async fn what_a_killed_server_left_in_its_log_goes_after_the_next_start() {
+async fn deleted_text_in_a_killed_servers_log_goes_after_the_next_start() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), &word("left")).await;
     let reader = Connection::open_with_flags(&node.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM messages").unwrap();
     node.store.delete(command(tom, &sent)).await.unwrap();
-    // Its files as they were at that moment.
+    // Copies the files as they are at this moment.
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("chat.db");
     for suffix in ["", "-wal"] {
         std::fs::copy(beside(&node.path, suffix), beside(&copy, suffix)).unwrap();
     }
-    assert!(!found(&copy, &[word("left")]).is_empty(), "what is not there can't be forgotten");
+    assert!(!found(&copy, &[word("left")]).is_empty(), "the words must be there before they can be gone");
     let _node = SqliteStore::open(&copy).unwrap();
     gone(&copy, &[word("left")]).await;
 }
 
-/// Whether a word is in the index, deleted or not: FTS5 writes the beginning that a word shares with the one before it
-/// only once, but these share none.
+/// Whether a word is in the index, deleted or not. FTS5 stores a prefix that a word shares with the previous one only
+/// once, but these words share none.
 fn is_in(index: &Path, word: &str) -> bool {
     let db = Connection::open(index).unwrap();
     let sql = "SELECT 1 FROM texts_data WHERE instr(block, CAST(?1 AS BLOB)) > 0";
     db.prepare(sql).unwrap().exists([word]).unwrap()
 }
 
-/// The words that the index admits to know.
+/// The words that the index lists.
 fn vocabulary(index: &Path) -> Vec<String> {
     let db = Connection::open(index).unwrap();
     db.execute_batch("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, texts, row)").unwrap();
@@ -181,7 +186,7 @@ async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
     let to = Recipient::User(jerry);
     let index = beside(&node.path, "-search");
     settle(&node).await;
-    // So that what is deleted stays in its part of the index, as it does where parts are large.
+    // Keeps the deleted words in their part of the index, as happens with large parts.
     let options = "INSERT INTO texts (texts, rank) VALUES ('automerge', 0), ('deletemerge', 0)";
     Connection::open(&index).unwrap().execute_batch(options).unwrap();
     let mut sent = Vec::new();
@@ -195,11 +200,11 @@ async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
         node.store.delete(command(tom, &sent[number])).await.unwrap();
     }
     settle(&node).await;
-    assert!(has("bravo"), "it is not time yet");
+    assert!(has("bravo"), "the purge is not due yet");
     let db = Connection::open(&index).unwrap();
     let since = || db.query_row("SELECT since FROM forgotten", (), |row| row.get::<_, i64>(0));
-    assert!(since().unwrap() > 0, "since when is known over restarts");
-    // As if the deletion had been half a day ago.
+    assert!(since().unwrap() > 0, "the time is kept over restarts");
+    // Moves the deletion half a day into the past.
     db.execute("UPDATE forgotten SET since = since - 12 * 3600", ()).unwrap();
     drop(db);
     let node = node.reopen().await;

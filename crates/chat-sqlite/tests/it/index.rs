@@ -1,4 +1,4 @@
-//! What becomes of the index for searching, a file beside the database, when it is gone, broken or another's.
+//! Tests of the search index, a file beside the database, when it is missing, damaged or belongs to another database.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ async fn closed() -> (PathBuf, UserId, tempfile::TempDir) {
 const BOTH: [&str; 2] = ["red cheese", "blue cheese"];
 
 #[tokio::test]
-async fn an_index_that_is_gone_or_no_good_is_made_anew() {
+async fn a_missing_or_damaged_index_is_rebuilt() {
     type Harm = fn(&Path);
     let harms: [(&str, Harm); 8] = [
         ("nothing", |_| {}),
@@ -58,7 +58,7 @@ async fn an_index_that_is_gone_or_no_good_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
+async fn everything_is_found_again_after_any_page_of_the_index_is_overwritten() {
     let (path, tom, _folder) = closed().await;
     let whole = std::fs::read(index_of(&path)).unwrap();
     assert!(whole.len() >= 6 * 4096, "{} bytes", whole.len());
@@ -85,11 +85,12 @@ async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
 }
 
 #[tokio::test]
-async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
+async fn an_index_that_breaks_in_use_is_rebuilt() {
     for is_emptied in [false, true] {
         let (path, tom, _folder) = closed().await;
         let node = SqliteStore::open(&path).unwrap();
-        // As a failing disk would, where neither the length nor the open files change; or as somebody does.
+        // Overwrites the page in place, as a failing disk or another program would: neither the length nor the open
+        // files change.
         for suffix in ["", "-wal"] {
             let file = path.with_file_name(format!("chat.db-search{suffix}"));
             let length = std::fs::metadata(&file).map_or(0, |file| file.len());
@@ -103,16 +104,16 @@ async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
 }
 
 #[tokio::test]
-async fn an_index_of_another_log_is_made_anew() {
+async fn an_index_of_another_log_is_rebuilt() {
     let (path, tom, _folder) = closed().await;
-    // A database restored from a backup that was made before the messages were there: the log is the same, but shorter.
+    // A database restored from a backup made before these messages: the same log, but shorter.
     let sql = "DELETE FROM messages WHERE id > 1; UPDATE messages SET content = 'other words'";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let node = SqliteStore::open(&path).unwrap();
     wait_for(&node, tom, "words", &["other words"]).await;
     assert_eq!(texts(&node, tom, "cheese").await, [""; 0]);
     drop(node);
-    // Another database with as many messages.
+    // Another database with the same number of messages.
     let sql = "UPDATE log SET epoch = epoch + 1; UPDATE messages SET content = 'blue cheese'";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let node = SqliteStore::open(&path).unwrap();

@@ -1,4 +1,4 @@
-//! Files of the earlier Go server: opened, they are this server's, with all that was in them.
+//! Tests of files of the earlier Go server: once opened, they are this server's, with everything that was in them.
 
 mod awkward;
 mod file;
@@ -14,7 +14,7 @@ use crate::support::SqliteStore;
 use chat_contract::{ALL, contents, ids, seqs};
 use file::GoFile;
 
-/// The demo users, a group and a few messages as the Go server wrote them.
+/// The demo users, a group and a few messages, as the Go server wrote them.
 const ORDINARY: &str = "
     INSERT INTO users VALUES
         (1, 'tom', 'tom@temp.com', '$2a$10$hash-of-tom', '2025-10-25 16:41:39.962541122+03:00'),
@@ -103,7 +103,7 @@ async fn the_backup_is_the_file_as_it_was() {
     assert_eq!(before["messages"].len(), 4);
     file::assert_owner_only(&backup);
     drop(node);
-    // The backup is itself a file that opens.
+    // The backup can be opened too.
     let node = SqliteStore::open(&backup).unwrap();
     assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
 }
@@ -118,7 +118,7 @@ async fn the_second_opening_changes_nothing() {
     assert_eq!(go.backups().len(), 1);
     let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     assert_eq!(contents(&history), ["hello", "hi", "A special photo for you, Jerry!"]);
-    // But for the mark of a file that is being served.
+    // Ignores the mark of a file that is being served.
     drop(node);
     assert_eq!(go.rows(), before);
 }

@@ -1,4 +1,4 @@
-//! The SQLite store as the rest of the server sees it: through its ports, and through files that people bring.
+//! Tests of the SQLite store from outside: through its ports, and with files that users bring.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What becomes of a file that is opened: served, or refused with one sentence and left byte for byte as it was.
+//! Tests of opening a file: it is served, or refused with one sentence and left unchanged to the last byte.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn refused(path: &Path) -> OpenError {
     }
 }
 
-/// Refused, and not a byte of it changed.
+/// Asserts that the file is refused and that no byte of it changed.
 fn refused_untouched(path: &Path) -> OpenError {
     let before = std::fs::read(path).unwrap();
     let error = refused(path);
@@ -61,7 +61,7 @@ async fn a_new_file_and_its_logs_are_for_the_owner_alone() {
 }
 
 #[tokio::test]
-async fn an_interrupted_making_is_begun_anew() {
+async fn an_interrupted_build_starts_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
     std::fs::write(folder.path().join("chat.db.creating"), "half a database").unwrap();
@@ -84,7 +84,7 @@ async fn a_log_without_its_database_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_refused() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in [
         ("empty", &b""[..]),
@@ -150,7 +150,7 @@ async fn a_refused_files_write_ahead_log_is_not_moved_into_it() {
     let connection = Connection::open(&original).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection.execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
-    // As a program leaves it that is killed: the table is in the log alone.
+    // The state after a program was killed: the table is only in the write-ahead log.
     let path = folder.path().join("copy.db");
     std::fs::copy(&original, &path).unwrap();
     std::fs::copy(folder.path().join("original.db-wal"), folder.path().join("copy.db-wal")).unwrap();
@@ -215,7 +215,7 @@ async fn a_link_to_nothing_yet_is_followed() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_is_refused() {
+async fn a_path_that_cannot_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").unwrap();

@@ -8,9 +8,9 @@ use crate::support::SqliteStore;
 use chat_contract::ALL;
 use chat_contract::rich;
 
-/// Whatever this release cannot read in it, the message is still there.
+/// A message stays readable even if this release cannot read all of its row.
 #[tokio::test]
-async fn what_cannot_be_understood_never_hides_a_message() {
+async fn an_unreadable_column_never_hides_a_message() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.post(rich(tom, Recipient::User(jerry), &[jerry])).await;

@@ -1,4 +1,4 @@
-//! What finding out whether a message could be stored costs: as much as the longest message, and nothing that stays.
+//! Tests of the readiness check: it writes as much as the longest message, and nothing of it stays.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn number(path: &Path, pragma: &str) -> i64 {
     Connection::open(path).unwrap().pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
 }
 
-/// Has the log begin anew, in an empty file.
+/// Empties the write-ahead log, so that it starts from the beginning.
 fn empty_log(path: &Path) {
     let busy: i64 = Connection::open(path)
         .unwrap()
@@ -24,7 +24,7 @@ fn empty_log(path: &Path) {
     assert_eq!(busy, 0);
 }
 
-/// The longest that there may be, and the first of a conversation.
+/// The longest message that is allowed, as the first of a conversation.
 fn longest(sender: UserId, to: UserId) -> NewMessage {
     let media = Media { url: "u".repeat(2048), name: Some("n".repeat(255)), ..Media::default() };
     let body = Body {
@@ -37,7 +37,7 @@ fn longest(sender: UserId, to: UserId) -> NewMessage {
 }
 
 #[tokio::test]
-async fn where_it_is_ready_the_longest_message_fits() {
+async fn if_the_check_succeeds_the_longest_message_fits() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let log = node.path.with_file_name("chat.db-wal");
@@ -47,8 +47,8 @@ async fn where_it_is_ready_the_longest_message_fits() {
         node.store.probe_write().await.unwrap();
         let room = length();
         node.store.post(longest(tom, to)).await.unwrap();
-        assert_eq!(length(), room, "it took more than there was known to be");
-        // Also where something is in the log already.
+        assert_eq!(length(), room, "the message needed more space than the check had reserved");
+        // The same must hold if the log is not empty.
         node.store.probe_write().await.unwrap();
         let room = length();
         let again = NewMessage { client_msg_id: None, intention: None, ..longest(tom, to) };
@@ -58,7 +58,7 @@ async fn where_it_is_ready_the_longest_message_fits() {
 }
 
 #[tokio::test]
-async fn each_question_writes_and_nothing_grows() {
+async fn each_check_writes_and_nothing_grows() {
     let node = SqliteStore::fresh().await;
     let probed = || {
         let sql = "SELECT probed_at FROM log";
@@ -73,7 +73,8 @@ async fn each_question_writes_and_nothing_grows() {
         assert!(probed() > last, "a value that stays as it is writes nothing");
         last = probed();
     }
-    // Of each one page stays in the log until it begins anew, and of all what the last one took back.
+    // Each check leaves one page in the log until that starts again, and the last one also the pages that it rolled
+    // back.
     let length = std::fs::metadata(&log).unwrap().len();
     assert!(length <= 50 * 4200, "{length} bytes");
     assert_eq!((number(&node.path, "page_count"), number(&node.path, "freelist_count")), (pages, free));
@@ -81,5 +82,5 @@ async fn each_question_writes_and_nothing_grows() {
         .unwrap()
         .query_row("SELECT max(count) FROM probe", (), |row| row.get(0))
         .unwrap();
-    assert_eq!(kept, 1000, "what was taken back is not stored");
+    assert_eq!(kept, 1000, "what was rolled back is not stored");
 }

@@ -1,4 +1,4 @@
-//! A SQLite store in a folder of its own, as the shared contract asks for it, and what is behind it.
+//! SQLite stores in temporary folders, for the tests of `chat-contract`, with access to their files.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use chat_sqlite::{OpenError, Opened, Options, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-/// Makes stores of this adapter.
+/// Creates stores of this adapter.
 pub struct SqliteStores;
 
 #[async_trait]
@@ -33,13 +33,14 @@ impl Stores for SqliteStores {
     }
 }
 
-/// A store under test, and where it is.
+/// A store under test, and its file.
 pub struct SqliteStore {
     pub sqlite: Arc<Sqlite>,
     pub backup: Option<PathBuf>,
     pub path: PathBuf,
     test: TestStore,
-    /// Below the stores, since it has to be there until they are closed. `None` where a test has a folder of its own.
+    /// Declared after the stores, since it must exist until they are closed. `None` if the test has a folder of its
+    /// own.
     folder: Option<Arc<TempDir>>,
 }
 
@@ -53,7 +54,7 @@ impl SqliteStore {
         Self::of(opened, &path, sink, Some(Arc::new(folder)))
     }
 
-    /// The store in this file.
+    /// Opens the store in this file.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let sink = Arc::new(Recorder::default());
         let opened = open_with(path, sink.clone())?;
@@ -77,7 +78,7 @@ impl SqliteStore {
 
     fn again(sqlite: Arc<Sqlite>, path: &Path, folder: Option<Arc<TempDir>>, search: bool) -> Self {
         sqlite.close();
-        // With it the lock on the file goes.
+        // Releases the lock on the file.
         drop(sqlite);
         let sink = Arc::new(Recorder::default());
         let options = Options { path: path.to_owned(), readers: 2, search };
@@ -93,7 +94,7 @@ impl Deref for SqliteStore {
     }
 }
 
-/// The file that a store is in.
+/// The file of a store.
 struct File {
     sqlite: Arc<Sqlite>,
     path: PathBuf,
@@ -150,7 +151,7 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
     let change = |row: &rusqlite::Row<'_>| {
         Ok((row.get(0)?, ChangeRow { conversation: row.get(1)?, position: row.get(2)?, event: row.get(3)? }))
     };
-    let place = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
+    let position = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
     let noted = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
     let saved = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
     let three = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -163,9 +164,9 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
             "SELECT message_id, conversation_id, position, event FROM message_changes",
             change,
         )?,
-        joined: all(&db, "SELECT conversation_id, user_id, joined_position FROM members", place)?,
+        joined: all(&db, "SELECT conversation_id, user_id, joined_position FROM members", position)?,
         n_versions: db.query_row("SELECT count(*) FROM message_versions", (), |row| row.get(0))?,
-        left: all(&db, "SELECT conversation_id, user_id, position FROM departures", place)?,
+        left: all(&db, "SELECT conversation_id, user_id, position FROM departures", position)?,
         hidden: all(
             &db,
             "SELECT user_id, message_id, conversation_id, position FROM hidden_messages",

@@ -1,4 +1,4 @@
-//! A file that is read from end to end for another store: all that it has, as it was at one moment.
+//! Tests of exporting a file to another store: it yields everything in the file, as it was at one moment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::support::SqliteStore;
 
-/// What is not moved, and why.
+/// Tables and columns that are not exported, and why.
 const LEFT_OUT: [(&str, &str); 4] = [
     ("log", "its end is given apart from the rows"),
     ("sqlite_sequence", "so are the highest ids"),
@@ -36,7 +36,7 @@ fn all(export: &mut Export, name: &str) -> Batch {
     batch
 }
 
-/// Name, type, whether it must not be null, and the place in the key if it has one.
+/// Name, type, whether it is NOT NULL, and its position in the key if it is part of it.
 type ColumnRow = (String, String, bool, usize);
 
 fn columns(db: &Connection, table: &str) -> Vec<ColumnRow> {
@@ -49,7 +49,7 @@ fn columns(db: &Connection, table: &str) -> Vec<ColumnRow> {
 }
 
 #[tokio::test]
-async fn every_column_is_moved_or_left_out_for_a_reason() {
+async fn every_column_is_exported_or_left_out_for_a_reason() {
     let node = SqliteStore::fresh().await;
     let db = Connection::open(&node.path).unwrap();
     let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
@@ -60,28 +60,28 @@ async fn every_column_is_moved_or_left_out_for_a_reason() {
     }
     for table in &TABLES {
         let mut columns = found.remove(table.name).unwrap_or_else(|| panic!("{} is not there", table.name));
-        // The key first, in its order, and the rest by name.
+        // The columns of the key first, in its order, and the others by name.
         columns.sort_by_key(|it| (if it.3 == 0 { usize::MAX } else { it.3 }, it.0.clone()));
         let mut listed: Vec<_> = table.columns.iter().collect();
         listed[table.n_keys..].sort_by_key(|it| it.name);
         assert_eq!(columns.iter().filter(|it| it.3 > 0).count(), table.n_keys, "{}", table.name);
         assert_eq!(columns.len(), listed.len(), "{}: {columns:?}", table.name);
-        for ((name, kind, is_required, place), listed) in columns.iter().zip(listed) {
-            let place_of = format!("{}.{name}", table.name);
+        for ((name, kind, is_required, key_position), listed) in columns.iter().zip(listed) {
+            let column = format!("{}.{name}", table.name);
             let of_kind = match listed.kind {
                 Kind::Flag | Kind::Integer => "INTEGER",
                 Kind::Text => "TEXT",
                 Kind::Bytes => "BLOB",
             };
-            assert_eq!((name.as_str(), kind.as_str()), (listed.name, of_kind), "{place_of}");
-            assert_eq!(listed.is_optional, !is_required && *place == 0, "{place_of}");
+            assert_eq!((name.as_str(), kind.as_str()), (listed.name, of_kind), "{column}");
+            assert_eq!(listed.is_optional, !is_required && *key_position == 0, "{column}");
         }
     }
     assert!(found.is_empty(), "these are neither moved nor left out: {:?}", found.keys());
 }
 
 #[tokio::test]
-async fn a_file_that_is_served_is_seen_as_it_was_at_the_beginning() {
+async fn an_export_of_a_served_file_is_a_snapshot() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     node.say(tom, Recipient::User(jerry), "before").await;
@@ -89,7 +89,7 @@ async fn a_file_that_is_served_is_seen_as_it_was_at_the_beginning() {
     let end = export.end().unwrap();
     node.say(tom, Recipient::User(jerry), "after").await;
     node.user("spike").await;
-    assert!(!export.is_at_rest());
+    assert!(!export.is_final());
     assert_eq!(all(&mut export, "users").rows.len(), 2);
     let messages = all(&mut export, "messages").rows;
     assert_eq!(messages.len(), 1);
@@ -100,12 +100,12 @@ async fn a_file_that_is_served_is_seen_as_it_was_at_the_beginning() {
 }
 
 #[tokio::test]
-async fn a_file_that_nobody_serves_is_kept_from_servers() {
+async fn an_export_of_a_file_that_is_not_served_locks_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
     SqliteStore::open(&path).unwrap().users(["tom", "jerry"]).await;
     let export = Export::open(&path).unwrap();
-    assert!(export.is_at_rest() && export.backup.is_none());
+    assert!(export.is_final() && export.backup.is_none());
     assert!(matches!(SqliteStore::open(&path), Err(OpenError::InUse(_))));
     drop(export);
     SqliteStore::open(&path).unwrap();
@@ -140,7 +140,7 @@ async fn rows_come_in_the_order_of_keys_from_any_key_on() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_elsewhere_is_mended_and_counted() {
+async fn invalid_text_is_repaired_and_counted() {
     let node = SqliteStore::fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     for text in ["good", "bad", "worse"] {
@@ -188,7 +188,7 @@ async fn a_long_message_ends_a_range_before_its_time() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_made() {
+async fn a_missing_file_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/down/chat.db");
     let error = refused(&path);
@@ -196,7 +196,7 @@ async fn what_is_not_there_is_not_made() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// A file with the tables of the first release, and a user.
+/// A file with the tables of the first release, and one user.
 fn first_release(path: &Path) {
     let db = Connection::open(path).unwrap();
     db.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();

@@ -1,4 +1,4 @@
-//! A file of the release before, opened by this one.
+//! Tests of a file of the previous release, opened by this one.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use chat_contract::{account, code};
 const BEFORE: [&str; 2] =
     [include_str!("../../migrations/0001_initial.sql"), include_str!("../../migrations/0002_stream.sql")];
 
-/// A file of the release before with these users; the number is the second at which each was made.
+/// A file of the previous release with these users. The number is the second at which each account was created.
 fn old_file(path: &Path, users: &[(&str, &str, i64)]) {
     let db = Connection::open(path).unwrap();
     BEFORE.iter().for_each(|migration| db.execute_batch(migration).unwrap());
@@ -26,7 +26,7 @@ fn old_file(path: &Path, users: &[(&str, &str, i64)]) {
 }
 
 #[tokio::test]
-async fn names_of_the_release_before_stay_are_found_and_count() {
+async fn names_of_the_previous_release_are_kept_and_found_and_stay_taken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
     old_file(&path, &[("Zoë Dupont", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]);
@@ -40,7 +40,7 @@ async fn names_of_the_release_before_stay_are_found_and_count() {
 }
 
 #[tokio::test]
-async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() {
+async fn demo_users_of_the_previous_release_are_recognised_by_how_they_were_made() {
     let folder = tempfile::tempdir().unwrap();
     let [tom, jerry] = [("tom", "tom@temp.com"), ("jerry", "jerry@temp.com")];
     for (number, (users, n_demo)) in [

@@ -1,10 +1,10 @@
-//! What a typed line asks for.
+//! Parses the lines that the user types.
 
 use chat_protocol::v1::ClientFrame;
 
-/// Messages that `/history` shows where no number is given.
+/// Number of messages that `/history` shows if none is given.
 const DEFAULT_HISTORY: u16 = 20;
-/// Most that the server gives at a time.
+/// Most messages that the server returns at a time.
 const MAX_HISTORY: u16 = 200;
 
 /// What `/help` prints.
@@ -20,31 +20,31 @@ A line is sent to the chosen recipient; a line that is a JSON object is sent to 
   /quit               leave; so does the end of the input
   //TEXT              send text that begins with a slash";
 
-/// One line of input, understood.
+/// A parsed line of input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
     /// An empty line.
-    Nothing,
-    /// A message to the present recipient.
-    Say(String),
-    /// A JSON object for the server as it is, and its fields where it has those of a frame.
+    Empty,
+    /// Send a message to the chosen recipient.
+    Send(String),
+    /// Send a JSON object to the server unchanged. The frame holds its fields, or defaults if it is no valid frame.
     Raw(String, Box<ClientFrame>),
-    /// Choose a user.
+    /// Choose a user as the recipient, by name.
     To(String),
-    /// Choose a group.
+    /// Choose a group as the recipient, by name or id.
     Group(String),
-    /// Tell that one is typing.
+    /// Signal that the user is typing.
     Typing,
     /// Send an image, perhaps with a text.
     Image {
-        /// Where it is.
+        /// URL of the image.
         url: String,
-        /// What to say about it; may be empty.
+        /// Caption; may be empty.
         text: String,
     },
-    /// Show the last messages.
+    /// Show this number of the last messages.
     History(u16),
-    /// List users whose names begin so.
+    /// List users whose names begin with this text; all if it is empty.
     Users(String),
     /// List the groups.
     Groups,
@@ -52,14 +52,14 @@ pub(super) enum Command {
     Help,
     /// Leave.
     Quit,
-    /// Not understood; the sentence says why.
-    Wrong(String),
+    /// An invalid line; the text says why.
+    Invalid(String),
 }
 
-/// Understands a line.
+/// Parses a line.
 pub(super) fn parse(line: &str) -> Command {
     if line.trim().is_empty() {
-        return Command::Nothing;
+        return Command::Empty;
     }
     if line.starts_with('{')
         && let Ok(serde_json::Value::Object(object)) = serde_json::from_str(line)
@@ -68,8 +68,8 @@ pub(super) fn parse(line: &str) -> Command {
         return Command::Raw(line.into(), Box::new(frame));
     }
     match line.strip_prefix('/') {
-        None => Command::Say(line.into()),
-        Some(text) if text.starts_with('/') => Command::Say(text.into()),
+        None => Command::Send(line.into()),
+        Some(text) if text.starts_with('/') => Command::Send(text.into()),
         Some(command) => parse_command(command),
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn parse(line: &str) -> Command {
 fn parse_command(command: &str) -> Command {
     let (word, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
     let rest = rest.trim();
-    let needs = |what: &str| Command::Wrong(format!("/{word} needs {what}; see /help"));
+    let needs = |what: &str| Command::Invalid(format!("/{word} needs {what}; see /help"));
     match word {
         "to" if rest.is_empty() => needs("the name of a user"),
         "to" => Command::To(rest.into()),
@@ -98,7 +98,7 @@ fn parse_command(command: &str) -> Command {
         "groups" => Command::Groups,
         "help" => Command::Help,
         "quit" => Command::Quit,
-        _ => Command::Wrong(format!("there is no command /{word}; see /help")),
+        _ => Command::Invalid(format!("there is no command /{word}; see /help")),
     }
 }
 
@@ -107,12 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_said() {
+    fn text_is_sent() {
         for text in ["hello", " hello ", "5", "[1]", "{not json", "{\"a\":1} and more", "a /to b"] {
-            assert_eq!(parse(text), Command::Say(text.into()));
+            assert_eq!(parse(text), Command::Send(text.into()));
         }
-        assert_eq!(parse("//etc/hosts"), Command::Say("/etc/hosts".into()));
-        assert_eq!([parse(""), parse("  ")], [Command::Nothing, Command::Nothing]);
+        assert_eq!(parse("//etc/hosts"), Command::Send("/etc/hosts".into()));
+        assert_eq!([parse(""), parse("  ")], [Command::Empty, Command::Empty]);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
             (raw.as_str(), frame.action.as_deref(), frame.user_id),
             (line, Some("set_recipient"), Some(2))
         );
-        // The server is to say what is wrong with it.
+        // An invalid frame is sent too, so that the server reports the error.
         assert!(matches!(parse(r#"{"type":5}"#), Command::Raw(_, frame) if frame.kind.is_none()));
     }
 
@@ -148,11 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_said() {
+    fn invalid_lines_are_reported() {
         for wrong in
             ["/to", "/to  ", "/group", "/image", "/history 0", "/history x", "/history -1", "/jump", "/"]
         {
-            assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong}");
+            assert!(matches!(parse(wrong), Command::Invalid(_)), "{wrong}");
         }
     }
 }

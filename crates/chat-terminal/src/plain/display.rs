@@ -1,4 +1,4 @@
-//! What the line mode prints. Everything that others wrote passes through [`clean`].
+//! Formats the output of line mode. Text of other users always passes through [`clean`].
 
 use chat_protocol::time::Time;
 use jiff::Timestamp;
@@ -6,17 +6,17 @@ use jiff::tz::TimeZone;
 
 use crate::clean::clean;
 
-/// Something about the session itself; on standard error, so that a pipe gets the messages alone.
+/// Prints a notice about the session to standard error, so that a pipe receives messages only.
 pub(super) fn notice(text: &str) {
     eprintln!("* {text}");
 }
 
-/// Something that went wrong and does not end the session.
+/// Prints an error that does not end the session to standard error.
 pub(super) fn error(text: &str) {
     eprintln!("error: {text}");
 }
 
-/// A message as it is printed.
+/// A message to print.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) at: Time,
@@ -27,7 +27,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// `[16:00:02] tom @ cheese: hello <https://…>`; with the date where that is not today's.
+    /// Formats it as `[16:00:02] tom @ cheese: hello <https://…>`, with the date if it is not today.
     pub(super) fn render(&self, now: Timestamp, zone: &TimeZone) -> String {
         let mut text = format!("[{}] {}", clock(self.at, now, zone), clean(self.from));
         if let Some(group) = self.group {
@@ -52,7 +52,7 @@ pub(super) fn typing(from: &str, group: Option<&str>) -> String {
     }
 }
 
-/// The time on a clock in this zone; with the date where that is not today's.
+/// The time of day in this zone, with the date if it is not today.
 pub(super) fn clock(at: Time, now: Timestamp, zone: &TimeZone) -> String {
     let at = Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone());
     let is_today = at.date() == now.to_zoned(zone.clone()).date();

@@ -1,14 +1,14 @@
-//! Lines from standard input. They are read on a thread of their own, because such a reading cannot be cancelled; it
-//! goes no further ahead than the channel is long.
+//! Reads lines from standard input on a separate thread, because such a read cannot be cancelled. The capacity of the
+//! channel bounds how far it reads ahead.
 
 use std::io::{BufRead, stdin};
 
 use tokio::sync::mpsc::{Receiver, channel};
 
-/// Lines that may have been read and not been taken yet.
+/// Most lines that are read ahead.
 const AHEAD: usize = 16;
 
-/// What is typed or piped in, without line ends; the channel closes where the input does.
+/// The lines of the input, without line ends. The channel closes at the end of the input.
 pub(super) fn lines() -> Receiver<String> {
     let (sender, receiver) = channel(AHEAD);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! Users and groups by name and by number, asked of the server once each.
+//! Names and ids of users and groups. Each name is requested from the server once.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,19 @@ use chat_protocol::rest::{Group, User};
 
 use crate::within;
 
-/// To whom a message goes.
+/// The recipient of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Recipient {
-    /// A user, by number.
+    /// A user, by id.
     User(i64),
-    /// A group, by number.
+    /// A group, by id.
     Group(i64),
 }
 
 /// The names that are known so far.
 pub(super) struct Names {
-    /// The client that asks.
     pub(super) client: Client,
-    /// Who chats here.
+    /// The logged-in user.
     pub(super) me: User,
     users: HashMap<i64, String>,
     groups: HashMap<i64, String>,
@@ -34,7 +33,7 @@ impl Names {
         Self { client, me, users, groups: HashMap::new() }
     }
 
-    /// The user of that name.
+    /// Finds a user by name. Fails if there is none, or if it is the logged-in user.
     pub(super) async fn user_named(&mut self, name: &str) -> Result<Recipient> {
         let Some(user) = within(self.client.user_named(name)).await? else {
             bail!("there is no user {name}; /users lists them");
@@ -46,14 +45,14 @@ impl Names {
         Ok(Recipient::User(user.id))
     }
 
-    /// The group of that name or number, among the user's.
+    /// Finds one of the user's groups by name or id. Fails if there is none, or if several have the name.
     pub(super) async fn group_named(&mut self, name: &str) -> Result<Recipient> {
         let groups = within(self.client.groups()).await?;
         self.learn(&groups);
         choose(&groups, name).map(Recipient::Group)
     }
 
-    /// A user's name; the number where the server doesn't tell.
+    /// A user's name; `user ID` if the request fails.
     pub(super) async fn user(&mut self, id: i64) -> String {
         if let Some(name) = self.users.get(&id) {
             return name.clone();
@@ -64,7 +63,7 @@ impl Names {
         }
     }
 
-    /// A group's name; the number where the server doesn't tell.
+    /// A group's name; `group ID` if the request fails or it is not one of the user's groups.
     pub(super) async fn group(&mut self, id: i64) -> String {
         if !self.groups.contains_key(&id)
             && let Ok(groups) = within(self.client.groups()).await
@@ -74,7 +73,7 @@ impl Names {
         self.groups.get(&id).cloned().unwrap_or_else(|| format!("group {id}"))
     }
 
-    /// The name of either.
+    /// The name of a recipient.
     pub(super) async fn of(&mut self, recipient: Recipient) -> String {
         match recipient {
             Recipient::User(id) => self.user(id).await,
@@ -87,7 +86,7 @@ impl Names {
     }
 }
 
-/// A number names a group of that number, if there is one; else a name, which has to be that of one group alone.
+/// Finds a group by id, or else by name. Fails if several groups have the name.
 fn choose(groups: &[Group], name: &str) -> Result<i64> {
     if let Some(group) = groups.iter().find(|group| name.parse() == Ok(group.id)) {
         return Ok(group.id);

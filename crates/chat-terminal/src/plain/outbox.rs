@@ -1,5 +1,5 @@
-//! What was sent and has not come back yet. A message carries a key under which the server stores it once, so after a
-//! broken connection it is sent again without being doubled.
+//! Messages that were sent and whose echo has not arrived. The server stores a message once per `client_msg_id`, so it
+//! can be resent after a broken connection without being stored twice.
 
 use std::collections::VecDeque;
 
@@ -8,15 +8,15 @@ use data_encoding::HEXLOWER;
 
 use super::names::Recipient;
 
-/// Messages that may be without their echo; beyond that the oldest are no longer waited for.
+/// Most messages without an echo. Beyond that, the oldest are no longer waited for.
 const MAX: usize = 1024;
 
-/// A message on its way.
+/// A message without its echo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
     /// The frame as sent.
     pub(super) frame: String,
-    /// Whether it may be sent again.
+    /// Whether it has a `client_msg_id`, so that it can be resent.
     pub(super) is_keyed: bool,
     to: Recipient,
     content: String,
@@ -24,7 +24,7 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// A message of this client's own, under a new key.
+    /// A new message with a random `client_msg_id`.
     pub(super) fn new(to: Recipient, content: &str, media_url: &str) -> Result<Self, getrandom::Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
@@ -47,7 +47,7 @@ impl Message {
         Ok(Self { frame, is_keyed: true, to, content: content.into(), media_url: media_url.into() })
     }
 
-    /// The message that a frame typed by hand sends, if it sends one.
+    /// The message that a frame typed by hand sends; `None` if it sends none.
     pub(super) fn typed(line: &str, frame: &ClientFrame) -> Option<Self> {
         if frame.action.is_some() || matches!(frame.kind.as_deref(), None | Some("typing")) {
             return None;
@@ -74,7 +74,7 @@ impl Message {
     }
 }
 
-/// The messages on their way, oldest first.
+/// The messages without an echo, oldest first.
 #[derive(Default)]
 pub(super) struct Outbox(VecDeque<Message>);
 
@@ -90,21 +90,20 @@ impl Outbox {
         }
     }
 
-    /// The message is no longer waited for.
+    /// Stops waiting for a message.
     pub(super) fn remove(&mut self, message: &Message) {
         if let Some(at) = self.0.iter().rposition(|pending| pending == message) {
             self.0.remove(at);
         }
     }
 
-    /// A message of this user arrived: the first that it can be is no longer on its way.
+    /// Takes a message of this user from the server, and removes the oldest message that it can be the echo of.
     pub(super) fn echoed(&mut self, echo: &MessageFrame) {
         if let Some(at) = self.0.iter().position(|pending| pending.is_echoed_by(echo)) {
             self.0.remove(at);
         }
     }
 
-    /// All of them.
     pub(super) fn messages(&self) -> Vec<Message> {
         self.0.iter().cloned().collect()
     }

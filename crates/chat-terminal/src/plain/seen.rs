@@ -1,11 +1,11 @@
-//! Which messages were shown: after a broken connection the server gives again what it does not know to have arrived.
+//! Remembers which messages were shown: after a broken connection the server resends unconfirmed messages.
 
 use std::collections::{HashSet, VecDeque};
 
-/// Numbers that are remembered; more than may wait for one client at a server with its usual settings.
+/// Number of ids to remember: more than a server with default settings queues for one client.
 const REMEMBERED: usize = 4096;
 
-/// The numbers of the messages that were shown last.
+/// Ids of the messages that were shown last.
 #[derive(Default)]
 pub(super) struct Seen {
     known: HashSet<i64>,
@@ -13,7 +13,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether this is the first time; 0, the number of what is no message, always is.
+    /// Whether this id is new. Frames that are no messages have the id 0, which always counts as new.
     pub(super) fn is_first(&mut self, id: i64) -> bool {
         if id == 0 {
             return true;

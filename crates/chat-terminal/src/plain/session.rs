@@ -1,7 +1,7 @@
-//! The conversation: lines in, messages out, over one stream after another until there is nothing left to do.
+//! The session of line mode: reads lines, prints messages, and reconnects until there is nothing left to do.
 //!
-//! Every line is settled before the next one is read, so that a refusal stands right below what was refused, and a
-//! pipe never runs ahead of the server.
+//! The server's response to a line is awaited before the next line is read. So a refusal appears right below the line
+//! that it refers to, and a pipe never runs ahead of the server.
 
 mod send;
 mod show;
@@ -24,19 +24,19 @@ use super::seen::Seen;
 use crate::clean::{clean, escape};
 use crate::{DEADLINE, print_line};
 
-/// After so long without a word the connection is tried, because a broken one says nothing either.
+/// After this time without a frame the connection is tested with a ping, because a broken one is silent too.
 const SILENCE: Duration = Duration::from_secs(30);
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// Longer than this nobody waits for a limit.
+/// Longest delay to wait for after a rate limit. A longer one counts as a refusal.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How a session behaves.
+/// Options of a session.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manner {
-    /// Keep listening when the input has ended.
+pub(super) struct Mode {
+    /// Keep printing messages after the input ends.
     pub(super) follow: bool,
-    /// Print frames as they come.
+    /// Print the server's frames as JSON, one per line.
     pub(super) json: bool,
 }
 
@@ -44,24 +44,26 @@ pub(super) struct Manner {
 pub(super) struct Session {
     names: Names,
     recipient: Option<Recipient>,
-    manner: Manner,
+    mode: Mode,
     input: Receiver<String>,
     has_input_ended: bool,
-    /// When to stop waiting for echoes, once there is no more input.
+    /// When to stop waiting for echoes. `None` until the input has ended.
     ends_at: Option<Instant>,
     outbox: Outbox,
     seen: Seen,
     zone: TimeZone,
-    /// Whether something that was asked for could not be done.
+    /// Whether a line could not be carried out.
     has_failed: bool,
-    /// After how long the server takes what was too much for now.
-    held_for: Option<Duration>,
+    /// Delay that the last rate limit asked for.
+    retry_after: Option<Duration>,
 }
 
-/// What ends the conversation over one stream.
+/// Why the session over one stream ended.
 enum Stop {
     Done,
+    /// The connection broke.
     Lost(Verdict),
+    /// An error that ends the whole session.
     Failed(anyhow::Error),
 }
 
@@ -77,11 +79,14 @@ impl From<chat_client::Error> for Stop {
     }
 }
 
-/// What the session waited for.
-enum Happened {
+/// Something that the session waits for.
+enum Event {
     Received(Result<Received, chat_client::Error>),
+    /// A line of input; `None` at its end.
     Line(Option<String>),
+    /// Nothing happened for [`SILENCE`].
     Silence,
+    /// The time to wait for echoes is over.
     TimeIsUp,
 }
 
@@ -89,13 +94,13 @@ impl Session {
     pub(super) fn new(
         names: Names,
         recipient: Option<Recipient>,
-        manner: Manner,
+        mode: Mode,
         input: Receiver<String>,
     ) -> Self {
         Self {
             names,
             recipient,
-            manner,
+            mode,
             input,
             has_input_ended: false,
             ends_at: None,
@@ -103,13 +108,13 @@ impl Session {
             seen: Seen::default(),
             zone: TimeZone::system(),
             has_failed: false,
-            held_for: None,
+            retry_after: None,
         }
     }
 
-    /// Chats to the end, over as many connections as it takes; `true`: all that was asked for was done.
+    /// Chats to the end, over as many connections as necessary. Returns whether every line could be carried out.
     pub(super) async fn run(mut self) -> anyhow::Result<bool> {
-        // Without randomness the delays are only less spread.
+        // Without randomness the delays only lack jitter.
         let seed = getrandom::u64().unwrap_or_default();
         let mut backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY, seed);
         self.announce_recipient().await;
@@ -117,8 +122,8 @@ impl Session {
             let stop = match self.connect().await {
                 Ok(mut stream) => {
                     backoff.reset();
-                    let stop = self.converse(&mut stream).await;
-                    // Whether the goodbye arrives changes nothing.
+                    let stop = self.run_stream(&mut stream).await;
+                    // The connection ends in any case, so an error changes nothing.
                     let _ = stream.close().await;
                     stop
                 }
@@ -152,7 +157,7 @@ impl Session {
         Ok(())
     }
 
-    async fn converse(&mut self, stream: &mut Stream) -> Stop {
+    async fn run_stream(&mut self, stream: &mut Stream) -> Stop {
         if let Err(stop) = self.begin(stream).await {
             return stop;
         }
@@ -161,15 +166,15 @@ impl Session {
                 return self.leave(stream).await;
             }
             let done = match self.wait(stream).await {
-                Happened::Received(Ok(received)) => self.take(received).await.map(drop),
-                Happened::Received(Err(error)) => Err(error.into()),
-                Happened::Line(Some(line)) => self.obey(stream, &line).await,
-                Happened::Line(None) => {
+                Event::Received(Ok(received)) => self.handle_received(received).await.map(drop),
+                Event::Received(Err(error)) => Err(error.into()),
+                Event::Line(Some(line)) => self.run_command(stream, &line).await,
+                Event::Line(None) => {
                     self.input_ended();
                     Ok(())
                 }
-                Happened::Silence => self.settle(stream).await.map(drop),
-                Happened::TimeIsUp => Err(self.unconfirmed().into()),
+                Event::Silence => self.settle(stream).await.map(drop),
+                Event::TimeIsUp => Err(self.unconfirmed().into()),
             };
             if let Err(stop) = done {
                 return stop;
@@ -177,15 +182,15 @@ impl Session {
         }
     }
 
-    /// The server settles nothing before it has given what was missed, so that comes first, and so does what is owed
-    /// to the server from an earlier connection.
+    /// Receives the missed messages and then resends messages of the earlier connection, both before any new line. The
+    /// server answers the ping only after it has sent the missed messages.
     async fn begin(&mut self, stream: &mut Stream) -> Result<(), Stop> {
         self.settle(stream).await?;
         self.send_again(stream).await
     }
 
-    /// The server asks for a confirmation right behind each message, so what was shown is confirmed before the
-    /// goodbye, and does not come again next time.
+    /// Ends the session cleanly. The server asks for a confirmation right after each message, so waiting once more
+    /// confirms everything that was shown, and the server does not send it again next time.
     async fn leave(&mut self, stream: &mut Stream) -> Stop {
         match self.settle(stream).await {
             Ok(_) | Err(Stop::Lost(_)) => Stop::Done,
@@ -193,7 +198,7 @@ impl Session {
         }
     }
 
-    async fn wait(&mut self, stream: &mut Stream) -> Happened {
+    async fn wait(&mut self, stream: &mut Stream) -> Event {
         let time_is_up = async {
             match self.ends_at {
                 Some(ends_at) => sleep_until(ends_at).await,
@@ -201,16 +206,16 @@ impl Session {
             }
         };
         tokio::select! {
-            received = stream.next() => Happened::Received(received),
-            line = self.input.recv(), if !self.has_input_ended => Happened::Line(line),
-            () = time_is_up => Happened::TimeIsUp,
-            () = sleep(SILENCE) => Happened::Silence,
+            received = stream.next() => Event::Received(received),
+            line = self.input.recv(), if !self.has_input_ended => Event::Line(line),
+            () = time_is_up => Event::TimeIsUp,
+            () = sleep(SILENCE) => Event::Silence,
         }
     }
 
     fn input_ended(&mut self) {
         self.has_input_ended = true;
-        if !self.manner.follow {
+        if !self.mode.follow {
             self.ends_at = Some(Instant::now() + DEADLINE);
         }
     }
@@ -219,7 +224,7 @@ impl Session {
         self.ends_at.is_some() && self.outbox.len() == 0
     }
 
-    fn complain(&mut self, why: &str) {
+    fn report_error(&mut self, why: &str) {
         self.has_failed = true;
         display::error(&clean(why));
     }
@@ -228,13 +233,13 @@ impl Session {
         anyhow!("the server did not confirm {} of the messages that were sent", self.outbox.len())
     }
 
-    async fn obey(&mut self, stream: &mut Stream, line: &str) -> Result<(), Stop> {
+    async fn run_command(&mut self, stream: &mut Stream, line: &str) -> Result<(), Stop> {
         match command::parse(line) {
-            Command::Nothing => Ok(()),
-            Command::Say(text) => self.say(stream, &text, "").await,
-            Command::Image { url, text } => self.say(stream, &text, &url).await,
+            Command::Empty => Ok(()),
+            Command::Send(text) => self.send_text(stream, &text, "").await,
+            Command::Image { url, text } => self.send_text(stream, &text, &url).await,
             Command::Raw(line, frame) => self.send_raw(stream, &line, &frame).await,
-            Command::Typing => self.tell_typing(stream).await,
+            Command::Typing => self.send_typing(stream).await,
             Command::To(name) => {
                 let chosen = self.names.user_named(&name).await;
                 self.choose(chosen).await;
@@ -250,12 +255,12 @@ impl Session {
             Command::Groups => Ok(self.list_groups().await?),
             Command::Help => Ok(print_line(command::HELP)?),
             Command::Quit => {
-                self.manner.follow = false;
+                self.mode.follow = false;
                 self.input_ended();
                 Ok(())
             }
-            Command::Wrong(why) => {
-                self.complain(&why);
+            Command::Invalid(why) => {
+                self.report_error(&why);
                 Ok(())
             }
         }
@@ -267,7 +272,7 @@ impl Session {
                 self.recipient = Some(recipient);
                 self.announce_recipient().await;
             }
-            Err(error) => self.complain(&format!("{error:#}")),
+            Err(error) => self.report_error(&format!("{error:#}")),
         }
     }
 
@@ -278,37 +283,37 @@ impl Session {
         }
     }
 
-    /// The recipient; without one the person is told how to choose.
+    /// The recipient. Reports how to choose one if there is none.
     fn recipient(&mut self) -> Option<Recipient> {
         if self.recipient.is_none() {
-            self.complain("choose a recipient first: /to NAME or /group NAME");
+            self.report_error("choose a recipient first: /to NAME or /group NAME");
         }
         self.recipient
     }
 
-    /// Shows what came; `true`: it is a refusal.
-    async fn take(&mut self, received: Received) -> Result<bool, Stop> {
+    /// Prints what the server sent. Returns whether it is a refusal.
+    async fn handle_received(&mut self, received: Received) -> Result<bool, Stop> {
         let text = match received {
             Received::Text(text) => text,
             Received::Closed { code, reason } => return Err(Stop::Lost(link::after_close(code, &reason))),
         };
-        if self.manner.json {
+        if self.mode.json {
             print_line(&escape(&text))?;
         }
         if let Ok(frame) = serde_json::from_str::<MessageFrame>(&text) {
             self.show_frame(&frame).await?;
         } else if let Ok(ErrorFrame { error, code, retry_after_ms, .. }) = serde_json::from_str(&text) {
-            self.held_for = retry_after_ms.map(Duration::from_millis).filter(|wait| *wait <= LONGEST_WAIT);
-            if self.held_for.is_some() {
+            self.retry_after = retry_after_ms.map(Duration::from_millis).filter(|wait| *wait <= LONGEST_WAIT);
+            if self.retry_after.is_some() {
                 return Ok(true);
             }
             self.has_failed = true;
-            if !self.manner.json {
+            if !self.mode.json {
                 display::error(&clean(&format!("{error} ({code})")));
             }
             return Ok(true);
-        } else if !self.manner.json {
-            // A newer server may send what this client doesn't know.
+        } else if !self.mode.json {
+            // A newer server may send frames that this client does not know.
             print_line(&clean(&text))?;
         }
         Ok(false)

@@ -1,17 +1,17 @@
-//! A text that is being written: several lines, with a cursor that moves by what a person sees as one character. Pure.
+//! A text editor of several lines. Its cursor moves by grapheme clusters, which a person sees as one character. Pure.
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-use super::wrap::{self, Piece};
+use super::wrap::{self, WrappedLine};
 
-/// The text and where the cursor stands in it, in bytes, always between two characters.
+/// A text and its cursor: an offset in bytes, always on a boundary between grapheme clusters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Editor {
     text: String,
     cursor: usize,
 }
 
-/// Where the cursor goes.
+/// A movement of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Move {
     Left,
@@ -25,7 +25,7 @@ pub(crate) enum Move {
 }
 
 impl Editor {
-    /// A text with the cursor at its end.
+    /// Starts with a text and the cursor at its end.
     pub(crate) fn with(text: &str) -> Self {
         Self { text: text.to_owned(), cursor: text.len() }
     }
@@ -38,34 +38,34 @@ impl Editor {
         self.text.is_empty()
     }
 
-    /// The text; what is left is empty.
+    /// Returns the text and empties the editor.
     pub(crate) fn take(&mut self) -> String {
         self.cursor = 0;
         std::mem::take(&mut self.text)
     }
 
-    /// Puts text where the cursor stands. Line ends become one kind, tabs spaces, and other controls are dropped.
+    /// Inserts text at the cursor. Line ends become `\n`, tabs four spaces, and other control characters are dropped.
     pub(crate) fn insert(&mut self, text: &str) {
         let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
         let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         self.text.insert_str(self.cursor, &text);
-        // What was put in may have joined with what stands behind it.
-        self.cursor = self.after_character(self.cursor + text.len());
+        // The end of the inserted text may have formed one cluster with the text after it.
+        self.cursor = self.next_boundary(self.cursor + text.len());
     }
 
     pub(crate) fn go(&mut self, to: Move) {
-        self.cursor = self.place(to);
+        self.cursor = self.offset_of(to);
     }
 
-    /// Takes away what lies between the cursor and there.
+    /// Deletes from the cursor to where the movement ends.
     pub(crate) fn delete(&mut self, to: Move) {
-        let place = self.place(to);
-        let (from, to) = (place.min(self.cursor), place.max(self.cursor));
+        let offset = self.offset_of(to);
+        let (from, to) = (offset.min(self.cursor), offset.max(self.cursor));
         self.text.replace_range(from..to, "");
-        self.cursor = self.after_character(from);
+        self.cursor = self.next_boundary(from);
     }
 
-    /// Moves by lines as they are shown in this width; `false`: there is none in that direction.
+    /// Moves by one line as wrapped to this width. Returns `false` if there is no line in that direction.
     pub(crate) fn go_line(&mut self, is_down: bool, width: usize) -> bool {
         let lines = self.lines(width);
         let (row, column) = self.position(width);
@@ -85,12 +85,12 @@ impl Editor {
         true
     }
 
-    /// The lines as they are shown in this width; always at least one.
-    pub(crate) fn lines(&self, width: usize) -> Vec<Piece> {
-        wrap::pieces(&self.text, width)
+    /// The lines as wrapped to this width; at least one.
+    pub(crate) fn lines(&self, width: usize) -> Vec<WrappedLine> {
+        wrap::wrapped_lines(&self.text, width)
     }
 
-    /// The row and the column of the cursor.
+    /// Row and column of the cursor in the text wrapped to this width.
     pub(crate) fn position(&self, width: usize) -> (usize, usize) {
         let lines = self.lines(width);
         let row = lines.iter().rposition(|line| line.start <= self.cursor).unwrap_or(0);
@@ -98,20 +98,20 @@ impl Editor {
         (row, column.map_or(0, wrap::width))
     }
 
-    fn place(&self, to: Move) -> usize {
+    fn offset_of(&self, to: Move) -> usize {
         let before = self.text.get(..self.cursor).unwrap_or_default();
         let after = self.text.get(self.cursor..).unwrap_or_default();
         match to {
             Move::Left => before.graphemes(true).next_back().map_or(0, |cluster| self.cursor - cluster.len()),
             Move::Right => self.cursor + after.graphemes(true).next().map_or(0, str::len),
-            // A word may begin or end inside what is seen as one character.
+            // A word may begin or end inside a grapheme cluster.
             Move::WordLeft => {
-                before.unicode_word_indices().map(|(at, _)| at).rfind(|at| self.is_between(*at)).unwrap_or(0)
+                before.unicode_word_indices().map(|(at, _)| at).rfind(|at| self.is_boundary(*at)).unwrap_or(0)
             }
             Move::WordRight => after
                 .unicode_word_indices()
                 .next()
-                .map_or(self.text.len(), |(at, word)| self.after_character(self.cursor + at + word.len())),
+                .map_or(self.text.len(), |(at, word)| self.next_boundary(self.cursor + at + word.len())),
             Move::LineStart => before.rfind('\n').map_or(0, |at| at + 1),
             Move::LineEnd => after.find('\n').map_or(self.text.len(), |at| self.cursor + at),
             Move::Start => 0,
@@ -119,12 +119,12 @@ impl Editor {
         }
     }
 
-    /// The end of the character that this place is in; the place itself between two of them.
-    fn after_character(&self, at: usize) -> usize {
-        (at..self.text.len()).find(|at| self.is_between(*at)).unwrap_or(self.text.len())
+    /// The first boundary between grapheme clusters at or after this offset.
+    fn next_boundary(&self, at: usize) -> usize {
+        (at..self.text.len()).find(|at| self.is_boundary(*at)).unwrap_or(self.text.len())
     }
 
-    fn is_between(&self, at: usize) -> bool {
+    fn is_boundary(&self, at: usize) -> bool {
         at >= self.text.len()
             || (self.text.is_char_boundary(at)
                 && GraphemeCursor::new(at, self.text.len(), true).is_boundary(&self.text, 0).unwrap_or(true))
@@ -140,7 +140,7 @@ mod tests {
     const FAMILY: &str = "👨‍👩‍👧";
 
     #[test]
-    fn the_cursor_moves_by_what_is_seen() {
+    fn the_cursor_moves_by_grapheme_clusters() {
         let mut editor = Editor::with(&format!("a{FAMILY}e\u{301}漢"));
         for left in ["漢", "e\u{301}漢"] {
             editor.go(Move::Left);
@@ -167,16 +167,16 @@ mod tests {
         assert_eq!(editor.text(), "one\nxthree ");
     }
 
-    /// U+0EB3 belongs to the character before it, and begins a word.
+    /// U+0EB3 joins the cluster before it, but also begins a word.
     #[test]
     fn a_word_that_begins_inside_a_character_is_passed_with_it() {
         let mut editor = Editor::with("a \u{200d}\u{eb3}b");
         editor.go(Move::WordLeft);
-        assert!(editor.is_between(editor.cursor), "{}", editor.cursor);
+        assert!(editor.is_boundary(editor.cursor), "{}", editor.cursor);
         editor.go(Move::Start);
         for _ in 0..3 {
             editor.go(Move::WordRight);
-            assert!(editor.is_between(editor.cursor), "{}", editor.cursor);
+            assert!(editor.is_boundary(editor.cursor), "{}", editor.cursor);
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pasted_controls_nothing() {
+    fn pasted_control_characters_are_dropped() {
         let mut editor = Editor::default();
         editor.insert("a\u{1b}[31m\r\nb\tc\u{7}\u{9b}");
         assert_eq!(editor.text(), "a[31m\nb    c");
@@ -217,7 +217,7 @@ mod tests {
                     7 => editor.go(Move::LineEnd),
                     _ => editor.insert(texts.next().unwrap()),
                 }
-                prop_assert!(editor.is_between(editor.cursor));
+                prop_assert!(editor.is_boundary(editor.cursor));
                 let (row, column) = editor.position(5);
                 prop_assert!(row < editor.lines(5).len() && column <= 6);
             }

@@ -1,16 +1,16 @@
-//! Where everything is on a screen of a given size. Pure, and shared by the model, which scrolls by what fits, and the
-//! view.
+//! The areas of a screen of a given size. Pure, and shared by the view and by the model, which needs the heights for
+//! scrolling.
 
 use ratatui::layout::Rect;
 
 use super::model::{Focus, Link, Model, Writing};
 
-/// Narrower screens show one thing at a time.
+/// Screens with fewer columns show either the list or the messages.
 const NARROW: u16 = 64;
-/// Most rows of the composer.
+/// Most rows of text in the composer.
 const COMPOSER: u16 = 8;
 
-/// The places; what is not shown has no height.
+/// The areas of the screen. An area that is not shown has no height.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) list: Rect,
@@ -23,7 +23,7 @@ pub(crate) struct Layout {
     pub(crate) is_narrow: bool,
 }
 
-/// What stands left of the text in the composer.
+/// Columns of the mark left of the text in the composer.
 pub(crate) const MARGIN: u16 = 2;
 
 pub(crate) fn of(model: &Model) -> Layout {
@@ -36,7 +36,7 @@ pub(crate) fn of(model: &Model) -> Layout {
     }
     let list_width = if is_narrow { 0 } else { (width / 4).clamp(22, 36) };
     let list = Rect::new(0, 0, list_width, if is_narrow { 0 } else { body });
-    // One column is the line between.
+    // One column for the line between list and messages.
     let left = if is_narrow { 0 } else { list_width + 1 };
     let across = width.saturating_sub(left);
     let mut free = body;
@@ -51,36 +51,36 @@ pub(crate) fn of(model: &Model) -> Layout {
     let typing = take(1);
     let messages = free;
     let mut top = 0;
-    let mut place = |rows: u16| {
-        let area = Rect::new(left, top, across, rows);
+    let mut area = |rows: u16| {
+        let rect = Rect::new(left, top, across, rows);
         top += rows;
-        area
+        rect
     };
     Layout {
         list,
-        header: place(header),
-        banner: place(banner),
-        messages: place(messages),
-        typing: place(typing),
-        composer: place(composer),
+        header: area(header),
+        banner: area(banner),
+        messages: area(messages),
+        typing: area(typing),
+        composer: area(composer),
         status,
         is_narrow,
     }
 }
 
-/// How wide the text of the composer may be.
+/// Width of the composer's text, in cells.
 pub(crate) fn composer_width(model: &Model) -> usize {
     text_width(of(model).composer.width)
 }
 
 pub(crate) fn text_width(across: u16) -> usize {
-    // The cursor may stand behind the last letter.
+    // One more column, because the cursor may stand behind the last character.
     usize::from(across.saturating_sub(MARGIN + 1)).max(2)
 }
 
 fn composer_height(model: &Model, across: u16, body: u16) -> u16 {
-    let Some(desk) = model.desk() else { return 1 };
-    let lines = desk.editor.lines(text_width(across)).len();
+    let Some(pane) = model.pane() else { return 1 };
+    let lines = pane.editor.lines(text_width(across)).len();
     let lines = u16::try_from(lines).unwrap_or(u16::MAX).min(COMPOSER).min((body / 3).max(1));
-    lines + u16::from(desk.writing != Writing::New)
+    lines + u16::from(pane.writing != Writing::New)
 }

@@ -1,18 +1,18 @@
-//! All that the screen knows, and what follows from what happens. Pure: it neither waits nor draws; what is to be done
-//! outside is returned as effects.
+//! The state of the screen and its transitions. Pure: it neither waits nor draws, and returns work for the outside as
+//! [`Effect`]s.
 
-mod answers;
+mod actions;
 mod commands;
-mod deeds;
-mod desk;
 mod draft;
 mod keys;
 mod opening;
 mod outgoing;
+mod pane;
 mod prompt;
+mod reconcile;
+mod responses;
 mod rooms;
 mod selecting;
-mod settle;
 mod stream;
 mod threads;
 
@@ -25,60 +25,63 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::errand::{Answer, Errand};
+use super::request::{Completed, Request};
 use crate::clean::clean_name;
 use crate::target::Target;
 
 pub(crate) use commands::COMMANDS;
-pub(crate) use desk::{Desk, Scroll, Window, Writing};
 pub(crate) use keys::KEYS;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use prompt::{Asking, Choice, Deed, Prompt};
+pub(crate) use pane::{Pane, Scroll, Window, Writing};
+pub(crate) use prompt::{Action, Choice, Prompt, PromptKind};
 pub(crate) use rooms::Count;
 
-/// How long a notice stays, in milliseconds.
+/// How long a notice stays on the screen, in milliseconds.
 const NOTICE: i64 = 6_000;
 
-/// What happens.
+/// An event that the model reacts to.
 #[derive(Debug)]
 pub(crate) enum Input {
     Key(KeyEvent),
     Paste(String),
     Resize(u16, u16),
-    /// Whether somebody looks at this terminal, where it says so.
+    /// Whether the terminal has the focus. Not every terminal reports it.
     Focus(bool),
     Stream(Box<Event>),
-    Answer(Answer),
-    /// The session had no room for a request.
-    NotTaken(Op),
-    /// Time has gone by.
+    Completed(Completed),
+    /// An operation that was not submitted because the session's outbox is full.
+    OutboxFull(Op),
+    /// Sent once a second.
     Tick,
-    /// This is the end: what is to be kept goes to the server now.
+    /// The person quits: drafts go to the server now.
     Leave,
 }
 
-/// What is to be done.
+/// Work for the caller of [`Model::update`].
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
-    Ask(Op),
-    Run(Errand, u64),
+    /// Submit an operation to the stream session.
+    Submit(Op),
+    /// Run a REST request. The number is the model's generation and comes back in [`Completed`].
+    Request(Request, u64),
+    /// Ring the terminal's bell.
     Ring,
     Redraw,
     Suspend,
     Quit,
 }
 
-/// What is open: a conversation, a user with whom there is none yet, or a thread, by its conversation and the id of its
-/// root.
+/// What can be open: a conversation, a user who has no conversation with this user yet, or a thread (its conversation
+/// and the id of its root).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum Chat {
     Room(i64),
     User(i64),
     Thread(i64, i64),
 }
 
-impl Place {
-    /// The conversation, if it is one already.
+impl Chat {
+    /// Id of the conversation; `None` if there is none yet.
     pub(crate) fn room(self) -> Option<i64> {
         match self {
             Self::Room(id) | Self::Thread(id, _) => Some(id),
@@ -86,16 +89,16 @@ impl Place {
         }
     }
 
-    /// The entry of the list that it belongs to.
+    /// The entry of the list that it belongs to: for a thread, its conversation.
     pub(crate) fn entry(self) -> Self {
         match self {
             Self::Thread(id, _) => Self::Room(id),
-            place => place,
+            chat => chat,
         }
     }
 }
 
-/// What keys go to.
+/// The part of the screen that receives keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Focus {
     Composer,
@@ -103,14 +106,14 @@ pub(crate) enum Focus {
     Messages,
 }
 
-/// The connection.
+/// State of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Link {
     Connecting,
-    /// Connected, and still reading what was missed.
+    /// Connected, and still receiving missed events.
     CatchingUp,
     Online,
-    /// Gone since then, in milliseconds, and tried again at.
+    /// Disconnected since `since`; the next attempt is at `until`. Both in milliseconds since 1970.
     Offline {
         why: String,
         since: i64,
@@ -118,73 +121,77 @@ pub(crate) enum Link {
     },
 }
 
-/// Something to tell the person.
+/// A notice to the person, shown in the status line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) text: String,
     pub(crate) is_error: bool,
+    /// When it disappears, in milliseconds since 1970.
     until: i64,
 }
 
-/// What does not change while it runs.
+/// What the screen is started with.
 #[derive(Debug, Clone)]
-pub(crate) struct Circumstances {
+pub(crate) struct Config {
     pub(crate) me: User,
     /// The server's address, for the status line.
     pub(crate) server: String,
     pub(crate) zone: TimeZone,
-    /// Unlike any other run's: keys of messages begin so.
-    pub(crate) name: String,
-    /// What to open first.
-    pub(crate) wish: Option<Target>,
+    /// Random id of this run: the prefix of each `client_msg_id`.
+    pub(crate) run_id: String,
+    /// What to open as soon as it is known: the target on the command line, or a group that was just created.
+    pub(crate) pending: Option<Target>,
 }
 
-/// All that is known.
+/// The state of the whole screen.
 #[derive(Debug)]
 pub(crate) struct Model {
-    pub(crate) fixed: Circumstances,
+    pub(crate) config: Config,
     pub(crate) size: (u16, u16),
     pub(crate) now: Timestamp,
     pub(crate) state: State,
     names: BTreeMap<i64, String>,
-    asked_names: BTreeSet<i64>,
+    requested_names: BTreeSet<i64>,
     counts: BTreeMap<i64, Count>,
-    desks: BTreeMap<Place, Desk>,
-    pub(crate) place: Option<Place>,
-    /// The conversation that the list's cursor is on.
-    pub(crate) listed: Option<Place>,
+    panes: BTreeMap<Chat, Pane>,
+    pub(crate) chat: Option<Chat>,
+    /// The entry that the list's cursor is on.
+    pub(crate) listed: Option<Chat>,
     pub(crate) focus: Focus,
     pub(crate) prompt: Option<Prompt>,
     pub(crate) link: Link,
     pub(crate) outgoing: Vec<Outgoing>,
     n_sent: u64,
+    /// When each typing signal expires, in milliseconds since 1970, by conversation and user.
     typing: BTreeMap<(i64, i64), i64>,
     presence: BTreeMap<i64, Cow<'static, str>>,
     pub(crate) notice: Option<Notice>,
     pub(crate) shows_archived: bool,
-    is_looked_at: bool,
+    has_focus: bool,
+    /// Whether all conversations have been loaded.
     is_loaded: bool,
     is_leaving: bool,
+    /// Number of full reloads. Responses to requests of an earlier generation are dropped.
     generation: u64,
-    /// When the list is to be loaded, if it is.
+    /// When to load the list again, in milliseconds since 1970; `None` if there is no need.
     list_again_at: Option<i64>,
-    told: settle::Told,
+    reported: reconcile::Reported,
     effects: Vec<Effect>,
 }
 
 impl Model {
-    pub(crate) fn new(fixed: Circumstances, size: (u16, u16)) -> Self {
-        let names = BTreeMap::from([(fixed.me.id, clean_name(&fixed.me.username))]);
+    pub(crate) fn new(config: Config, size: (u16, u16)) -> Self {
+        let names = BTreeMap::from([(config.me.id, clean_name(&config.me.username))]);
         Self {
-            fixed,
+            config,
             size,
             now: Timestamp::UNIX_EPOCH,
             state: State::default(),
             names,
-            asked_names: BTreeSet::new(),
+            requested_names: BTreeSet::new(),
             counts: BTreeMap::new(),
-            desks: BTreeMap::new(),
-            place: None,
+            panes: BTreeMap::new(),
+            chat: None,
             listed: None,
             focus: Focus::Composer,
             prompt: None,
@@ -195,37 +202,37 @@ impl Model {
             presence: BTreeMap::new(),
             notice: None,
             shows_archived: false,
-            is_looked_at: true,
+            has_focus: true,
             is_loaded: false,
             is_leaving: false,
             generation: 0,
             list_again_at: None,
-            told: settle::Told::default(),
+            reported: reconcile::Reported::default(),
             effects: Vec::new(),
         }
     }
 
-    /// Takes in what happened and says what is to be done.
+    /// Applies an input and returns the work that follows from it.
     pub(crate) fn update(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
         self.now = now;
         match input {
             Input::Key(key) => self.press(key),
             Input::Paste(text) => self.paste(&text),
             Input::Resize(width, height) => self.size = (width, height),
-            Input::Focus(is_looked_at) => self.is_looked_at = is_looked_at,
-            Input::Stream(event) => self.hear(*event),
-            Input::Answer(answer) => self.answered(answer),
-            Input::NotTaken(op) => self.not_taken(op),
+            Input::Focus(has_focus) => self.has_focus = has_focus,
+            Input::Stream(event) => self.handle_event(*event),
+            Input::Completed(completed) => self.handle_completed(completed),
+            Input::OutboxFull(op) => self.outbox_full(op),
             Input::Tick => {}
             Input::Leave => self.is_leaving = true,
         }
-        self.forget_what_is_over();
-        self.settle();
+        self.expire();
+        self.reconcile();
         std::mem::take(&mut self.effects)
     }
 
     pub(crate) fn me(&self) -> i64 {
-        self.fixed.me.id
+        self.config.me.id
     }
 
     /// Milliseconds since 1970.
@@ -233,7 +240,7 @@ impl Model {
         self.now.as_millisecond()
     }
 
-    /// A user's name, made harmless; the number until it is known.
+    /// A user's name, cleaned for the terminal; `user ID` until it is known.
     pub(crate) fn name(&self, user: i64) -> Cow<'_, str> {
         match self.names.get(&user) {
             Some(name) => name.into(),
@@ -241,25 +248,25 @@ impl Model {
         }
     }
 
-    /// What is open and how far one is with it.
-    pub(crate) fn desk(&self) -> Option<&Desk> {
-        self.desks.get(&self.place?)
+    /// State of what is open.
+    pub(crate) fn pane(&self) -> Option<&Pane> {
+        self.panes.get(&self.chat?)
     }
 
-    fn desk_mut(&mut self) -> Option<&mut Desk> {
-        self.desks.get_mut(&self.place?)
+    fn pane_mut(&mut self) -> Option<&mut Pane> {
+        self.panes.get_mut(&self.chat?)
     }
 
-    /// The open conversation, if it is one already.
+    /// Id of the open conversation; `None` if nothing is open or there is no conversation yet.
     pub(crate) fn room_id(&self) -> Option<i64> {
-        self.place?.room()
+        self.chat?.room()
     }
 
     pub(crate) fn presence(&self, user: i64) -> &str {
         self.presence.get(&user).map_or("", |status| status.as_ref())
     }
 
-    /// Who else is typing there.
+    /// Ids of the other users who are typing in a conversation.
     pub(crate) fn typists(&self, conversation: i64) -> impl Iterator<Item = i64> {
         self.typing.range((conversation, 0)..=(conversation, i64::MAX)).map(|((_, user), _)| *user)
     }
@@ -268,28 +275,29 @@ impl Model {
         self.names.insert(id, clean_name(name));
     }
 
-    fn ask(&mut self, op: Op) {
-        self.effects.push(Effect::Ask(op));
+    fn submit_op(&mut self, op: Op) {
+        self.effects.push(Effect::Submit(op));
     }
 
-    fn run(&mut self, errand: Errand) {
-        self.effects.push(Effect::Run(errand, self.generation));
+    fn send_request(&mut self, request: Request) {
+        self.effects.push(Effect::Request(request, self.generation));
     }
 
-    fn tell(&mut self, text: impl Into<String>) {
-        self.note(text.into(), false);
+    fn notify(&mut self, text: impl Into<String>) {
+        self.show_notice(text.into(), false);
     }
 
-    fn complain(&mut self, text: impl Into<String>) {
-        self.note(text.into(), true);
+    fn notify_error(&mut self, text: impl Into<String>) {
+        self.show_notice(text.into(), true);
     }
 
-    fn note(&mut self, text: String, is_error: bool) {
+    fn show_notice(&mut self, text: String, is_error: bool) {
         let text = crate::clean::clean(&text);
         self.notice = Some(Notice { text, is_error, until: self.millis() + NOTICE });
     }
 
-    fn forget_what_is_over(&mut self) {
+    /// Removes expired typing signals and notices.
+    fn expire(&mut self) {
         let now = self.millis();
         self.typing.retain(|_, until| *until > now);
         self.notice.take_if(|notice| notice.until <= now);

@@ -1,4 +1,4 @@
-//! A message as rows: time and name on the left, text in the middle, ticks on the right. Pure.
+//! Renders a message as rows: time and name on the left, text in the middle, ticks on the right. Pure.
 
 use chat_client::v2::Room;
 use chat_protocol::message::Message;
@@ -10,22 +10,22 @@ use ratatui::text::{Line, Span};
 
 use super::model::Model;
 use super::style;
-use super::walk::Item;
+use super::viewport::Item;
 use super::wrap::{self, cut, fit};
 use crate::clean::{clean_lines, clean_name};
 
-/// `16:00 `
+/// Columns of the time: `16:00 `.
 const CLOCK: usize = 6;
-/// Members beyond this have no say in how wide the column of names is.
-const MANY: usize = 50;
-/// Longer lines are hard to read.
+/// Number of members whose names count for the width of the name column.
+const MAX_NAMES: usize = 50;
+/// Most columns of text, because longer lines are hard to read.
 const LINE: usize = 100;
-/// Room for ticks.
+/// Columns for the ticks.
 const TICKS: usize = 3;
-/// Messages of one sender that are closer than this, in microseconds, stand together.
-const TOGETHER: i64 = 5 * 60 * 1_000_000;
+/// Longest time between two messages of one sender that share one name, in microseconds.
+const GROUPED_WITHIN: i64 = 5 * 60 * 1_000_000;
 
-/// The columns of a pane of this width.
+/// Widths of the columns, in cells.
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     whole: usize,
@@ -35,16 +35,16 @@ struct Columns {
 }
 
 impl Columns {
-    /// The column of names is as wide as the names there are, within reason.
+    /// Divides a width. The name column is as wide as the longest name, within bounds.
     fn of(model: &Model, width: usize) -> Self {
-        // Where there is hardly room for text, the time gives way first.
+        // On a narrow screen the time is left out first.
         let (clock, most) = match width {
             0..32 => (0, 5),
             32..50 => (CLOCK, 8),
             _ => (CLOCK, 12),
         };
-        let other = model.place.and_then(|place| model.other_side(place));
-        let users = other.into_iter().chain(model.members().iter().take(MANY).map(|member| member.id));
+        let other = model.chat.and_then(|chat| model.other_side(chat));
+        let users = other.into_iter().chain(model.members().iter().take(MAX_NAMES).map(|member| member.id));
         let names = users.chain([model.me()]).map(|user| wrap::width(&model.name(user)));
         let name = names.max().unwrap_or(most).clamp(3, most);
         Self {
@@ -60,7 +60,7 @@ impl Columns {
     }
 }
 
-/// The rows of an item that stands below another.
+/// The rows of an item. `above` is the item before it: time, name and day are shown only where they differ.
 pub(crate) fn of(
     model: &Model,
     above: Option<&Item<'_>>,
@@ -106,7 +106,7 @@ fn separators(
     if above.is_none_or(|above| day_of(model, above) != day) {
         rows.push(rule(&day_name(model, day), columns.whole, style::faint()));
     }
-    let new_from = model.desk().and_then(|desk| desk.new_from);
+    let new_from = model.pane().and_then(|pane| pane.new_from);
     let is_mine = |message: &Message| message.sender_id == model.me();
     let room = model.room(message.conversation_id);
     let is_first_new = new_from.zip(room).is_some_and(|(from, room)| {
@@ -119,7 +119,7 @@ fn separators(
     rows
 }
 
-/// A line across with a word in its middle.
+/// A horizontal line with a word in its middle.
 fn rule(word: &str, width: usize, style: Style) -> Line<'static> {
     let word = cut(word, width.saturating_sub(4));
     let around = width.saturating_sub(wrap::width(&word) + 2);
@@ -135,7 +135,7 @@ struct Head {
     user: i64,
 }
 
-/// Rows of the middle column.
+/// The rows of the middle column.
 struct Body {
     rows: Vec<Vec<Span<'static>>>,
 }
@@ -152,7 +152,7 @@ impl Body {
         self.rows.extend(lines.map(|line| vec![Span::styled(line, style)]));
     }
 
-    /// Puts a mark behind the last row, or below it where it does not fit.
+    /// Appends a mark to the last row, or adds a row if it does not fit.
     fn mark(&mut self, text: &str, width: usize) {
         let filled: usize =
             self.rows.last().map_or(width, |row| row.iter().map(|span| wrap::width(&span.content)).sum());
@@ -205,7 +205,7 @@ fn message_rows(
 ) -> Vec<Line<'static>> {
     let is_together = above.is_some_and(|above| {
         above.sender_id == message.sender_id
-            && message.timestamp.0 - above.timestamp.0 < TOGETHER
+            && message.timestamp.0 - above.timestamp.0 < GROUPED_WITHIN
             && day_of(model, above) == day_of(model, message)
             && above.thread_id == message.thread_id
     });
@@ -214,21 +214,21 @@ fn message_rows(
     let head = Head {
         clock: if is_together && is_same_minute { String::new() } else { clock },
         name: if is_together { String::new() } else { model.name(message.sender_id).into_owned() },
-        is_selected: model.desk().and_then(|desk| desk.selected) == Some(message.seq),
+        is_selected: model.pane().and_then(|pane| pane.selected) == Some(message.seq),
         user: message.sender_id,
     };
     let mut body = Body { rows: Vec::new() };
-    what_it_answers(model, message, columns, &mut body);
+    context(model, message, columns, &mut body);
     content(message, columns, &mut body);
-    below(model, message, columns, &mut body);
+    reactions_and_thread(model, message, columns, &mut body);
     if body.rows.is_empty() {
         body.rows.push(Vec::new());
     }
     assemble(columns, &head, body, tick(model, message))
 }
 
-/// The quote, the thread or the origin of a message.
-fn what_it_answers(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
+/// The quote, the thread and the origin of a message.
+fn context(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
     let mut mark = |text: String| {
         let text = cut(&text, columns.text).into_owned();
         body.rows.push(vec![Span::styled(text, style::faint())]);
@@ -277,8 +277,8 @@ fn content(message: &Message, columns: Columns, body: &mut Body) {
     }
 }
 
-/// Reactions and the thread.
-fn below(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
+/// The reactions to a message and a line for the thread below it.
+fn reactions_and_thread(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
     let mut row: Vec<Span<'static>> = Vec::new();
     let mut filled = 0;
     for reaction in &message.reactions {
@@ -304,7 +304,7 @@ fn below(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
     }
 }
 
-/// How far a message of the user's own has come: stored, with everybody, read by everybody.
+/// The ticks of the user's own message: one if stored, two if delivered to everybody, bold if read by everybody.
 fn tick(model: &Model, message: &Message) -> Option<Span<'static>> {
     if message.sender_id != model.me() || message.deleted_at.is_some() {
         return None;
@@ -326,11 +326,11 @@ fn tick(model: &Model, message: &Message) -> Option<Span<'static>> {
 
 fn day_of(model: &Model, message: &Message) -> Date {
     let at = Timestamp::from_microsecond(message.timestamp.0).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_zoned(model.fixed.zone.clone()).date()
+    at.to_zoned(model.config.zone.clone()).date()
 }
 
 fn day_name(model: &Model, day: Date) -> String {
-    let today = model.now.to_zoned(model.fixed.zone.clone()).date();
+    let today = model.now.to_zoned(model.config.zone.clone()).date();
     if today == day {
         "today".into()
     } else if day.tomorrow().ok() == Some(today) {
@@ -340,17 +340,17 @@ fn day_name(model: &Model, day: Date) -> String {
     }
 }
 
-/// The time on a clock.
+/// The time of day, as `16:00`.
 pub(crate) fn clock(model: &Model, at: Time) -> String {
     let at = Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_zoned(model.fixed.zone.clone()).strftime("%H:%M").to_string()
+    at.to_zoned(model.config.zone.clone()).strftime("%H:%M").to_string()
 }
 
-/// The time on a clock, or the day where that is not today.
+/// The time of day if it is today, otherwise the day, or the year if it is another year.
 pub(crate) fn when(model: &Model, at: Time) -> String {
     let then = Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);
-    let then = then.to_zoned(model.fixed.zone.clone());
-    let now = model.now.to_zoned(model.fixed.zone.clone());
+    let then = then.to_zoned(model.config.zone.clone());
+    let now = model.now.to_zoned(model.config.zone.clone());
     match then.date() == now.date() {
         true => clock(model, at),
         false if then.year() == now.year() => then.strftime("%-d %b").to_string(),

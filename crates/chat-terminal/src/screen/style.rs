@@ -1,17 +1,17 @@
-//! The few styles there are. They are those of the terminal's own palette, so that they fit light and dark ones, and
-//! nothing is said by colour alone.
+//! The styles of the screen. They use the terminal's own palette, so that they suit light and dark themes. No
+//! information is given by colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Names are told apart by these.
+/// Colours that distinguish users.
 const NAMES: [Color; 6] = [Color::Cyan, Color::Green, Color::Magenta, Color::Yellow, Color::Blue, Color::Red];
 
-/// What is there for whoever looks for it.
+/// For secondary text, such as times.
 pub(crate) fn faint() -> Style {
     Style::new().add_modifier(Modifier::DIM)
 }
 
-/// What is meant to be found.
+/// For text that should stand out.
 pub(crate) fn accent() -> Style {
     Style::new().fg(Color::Cyan)
 }
@@ -36,8 +36,8 @@ pub(crate) fn reversed() -> Style {
     Style::new().add_modifier(Modifier::REVERSED)
 }
 
-/// A user's name, everywhere the same.
+/// For a user's name: the same colour everywhere, chosen by the user's id.
 pub(crate) fn name(user: i64) -> Style {
-    let place = usize::try_from(user.rem_euclid(6)).unwrap_or_default();
-    Style::new().fg(NAMES.get(place).copied().unwrap_or(Color::Reset)).add_modifier(Modifier::BOLD)
+    let index = usize::try_from(user.rem_euclid(6)).unwrap_or_default();
+    Style::new().fg(NAMES.get(index).copied().unwrap_or(Color::Reset)).add_modifier(Modifier::BOLD)
 }

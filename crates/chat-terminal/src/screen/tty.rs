@@ -1,4 +1,4 @@
-//! The terminal itself: taken over at the start, and given back as it was however the program ends.
+//! The terminal device: set up at the start and restored whichever way the program ends.
 
 use std::io::{self, Stdout, Write, stdout};
 use std::panic;
@@ -14,93 +14,93 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::{Buffer, Cell};
 
-/// The terminal while it is taken over. Dropping it gives it back.
+/// The terminal in full-screen mode. Dropping it restores the terminal.
 pub(crate) struct Tty {
     terminal: Terminal<CrosstermBackend<Stdout>>,
-    /// The rows of the screen whose width is in doubt.
-    doubtful: Vec<(usize, String)>,
+    /// The rows whose width on the terminal is uncertain, with their numbers.
+    uncertain: Vec<(usize, String)>,
 }
 
 impl Tty {
-    /// Takes the terminal over.
-    pub(crate) fn take(title: &str) -> Result<Self> {
+    /// Switches the terminal to full-screen mode.
+    pub(crate) fn enter(title: &str) -> Result<Self> {
         let before = panic::take_hook();
-        // The message of a panic would be lost on the other screen.
+        // Otherwise a panic message would be lost with the alternate screen.
         panic::set_hook(Box::new(move |info| {
-            give_back();
+            restore();
             before(info);
         }));
-        begin(title).inspect_err(|_| give_back()).context("cannot use the terminal")?;
+        begin(title).inspect_err(|_| restore()).context("cannot use the terminal")?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))
-            .inspect_err(|_| give_back())
+            .inspect_err(|_| restore())
             .context("cannot use the terminal")?;
-        Ok(Self { terminal, doubtful: Vec::new() })
+        Ok(Self { terminal, uncertain: Vec::new() })
     }
 
-    /// Draws what has changed.
+    /// Draws the cells that have changed.
     pub(crate) fn draw(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> Result<()> {
         self.draw_at_once(view).context("cannot draw on the terminal")
     }
 
     fn draw_at_once(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> io::Result<()> {
         execute!(stdout(), BeginSynchronizedUpdate)?;
-        let doubtful = doubtful_rows(self.terminal.draw(&view)?.buffer);
-        if doubtful != self.doubtful {
-            // Where the terminal took more cells than was reckoned, something would be left of what stood there.
-            self.doubtful = doubtful;
+        let uncertain = uncertain_rows(self.terminal.draw(&view)?.buffer);
+        if uncertain != self.uncertain {
+            // If the terminal used more cells than computed, remains of the old row would stay on the screen.
+            self.uncertain = uncertain;
             self.empty()?;
             self.terminal.draw(&view)?;
         }
         execute!(stdout(), EndSynchronizedUpdate)
     }
 
-    /// Forgets what is on the screen, so that the next drawing draws all of it.
+    /// Makes the next drawing repaint the whole screen.
     pub(crate) fn clear(&mut self) -> Result<()> {
         self.empty().context("cannot draw on the terminal")
     }
 
     fn empty(&mut self) -> io::Result<()> {
-        // `Terminal::clear` asks the terminal where the cursor is, and not every one answers.
+        // `Terminal::clear` asks the terminal for the position of the cursor, and not every terminal answers.
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
     }
 
-    /// Rings, as the terminal understands it.
+    /// Rings the terminal's bell.
     pub(crate) fn ring(&self) -> Result<()> {
         let mut out = stdout();
         out.write_all(b"\x07").and_then(|()| out.flush()).context("cannot draw on the terminal")
     }
 
-    /// Gives the terminal back until the shell continues this process.
+    /// Restores the terminal and suspends this process until the shell continues it.
     #[cfg(unix)]
     pub(crate) fn suspend(&mut self, title: &str) -> Result<()> {
         use rustix::process::{Signal, getpid, kill_process};
-        give_back();
-        // The process stands still in here.
+        restore();
+        // The process is stopped inside this call.
         kill_process(getpid(), Signal::TSTP).context("cannot suspend this process")?;
         begin(title).context("cannot use the terminal")?;
         self.clear()
     }
 
-    /// There is no such thing here.
+    /// Does nothing: only Unix has job control.
     #[cfg(not(unix))]
     pub(crate) fn suspend(&mut self, _title: &str) -> Result<()> {
         Ok(())
     }
 }
 
-/// Rows with characters that are made of several; terminals do not agree how many cells those take.
-fn doubtful_rows(screen: &Buffer) -> Vec<(usize, String)> {
+/// The rows that contain a cell of several code points. Terminals do not agree on the width of those.
+fn uncertain_rows(screen: &Buffer) -> Vec<(usize, String)> {
     let rows = screen.content().chunks(usize::from(screen.area.width.max(1))).enumerate();
-    let is_doubtful = |row: &&[Cell]| row.iter().any(|cell| cell.symbol().chars().nth(1).is_some());
-    rows.filter(|(_, row)| is_doubtful(row))
+    let is_uncertain = |row: &&[Cell]| row.iter().any(|cell| cell.symbol().chars().nth(1).is_some());
+    rows.filter(|(_, row)| is_uncertain(row))
         .map(|(number, row)| (number, row.iter().map(Cell::symbol).collect()))
         .collect()
 }
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
@@ -116,8 +116,8 @@ fn begin(title: &str) -> io::Result<()> {
     )
 }
 
-/// Nothing more can be done about it if this fails.
-fn give_back() {
+/// Leaves full-screen mode. Ignores errors, because nothing more can be done about them.
+fn restore() {
     let _ = execute!(stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }

@@ -1,4 +1,4 @@
-//! The model as a picture. Pure: it draws into a frame and changes nothing.
+//! Draws the model into a frame. Pure: it changes nothing else.
 
 mod help;
 mod list;
@@ -13,14 +13,14 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Clear, Paragraph};
 
 use super::layout::{self, Layout, MARGIN};
-use super::model::{Asking, Focus, Link, Model, Place, Writing};
-use super::{rows, style, walk, wrap};
+use super::model::{Chat, Focus, Link, Model, PromptKind, Writing};
+use super::{rows, style, viewport, wrap};
 use crate::clean::clean_name;
 
-/// From this width on there is room for the server's address.
+/// Screens of at least this width show the server's address.
 const WIDE: u16 = 110;
 
-/// Draws everything.
+/// Draws the whole screen.
 pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
     let layout = layout::of(model);
     if layout.list.height > 0 {
@@ -34,21 +34,21 @@ pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
         composer(model, frame, layout.composer);
     }
     status(model, frame, &layout);
-    match model.prompt.as_ref().map(|prompt| (prompt, prompt.asking)) {
-        Some((prompt, Asking::Help)) => help::draw(prompt, frame),
+    match model.prompt.as_ref().map(|prompt| (prompt, prompt.kind)) {
+        Some((prompt, PromptKind::Help)) => help::draw(prompt, frame),
         Some((prompt, _)) => prompt::draw(prompt, frame),
         None => {}
     }
 }
 
-/// Draws one row, cut to its place.
+/// Draws one row, cut to its area. Draws nothing if the area has no height.
 fn row(frame: &mut Frame<'_>, area: Rect, line: Line<'_>) {
     if area.height > 0 {
         frame.render_widget(Paragraph::new(line), area);
     }
 }
 
-/// Two texts at both ends of a row; the left one gives way.
+/// A row with a text at each end. The left one is cut if both do not fit.
 fn ends(left: Vec<Span<'static>>, right: Vec<Span<'static>>, width: u16) -> Line<'static> {
     let cells = |spans: &[Span<'_>]| spans.iter().map(|span| wrap::width(&span.content)).sum::<usize>();
     let width = usize::from(width);
@@ -66,24 +66,24 @@ fn ends(left: Vec<Span<'static>>, right: Vec<Span<'static>>, width: u16) -> Line
 }
 
 fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(place) = model.place else { return };
-    if let Place::Thread(conversation, root) = place {
+    let Some(chat) = model.chat else { return };
+    if let Chat::Thread(conversation, root) = chat {
         let line = thread_header(model, model.message_of(conversation, root), area.width);
         row(frame, area, line.patch_style(Style::new().underlined()));
         return;
     }
     let mut left = vec![Span::raw(" ")];
     let mut right = Vec::new();
-    match model.other_side(place) {
+    match model.other_side(chat) {
         Some(user) => {
             left.push(presence(model, user));
             left.push(Span::raw(" "));
-            left.push(Span::styled(model.title(place), style::strong()));
+            left.push(Span::styled(model.title(chat), style::strong()));
             right.push(Span::styled(model.presence(user).to_owned(), style::faint()));
         }
         None => {
             left.push(Span::styled("# ", style::faint()));
-            left.push(Span::styled(model.title(place), style::strong()));
+            left.push(Span::styled(model.title(chat), style::strong()));
             let n_members = model.room_id().and_then(|id| model.about(id)).map_or(0, |it| it.n_members);
             let members = if n_members == 1 { "member" } else { "members" };
             right.push(Span::styled(format!("{n_members} {members}"), style::faint()));
@@ -104,7 +104,7 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     row(frame, area, ends(left, right, area.width).patch_style(Style::new().underlined()));
 }
 
-/// Which message the open thread is below, and how many replies there are.
+/// The header of an open thread: its root and the number of replies.
 fn thread_header(model: &Model, root: Option<&Message>, width: u16) -> Line<'static> {
     let mut left = vec![Span::styled(" └ thread ", style::faint())];
     let mut n_replies = 0;
@@ -117,7 +117,7 @@ fn thread_header(model: &Model, root: Option<&Message>, width: u16) -> Line<'sta
     ends(left, vec![Span::styled(format!("{n_replies} {replies} "), style::faint())], width)
 }
 
-/// A dot: full for somebody who is there, half for somebody who is away.
+/// A dot for a user's presence: full if online, half if away, otherwise empty.
 fn presence(model: &Model, user: i64) -> Span<'static> {
     match model.presence(user) {
         "online" => Span::styled("●", style::good()),
@@ -138,36 +138,36 @@ fn banner(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn messages(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let lines = walk::shown(model);
+    let lines = viewport::shown(model);
     if lines.is_empty() {
-        let text = nothing(model);
+        let text = placeholder(model);
         let middle = area.height / 2;
-        let place = Rect { y: area.y + middle, height: area.height.min(1), ..area };
-        row(frame, place, Line::styled(text, style::faint()).centered());
+        let area = Rect { y: area.y + middle, height: area.height.min(1), ..area };
+        row(frame, area, Line::styled(text, style::faint()).centered());
         return;
     }
     let count = u16::try_from(lines.len()).unwrap_or(area.height).min(area.height);
-    let place = Rect { y: area.y + area.height - count, height: count, ..area };
-    frame.render_widget(Paragraph::new(Text::from(lines)), place);
-    if model.desk().is_some_and(|desk| !desk.is_at_end() && desk.window.is_some()) && area.height > 0 {
+    let bottom = Rect { y: area.y + area.height - count, height: count, ..area };
+    frame.render_widget(Paragraph::new(Text::from(lines)), bottom);
+    if model.pane().is_some_and(|pane| !pane.is_at_end() && pane.window.is_some()) && area.height > 0 {
         let unread = model.room_id().map_or(0, |id| model.count(id).unread);
         let text = if unread > 0 { format!(" {unread} new ↓ ") } else { " ↓ ".to_owned() };
         let cells = u16::try_from(wrap::width(&text)).unwrap_or_default().min(area.width);
-        let place = Rect::new(area.right() - cells, area.bottom() - 1, cells, 1);
-        row(frame, place, Line::styled(text, style::reversed()));
+        let corner = Rect::new(area.right() - cells, area.bottom() - 1, cells, 1);
+        row(frame, corner, Line::styled(text, style::reversed()));
     }
 }
 
-/// What stands where no message does.
-fn nothing(model: &Model) -> String {
-    match (model.place, model.desk()) {
+/// The text in place of messages while there are none.
+fn placeholder(model: &Model) -> String {
+    match (model.chat, model.pane()) {
         (None, _) if model.is_online() => "Nobody has written yet. Ctrl-K finds somebody to write to.".into(),
         (None, _) => "Loading …".into(),
-        (Some(Place::Thread(..)), _) => "Loading …".into(),
-        (Some(place), Some(desk)) if desk.window.is_some_and(|window| window.is_whole) => {
-            format!("Nothing has been written to {} yet.", model.title(place))
+        (Some(Chat::Thread(..)), _) => "Loading …".into(),
+        (Some(chat), Some(pane)) if pane.window.is_some_and(|window| window.is_whole) => {
+            format!("Nothing has been written to {} yet.", model.title(chat))
         }
-        (Some(Place::User(user)), _) => {
+        (Some(Chat::User(user)), _) => {
             format!("Say something to {}.", model.name(user))
         }
         _ => "Loading …".into(),
@@ -188,9 +188,9 @@ fn typing(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 }
 
 fn composer(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let Some(desk) = model.desk() else { return };
+    let Some(pane) = model.pane() else { return };
     let (mut top, mut height) = (area.y, area.height);
-    if let Some(text) = writing(model, desk.writing)
+    if let Some(text) = writing(model, pane.writing)
         && height > 1
     {
         let text = wrap::cut(&text, usize::from(area.width)).into_owned();
@@ -198,16 +198,16 @@ fn composer(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         (top, height) = (top + 1, height - 1);
     }
     let width = layout::text_width(area.width);
-    let (cursor_row, column) = desk.editor.position(width);
+    let (cursor_row, column) = pane.editor.position(width);
     let skipped = (cursor_row + 1).saturating_sub(usize::from(height));
-    let lines = desk.editor.lines(width).into_iter().skip(skipped).take(usize::from(height));
+    let lines = pane.editor.lines(width).into_iter().skip(skipped).take(usize::from(height));
     let has_focus = model.focus == Focus::Composer && model.prompt.is_none();
     for (number, (line, y)) in lines.zip(top..).enumerate() {
         let mark = if number + skipped == 0 { "› " } else { "  " };
         let mark_style =
             if has_focus { style::accent().add_modifier(Modifier::BOLD) } else { style::faint() };
         let mut spans = vec![Span::styled(mark, mark_style)];
-        if desk.editor.is_empty() && !has_focus {
+        if pane.editor.is_empty() && !has_focus {
             spans.push(Span::styled("write …", style::faint()));
         }
         spans.push(Span::raw(line.text));
@@ -220,7 +220,7 @@ fn composer(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// What the text will be, where that is no ordinary message.
+/// The line above the composer that says what is being replied to or edited; `None` for a new message.
 fn writing(model: &Model, writing: Writing) -> Option<String> {
     let brief = |seq| {
         model.message_at(seq).map_or_else(String::new, |message| {
@@ -249,7 +249,7 @@ fn status(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
     let me = format!(" {} ", model.name(model.me()));
     let mut left = vec![Span::raw(" "), dot, Span::styled(me, style::strong())];
     if area.width >= WIDE {
-        left.push(Span::styled(format!("at {} · ", model.fixed.server), style::faint()));
+        left.push(Span::styled(format!("at {} · ", model.config.server), style::faint()));
     }
     left.push(Span::raw(state));
     let unread = model.unread_elsewhere();
@@ -283,7 +283,7 @@ fn hints(model: &Model, width: u16) -> Vec<Span<'static>> {
     vec![Span::styled(text, style::faint())]
 }
 
-/// A box in the middle of the screen, emptied, with a title; gives the place inside.
+/// Draws an empty box with a title in the middle of the screen. Returns the area inside it.
 fn boxed(frame: &mut Frame<'_>, title: &str, (width, height): (u16, u16)) -> Rect {
     use ratatui::widgets::{Block, BorderType, Padding};
     let screen = frame.area();
@@ -300,7 +300,7 @@ fn boxed(frame: &mut Frame<'_>, title: &str, (width, height): (u16, u16)) -> Rec
     inner
 }
 
-/// The time of the newest message for the list.
+/// A time as [`rows::when`] formats it, for the list.
 fn when(model: &Model, at: chat_protocol::time::Time) -> String {
     rows::when(model, at)
 }

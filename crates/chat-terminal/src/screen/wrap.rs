@@ -1,70 +1,69 @@
-//! Text in lines of a width, as terminals count it: wide characters take two cells, marks none. Pure.
+//! Wraps text to a width in terminal cells: wide characters take two cells, combining marks none. Pure.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// A line of a longer text.
+/// A line of a wrapped text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
-    /// What it says.
+pub(crate) struct WrappedLine {
     pub(crate) text: String,
-    /// Where it begins in the whole, in bytes.
+    /// Offset in the whole text, in bytes.
     pub(crate) start: usize,
 }
 
-/// How many cells a text takes.
+/// Width of a text, in cells.
 pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// The text in lines of at most so many cells, broken between words where that can be; always at least one. A cluster that
-/// is wider than a line (a wide character with a mark that takes a cell, in two cells) stands alone in its line.
-pub(crate) fn pieces(text: &str, limit: usize) -> Vec<Piece> {
+/// Breaks a text into lines of at most `limit` cells (2 or more), between words if possible. Returns at least one line.
+/// A cluster wider than a line gets its own line: a wide character with a mark that takes a cell needs three.
+pub(crate) fn wrapped_lines(text: &str, limit: usize) -> Vec<WrappedLine> {
     let limit = limit.max(2);
-    let mut pieces = Vec::new();
+    let mut lines = Vec::new();
     let mut start = 0;
     for line in text.split('\n') {
-        break_line(line, start, limit, &mut pieces);
+        break_line(line, start, limit, &mut lines);
         start += line.len() + 1;
     }
-    pieces
+    lines
 }
 
-/// The lines alone.
+/// Like [`wrapped_lines`], without the offsets.
 pub(crate) fn lines(text: &str, limit: usize) -> Vec<String> {
-    pieces(text, limit).into_iter().map(|piece| piece.text).collect()
+    wrapped_lines(text, limit).into_iter().map(|line| line.text).collect()
 }
 
-fn break_line(line: &str, offset: usize, limit: usize, pieces: &mut Vec<Piece>) {
+fn break_line(line: &str, offset: usize, limit: usize, lines: &mut Vec<WrappedLine>) {
     let (mut start, mut filled) = (0, 0);
-    // Where the line may end, and how many cells come before that.
-    let mut chance = None;
+    // The last offset where the line may end, and the cells before it.
+    let mut break_at = None;
     for (at, cluster) in line.grapheme_indices(true) {
         let cells = UnicodeWidthStr::width(cluster);
         let is_wide = cells > 1;
         if is_wide && at > start {
-            chance = Some((at, filled));
+            break_at = Some((at, filled));
         }
         if filled + cells > limit && cluster != " " && at > start {
-            let (end, before) = chance.filter(|(end, _)| *end > start).unwrap_or((at, filled));
-            pieces.push(piece(line, offset, (start, end)));
-            (start, filled, chance) = (end, filled - before, None);
+            let (end, before) = break_at.filter(|(end, _)| *end > start).unwrap_or((at, filled));
+            lines.push(range_of(line, offset, (start, end)));
+            (start, filled, break_at) = (end, filled - before, None);
         }
         filled += cells;
         if cluster == " " || is_wide {
-            chance = Some((at + cluster.len(), filled));
+            break_at = Some((at + cluster.len(), filled));
         }
     }
-    pieces.push(piece(line, offset, (start, line.len())));
+    lines.push(range_of(line, offset, (start, line.len())));
 }
 
-fn piece(line: &str, offset: usize, (start, end): (usize, usize)) -> Piece {
-    Piece { text: line.get(start..end).unwrap_or_default().to_owned(), start: offset + start }
+fn range_of(line: &str, offset: usize, (start, end): (usize, usize)) -> WrappedLine {
+    WrappedLine { text: line.get(start..end).unwrap_or_default().to_owned(), start: offset + start }
 }
 
-/// The text, cut with an ellipsis where it is wider than so many cells.
+/// The text, cut with an ellipsis if it is wider than `limit` cells.
 pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     if width(text) <= limit {
         return text.into();
@@ -84,7 +83,7 @@ pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     kept.into()
 }
 
-/// The text in exactly so many cells.
+/// The text, cut or padded with spaces to exactly this number of cells.
 pub(crate) fn fit(text: &str, cells: usize) -> String {
     let text = cut(text, cells);
     let missing = cells.saturating_sub(width(&text));
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_wide_is_cut_or_filled() {
+    fn text_is_cut_or_padded_to_a_width() {
         assert_eq!(cut("cheese", 6), "cheese");
         assert_eq!(cut("cheeses", 6), "chees…");
         assert_eq!(cut("漢字漢", 4), "漢…");
@@ -120,12 +119,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_is_too_wide_and_nothing_is_lost(text in "(\\PC|\n| |漢|👨‍👩‍👧){0,60}", limit in 2_usize..30) {
-            let all = pieces(&text, limit);
-            prop_assert_eq!(all.iter().map(|piece| piece.text.as_str()).collect::<String>(), text.replace('\n', ""));
-            for piece in &all {
-                let is_cluster = piece.text.trim_end().graphemes(true).count() == 1;
-                prop_assert!(is_cluster || width(piece.text.trim_end()) <= limit, "{:?}", piece);
-                prop_assert!(text[piece.start..].starts_with(&piece.text));
+            let all = wrapped_lines(&text, limit);
+            prop_assert_eq!(all.iter().map(|line| line.text.as_str()).collect::<String>(), text.replace('\n', ""));
+            for line in &all {
+                let is_cluster = line.text.trim_end().graphemes(true).count() == 1;
+                prop_assert!(is_cluster || width(line.text.trim_end()) <= limit, "{:?}", line);
+                prop_assert!(text[line.start..].starts_with(&line.text));
             }
             prop_assert!(width(&cut(&text.replace('\n', ""), limit)) <= limit);
         }

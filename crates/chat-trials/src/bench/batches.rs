@@ -1,16 +1,16 @@
-//! How a node groups writes into commits, as its own metrics tell it.
+//! How a node groups writes into commits, according to its own metrics.
 
 use std::ops::{AddAssign, Sub};
 
 use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 
-use super::line::{self, Line};
+use super::http::{self, HttpConnection};
 
 const WRITES: &str = "chatserver_commit_batch_writes_sum";
 const COMMITS: &str = "chatserver_commit_batch_writes_count";
 
-/// Commits, and the writes in them.
+/// Numbers of commits and of the writes in them.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct Batches {
     commits: f64,
@@ -18,11 +18,12 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    /// Those of a node since its start, which serves its metrics here.
+    /// Reads the numbers since a node's start from its metrics address.
     pub(super) async fn of(metrics: &ServerUrl) -> Result<Self> {
-        let mut line = Line::open(metrics).await.context("a node's metrics cannot be reached")?;
-        let request = line::get(metrics, "/metrics", None);
-        let answer = line.exchange(&request).await.context("a node's metrics cannot be read")?;
+        let mut connection =
+            HttpConnection::open(metrics).await.context("a node's metrics cannot be reached")?;
+        let request = http::get(metrics, "/metrics", None);
+        let answer = connection.exchange(&request).await.context("a node's metrics cannot be read")?;
         if answer.status != 200 {
             bail!("a node's metrics were answered {}", answer.status);
         }
@@ -38,7 +39,7 @@ impl Batches {
         Some(Self { commits: value(COMMITS)?, writes: value(WRITES)? })
     }
 
-    /// Writes in a commit, on average; 0 without any.
+    /// Average number of writes per commit; 0 without commits.
     pub(super) fn mean(self) -> f64 {
         if self.commits > 0.0 { self.writes / self.commits } else { 0.0 }
     }
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_node_tells_is_read_and_its_buckets_are_not() {
+    fn sums_and_counts_are_read_and_buckets_are_not() {
         let metrics = "# TYPE chatserver_commit_batch_writes histogram\n\
                        chatserver_commit_batch_writes_sum 30.0\n\
                        chatserver_commit_batch_writes_count 4\n\
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_is_of_what_was_committed_in_between_by_all() {
+    fn the_mean_covers_the_commits_of_all_nodes_in_between() {
         let mut before = Batches { commits: 10.0, writes: 10.0 };
         before += Batches { commits: 5.0, writes: 5.0 };
         let mut after = Batches { commits: 20.0, writes: 90.0 };

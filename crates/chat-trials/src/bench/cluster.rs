@@ -1,5 +1,5 @@
-//! Nodes of this very program on one PostgreSQL database, with a NATS between them if they are several; both engines are
-//! the measurement's own. They run for as long as this lives. What is measured stands elsewhere.
+//! Nodes of this program on one PostgreSQL database, with NATS between them if there are several. Both engines are
+//! started for the measurement and run as long as this value lives. No measurement belongs in here.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use super::batches::Batches;
 use crate::child::{Folder, Process, launch_watched};
 
 const DATABASE: &str = "bench";
-/// Where statements are run that concern the whole server.
+/// The database for statements that concern the whole PostgreSQL server.
 const NO_DATABASE: &str = "postgres";
-/// So that runs of some seconds have no checkpoint in them by chance; the other settings are PostgreSQL's own.
+/// Keeps random checkpoints out of runs of some seconds. The other settings are PostgreSQL's defaults.
 const SETTINGS: &str = "ALTER SYSTEM SET max_wal_size = '4GB'";
 
 /// The nodes and their engines.
 pub(super) struct Cluster {
-    // Nodes end before the engines, and those before the folder goes.
+    // The order of drops: nodes end before the engines, and the engines before the folder is removed.
     nodes: Vec<Node>,
     nats: Option<Nats>,
     postgres: Postgres,
@@ -33,7 +33,7 @@ struct Node {
 }
 
 impl Cluster {
-    /// Starts PostgreSQL and so many nodes, and NATS if there is more than one: a lone node has nobody to tell.
+    /// Starts PostgreSQL and `n_nodes` nodes, and NATS if there is more than one.
     pub(super) async fn start(n_nodes: u8, connections_per_user: usize) -> Result<Self> {
         let folder = Folder::create("bench")?;
         let postgres = spawn_blocking(start_postgres).await.context("PostgreSQL's start broke down")??;
@@ -58,12 +58,12 @@ impl Cluster {
         Ok(Node { process, url, metrics })
     }
 
-    /// Where each node is.
+    /// The URL of each node.
     pub(super) fn urls(&self) -> Vec<ServerUrl> {
         self.nodes.iter().map(|node| node.url.clone()).collect()
     }
 
-    /// The nodes' processes.
+    /// Process ids of the nodes.
     pub(super) fn pids(&self) -> Vec<u32> {
         self.nodes.iter().map(|node| node.process.id()).collect()
     }
@@ -72,7 +72,7 @@ impl Cluster {
         self.nodes.len()
     }
 
-    /// What it consists of, for people.
+    /// A description for the report.
     pub(super) fn describe(&self) -> String {
         match self.nodes.len() {
             1 => "1 node on PostgreSQL".into(),
@@ -85,17 +85,17 @@ impl Cluster {
         &self.postgres
     }
 
-    /// Runs statements in the nodes' database; gives the rows that they print.
+    /// Runs statements in the nodes' database. Returns the rows that they print.
     pub(super) fn ask(&self, statements: &str) -> Result<String> {
         self.postgres.databases().execute(DATABASE, statements)
     }
 
-    /// Has PostgreSQL write out what it holds, so that the next run begins as the last one did.
+    /// Makes PostgreSQL write a checkpoint, so that each run begins in the same state.
     pub(super) fn checkpoint(&self) -> Result<()> {
         self.ask("CHECKPOINT").map(drop)
     }
 
-    /// A folder of the benchmark's own.
+    /// The benchmark's own folder.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -105,7 +105,7 @@ impl Cluster {
         self.postgres.log().parent().unwrap_or_else(|| self.folder.path())
     }
 
-    /// What all nodes together have committed so far.
+    /// The sum of all nodes' commits so far.
     pub(super) async fn batches(&self) -> Result<Batches> {
         let mut all = Batches::default();
         for node in &self.nodes {

@@ -1,4 +1,4 @@
-//! How long the disk takes to make a write durable, to hold other times against.
+//! How long the disk takes to make a write durable, for comparison with other times.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -13,7 +13,7 @@ const WRITES: usize = 100;
 /// One page of the database.
 const PAGE: [u8; 4096] = [b'x'; 4096];
 
-/// Appends pages to a file in this folder, each followed by an fsync of its data.
+/// Measures appends of one page to a file in this folder, each followed by an fsync of its data.
 pub(super) fn fsync_times(folder: &Path) -> Result<Sorted> {
     let path = folder.join(format!("chatserver-bench-fsync-{}", std::process::id()));
     let measured = append(&path);

@@ -1,4 +1,4 @@
-//! Closed loops: each worker has a connection of its own and sends its next request when the last one was answered.
+//! Closed loops: each worker has its own connection and sends its next request when the last one was answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,23 +8,23 @@ use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 use tokio::task::JoinSet;
 
-use super::line::{Answer, Line};
+use super::http::{Answer, HttpConnection};
 use super::report::Fault;
 use super::samples::Samples;
 
-/// How long a worker whose connection broke waits before it tries again.
+/// How long a worker waits after its connection broke before it reconnects.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What one worker does, over and over: its requests in turn.
+/// A worker: sends its requests in turn, repeatedly.
 pub(super) struct Worker {
     pub(super) requests: Arc<[Vec<u8>]>,
-    /// With which of them it begins.
+    /// Index of the request to begin with.
     pub(super) first: usize,
     pub(super) is_good: fn(&Answer<'_>) -> bool,
 }
 
 impl Worker {
-    /// Sends one request again and again; 201 is good.
+    /// Sends one request repeatedly; 201 is good.
     pub(super) fn creating(request: Vec<u8>) -> Self {
         Self { requests: [request].into(), first: 0, is_good: |answer| answer.status == 201 }
     }
@@ -34,7 +34,7 @@ impl Worker {
 #[derive(Clone)]
 pub(super) enum Until {
     Time(Instant),
-    /// So many requests are left for all of them.
+    /// Number of requests left for all workers together.
     Count(Arc<AtomicUsize>),
 }
 
@@ -47,7 +47,7 @@ impl Until {
         Self::Count(Arc::new(AtomicUsize::new(requests)))
     }
 
-    fn goes_on(&self) -> bool {
+    fn continues(&self) -> bool {
         match self {
             Self::Time(end) => Instant::now() < *end,
             Self::Count(left) => {
@@ -57,19 +57,19 @@ impl Until {
     }
 }
 
-/// What the workers did.
+/// The workers' results.
 #[derive(Debug, Default)]
-pub(super) struct Worked {
-    /// Of the good answers.
+pub(super) struct Results {
+    /// Response times of the good answers.
     pub(super) times: Samples,
     pub(super) refused: u64,
-    /// For the time being: the server had too much to do, or its database.
+    /// Refused temporarily, because the server or its database was overloaded.
     pub(super) unavailable: u64,
     pub(super) broken: u64,
     pub(super) elapsed: Duration,
 }
 
-impl Worked {
+impl Results {
     pub(super) fn faults(&self) -> Vec<Fault> {
         vec![
             Fault::new("refused", self.refused),
@@ -87,50 +87,52 @@ impl Worked {
 }
 
 /// Workers that are connected and wait for the start.
-pub(super) struct Crew(Vec<Member>);
+pub(super) struct ConnectedWorkers(Vec<ConnectedWorker>);
 
-/// A worker, with its connection to one of the nodes.
-struct Member {
+/// A worker with its connection to a node.
+struct ConnectedWorker {
     url: ServerUrl,
-    line: Line,
+    connection: HttpConnection,
     worker: Worker,
 }
 
-impl Crew {
-    /// Connects, and lets each send its first request once, uncounted: what only happens once is not to be measured.
-    pub(super) async fn gather(url: &ServerUrl, workers: impl IntoIterator<Item = Worker>) -> Result<Self> {
+impl ConnectedWorkers {
+    /// Connects the workers and lets each send its first request once, uncounted: work that happens only once must not
+    /// be measured.
+    pub(super) async fn connect(url: &ServerUrl, workers: impl IntoIterator<Item = Worker>) -> Result<Self> {
         Self::spread(std::slice::from_ref(url), workers).await
     }
 
-    /// The same with the workers spread evenly over nodes.
+    /// The same as [`Self::connect`], with the workers spread evenly over nodes.
     pub(super) async fn spread(
         urls: &[ServerUrl],
         workers: impl IntoIterator<Item = Worker>,
     ) -> Result<Self> {
         let mut members = Vec::new();
         for (worker, url) in workers.into_iter().zip(urls.iter().cycle()) {
-            let mut line = Line::open(url).await.context("cannot reach the server")?;
-            let answer = line.exchange(worker.request(0)).await.context("the server does not answer")?;
+            let mut connection = HttpConnection::open(url).await.context("cannot reach the server")?;
+            let answer =
+                connection.exchange(worker.request(0)).await.context("the server does not answer")?;
             if !(worker.is_good)(&answer) {
                 let body = String::from_utf8_lossy(answer.body).into_owned();
                 anyhow::bail!("the first request was answered {}: {body:.300}", answer.status);
             }
-            members.push(Member { url: url.clone(), line, worker });
+            members.push(ConnectedWorker { url: url.clone(), connection, worker });
         }
         Ok(Self(members))
     }
 
-    /// Works, and answers when all have ended.
-    pub(super) async fn work(self, until: Until) -> Worked {
+    /// Runs all workers until they stop.
+    pub(super) async fn work(self, until: Until) -> Results {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
         for member in self.0 {
             tasks.spawn(work(member, until.clone()));
         }
-        let mut all = Worked::default();
+        let mut all = Results::default();
         while let Some(ended) = tasks.join_next().await {
             match ended {
-                Ok(worked) => all.add(worked),
+                Ok(results) => all.add(results),
                 Err(_) => all.broken += 1,
             }
         }
@@ -139,29 +141,29 @@ impl Crew {
     }
 }
 
-async fn work(Member { url, line, worker }: Member, until: Until) -> Worked {
-    let mut worked = Worked::default();
-    let mut line = Some(line);
+async fn work(ConnectedWorker { url, connection, worker }: ConnectedWorker, until: Until) -> Results {
+    let mut results = Results::default();
+    let mut connection = Some(connection);
     let mut turn = 0;
-    while until.goes_on() {
-        let Some(open) = &mut line else {
+    while until.continues() {
+        let Some(open) = &mut connection else {
             tokio::time::sleep(PAUSE).await;
-            line = Line::open(&url).await.ok();
+            connection = HttpConnection::open(&url).await.ok();
             continue;
         };
         let start = Instant::now();
         match open.exchange(worker.request(turn)).await {
-            Ok(answer) if (worker.is_good)(&answer) => worked.times.push(start.elapsed()),
-            Ok(answer) if answer.is_unavailable() => worked.unavailable += 1,
-            Ok(_) => worked.refused += 1,
+            Ok(answer) if (worker.is_good)(&answer) => results.times.push(start.elapsed()),
+            Ok(answer) if answer.is_unavailable() => results.unavailable += 1,
+            Ok(_) => results.refused += 1,
             Err(_) => {
-                worked.broken += 1;
-                line = None;
+                results.broken += 1;
+                connection = None;
             }
         }
         turn += 1;
     }
-    worked
+    results
 }
 
 impl Worker {
@@ -179,12 +181,13 @@ mod tests {
     fn a_count_is_shared_and_used_up() {
         let until = Until::count(3);
         let other = until.clone();
-        let went_on = [until.goes_on(), other.goes_on(), until.goes_on(), other.goes_on(), until.goes_on()];
-        assert_eq!(went_on, [true, true, true, false, false]);
+        let continued =
+            [until.continues(), other.continues(), until.continues(), other.continues(), until.continues()];
+        assert_eq!(continued, [true, true, true, false, false]);
     }
 
     #[test]
-    fn a_worker_takes_its_requests_in_turn_from_where_it_begins() {
+    fn a_worker_sends_its_requests_in_turn_from_its_first() {
         let requests = [b"a".to_vec(), b"b".to_vec(), b"c".to_vec()].into();
         let worker = Worker { requests, first: 2, is_good: |_| true };
         let sent: Vec<&[u8]> = (0..4).map(|turn| worker.request(turn)).collect();

@@ -1,31 +1,31 @@
-//! Logins: as many as the server takes, and how a sender fares meanwhile.
+//! Logins: as many as the server handles, and their effect on a sender.
 
 use anyhow::Result;
 
-use super::line;
-use super::load::{Crew, Until, Worker};
+use super::http;
+use super::load::{ConnectedWorkers, Until, Worker};
 use super::report::{Figure, Measured, Run};
 use super::sends;
-use super::stage::Stage;
+use super::testbed::Testbed;
 
 const AT_ONCE: usize = 32;
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    let run = super::repeat(stage, "logins, 32 at once", "logins/s", async |stage| run(stage).await);
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    let run = super::repeat(testbed, "logins, 32 at once", "logins/s", async |testbed| run(testbed).await);
     measured.push(run.await?);
     Ok(())
 }
 
-async fn run(stage: &Stage) -> Result<Run> {
-    let url = stage.server.url();
+async fn run(testbed: &Testbed) -> Result<Run> {
+    let url = testbed.server.url();
     let mut workers = Vec::new();
     for number in 0..AT_ONCE {
-        workers.push(login(stage, number)?);
+        workers.push(login(testbed, number)?);
     }
-    let logging_in = Crew::gather(url, workers).await?;
-    let sending = Crew::gather(url, sends::workers(stage, 1)?).await?;
-    let meter = stage.meter();
-    let until = Until::seconds(stage.settings.seconds);
+    let logging_in = ConnectedWorkers::connect(url, workers).await?;
+    let sending = ConnectedWorkers::connect(url, sends::workers(testbed, 1)?).await?;
+    let meter = testbed.meter();
+    let until = Until::seconds(testbed.settings.seconds);
     let (logins, sends) = tokio::join!(logging_in.work(until.clone()), sending.work(until));
     let effort = meter.stop();
     let mut faults = logins.faults();
@@ -42,9 +42,9 @@ async fn run(stage: &Stage) -> Result<Run> {
     Ok(Run { main, details, faults, effort })
 }
 
-fn login(stage: &Stage, number: usize) -> Result<Worker> {
+fn login(testbed: &Testbed, number: usize) -> Result<Worker> {
     let credentials =
-        serde_json::json!({ "username": stage.talker(number)?.name, "password": stage.password });
-    let request = line::post(stage.server.url(), "/v1/users/login", None, &credentials.to_string());
+        serde_json::json!({ "username": testbed.writer(number)?.name, "password": testbed.password });
+    let request = http::post(testbed.server.url(), "/v1/users/login", None, &credentials.to_string());
     Ok(Worker { requests: [request].into(), first: 0, is_good: |answer| answer.status == 200 })
 }

@@ -1,55 +1,55 @@
-//! What another node adds on the way of a message: one sender at the first node and two receivers of the same group, one
-//! there and one at the second node, heard in the same run.
+//! The latency that another node adds: one sender at the first node and two receivers in the same group, one at the
+//! first and one at the second node, measured in the same run.
 
 use anyhow::Result;
 
-use super::audience::{Audience, Protocol};
 use super::disk::fsync_times;
-use super::posts::{Desk, PER_SECOND, Posts};
 use super::report::{Fault, Figure, Measured, Run};
 use super::samples::{Samples, Sorted};
-use super::stage::{Stage, User};
+use super::streams::{Protocol, Streams};
 use super::tally::Tally;
+use super::testbed::{Testbed, User};
+use super::timed_sends::{PER_SECOND, Posts, TimedSender};
 
-/// The sender, who is not connected, and the receivers.
+/// The sender, which is not connected to a stream, and the receivers.
 const MEMBERS: usize = 3;
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    if stage.server.urls().len() < 2 {
-        stage.note("other-node: left out, because it needs two nodes: --cluster 2");
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    if testbed.server.urls().len() < 2 {
+        testbed.note("other-node: left out, because it needs two nodes: --cluster 2");
         return Ok(());
     }
-    let group = stage.group(MEMBERS).await?;
+    let group = testbed.group(MEMBERS).await?;
     let name = format!("other-node, {PER_SECOND} messages/s");
-    let run = super::repeat(stage, &name, "ms later at p50", async |stage| run(stage, group).await);
+    let run = super::repeat(testbed, &name, "ms later at p50", async |testbed| run(testbed, group).await);
     measured.push(run.await?);
     Ok(())
 }
 
-async fn run(stage: &mut Stage, group: i64) -> Result<Run> {
-    let fsync = fsync_times(stage.server.folder())?;
-    let (here, there) = (receiver(stage, 1, 0).await?, receiver(stage, 2, 1).await?);
-    let audiences = [&here, &there];
-    let request = stage.message_to_group(stage.listener(0)?, group);
-    let (desk, reached) = Desk::open(stage.server.url(), request, &audiences).await?;
-    let meter = stage.meter();
-    let mut posts = desk.post(stage.settings.seconds).await;
-    for audience in audiences {
-        audience.hear_out(posts.count()).await;
+async fn run(testbed: &mut Testbed, group: i64) -> Result<Run> {
+    let fsync = fsync_times(testbed.server.folder())?;
+    let (here, there) = (receiver(testbed, 1, 0).await?, receiver(testbed, 2, 1).await?);
+    let all_streams = [&here, &there];
+    let request = testbed.message_to_group(testbed.listener(0)?, group);
+    let (timed, reached) = TimedSender::open(testbed.server.url(), request, &all_streams).await?;
+    let meter = testbed.meter();
+    let mut posts = timed.post(testbed.settings.seconds).await;
+    for streams in all_streams {
+        streams.wait_for_all(posts.count()).await;
     }
     let effort = meter.stop();
-    if let Some(complaint) = posts.complaint() {
-        stage.note(format!("other-node: {complaint}"));
+    if let Some(first_error) = posts.first_error() {
+        testbed.note(format!("other-node: {first_error}"));
     }
-    let heard = audiences.map(|audience| audience.heard(posts.count()));
+    let received = all_streams.map(|streams| streams.received(posts.count()));
     let mut faults = vec![
-        Fault::new("lost", heard.iter().map(|heard| heard.lost).sum()),
-        Fault::new("doubled or out of order", heard.iter().map(|heard| heard.doubled).sum()),
-        Fault::new("not connected", audiences.len().saturating_sub(reached) as u64),
+        Fault::new("lost", received.iter().map(|received| received.lost).sum()),
+        Fault::new("doubled or out of order", received.iter().map(|received| received.doubled).sum()),
+        Fault::new("not connected", all_streams.len().saturating_sub(reached) as u64),
     ];
     faults.extend(posts.faults());
     let answers = posts.take_answers().sorted();
-    let [here, there] = audiences.map(|audience| times(audience, &posts));
+    let [here, there] = all_streams.map(|streams| times(streams, &posts));
     Ok(Run {
         main: there.percentile_ms(50) - here.percentile_ms(50),
         details: vec![
@@ -66,17 +66,17 @@ async fn run(stage: &mut Stage, group: i64) -> Result<Run> {
     })
 }
 
-/// One connection of a listener at a node. It is of the v2 stream, which writes nothing down unless it is told to: the
-/// receivers' own writes would be timed too.
-async fn receiver(stage: &Stage, listener: usize, node: usize) -> Result<Audience> {
-    let user: &[User] = std::slice::from_ref(stage.listener(listener)?);
-    let urls = stage.server.urls();
-    let url = urls.get(node).unwrap_or_else(|| stage.server.url());
-    Audience::gather(url, (Protocol::V2, user), 1, Tally::with_arrivals).await
+/// Connects a listener to a node over the v2 stream, which stores no confirmations unless the client asks for it: the
+/// receivers' own writes would distort the times.
+async fn receiver(testbed: &Testbed, listener: usize, node: usize) -> Result<Streams> {
+    let user: &[User] = std::slice::from_ref(testbed.listener(listener)?);
+    let urls = testbed.server.urls();
+    let url = urls.get(node).unwrap_or_else(|| testbed.server.url());
+    Streams::open(url, (Protocol::V2, user), 1, Tally::with_arrivals).await
 }
 
-fn times(audience: &Audience, posts: &Posts) -> Sorted {
+fn times(streams: &Streams, posts: &Posts) -> Sorted {
     let mut times = Samples::default();
-    posts.arrivals(audience).into_iter().for_each(|(_, time)| times.push(time));
+    posts.arrivals(streams).into_iter().for_each(|(_, time)| times.push(time));
     times.sorted()
 }

@@ -1,11 +1,11 @@
-//! What a process has used, as Linux tells it in `/proc`; nothing elsewhere.
+//! A process's memory and CPU time, from `/proc` on Linux; nothing on other systems.
 
 use std::fs;
 
 /// The unit of CPU times in `/proc`: `USER_HZ`, which is 100 on every architecture that Rust supports.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Memory of the process that is in RAM.
+/// Resident memory of the process.
 pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
     parse_resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
@@ -22,7 +22,7 @@ fn parse_resident(status: &str) -> Option<u64> {
 }
 
 fn parse_cpu(stat: &str) -> Option<f64> {
-    // The second field is the program's name in parentheses and may hold anything, parentheses and spaces too.
+    // The second field is the program's name in parentheses, which may itself contain parentheses and spaces.
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
     let user: u32 = fields.next()?.parse().ok()?;

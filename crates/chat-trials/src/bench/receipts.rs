@@ -1,4 +1,4 @@
-//! Receipts: all members of a large group read a message at once; how long until each has been told that this is kept.
+//! Receipts: all members of a large group read a message at once; the time until each has an acknowledgement.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,47 +8,50 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::crowd;
-use super::line::Line;
+use super::http::HttpConnection;
+use super::offline_users;
 use super::report::{Fault, Figure, Measured, Run};
 use super::samples::Samples;
-use super::stage::Stage;
-use super::v2_stream::{Heard, V2Line};
+use super::testbed::Testbed;
+use super::v2_stream::{Frame, V2Connection};
 
-/// Connections that are opened at a time.
+/// Upper bound for concurrent connection attempts.
 const OPENING: usize = 64;
-/// What is not answered by then will not be.
+/// An answer that takes longer will not come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    let members = usize::try_from(stage.settings.connections)?;
-    let Some(circles) = crowd::gather(stage, "receipts", 1, members).await? else { return Ok(()) };
-    let circle = circles.into_iter().next().context("there is no group")?;
-    let mut lines = Vec::new();
-    for users in circle.users.chunks(OPENING) {
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    let members = usize::try_from(testbed.settings.connections)?;
+    let Some(user_groups) = offline_users::create(testbed, "receipts", 1, members).await? else {
+        return Ok(());
+    };
+    let user_group = user_groups.into_iter().next().context("there is no group")?;
+    let mut connections = Vec::new();
+    for users in user_group.users.chunks(OPENING) {
         let mut tasks = JoinSet::new();
         for user in users {
-            let (url, user) = (stage.server.url().clone(), user.clone());
+            let (url, user) = (testbed.server.url().clone(), user.clone());
             tasks.spawn(async move {
-                let mut line = V2Line::open(&url, &user, None).await?;
-                line.live().await?;
-                anyhow::Ok(line)
+                let mut connection = V2Connection::open(&url, &user, None).await?;
+                connection.live().await?;
+                anyhow::Ok(connection)
             });
         }
         while let Some(opened) = tasks.join_next().await {
-            lines.push(opened.context("a connection was lost")?.context("a member cannot connect")?);
+            connections.push(opened.context("a connection was lost")?.context("a member cannot connect")?);
         }
     }
-    let name = format!("receipts, {} members", super::table::number(f64::from(stage.settings.connections)));
-    let owner = circle.users.first().context("there are no users")?;
-    let request = stage.message_to_group(owner, circle.group);
-    let run = super::repeat(stage, &name, "ms", async |stage| run(stage, &request, &mut lines).await);
+    let name = format!("receipts, {} members", super::table::number(f64::from(testbed.settings.connections)));
+    let owner = user_group.users.first().context("there are no users")?;
+    let request = testbed.message_to_group(owner, user_group.group);
+    let run =
+        super::repeat(testbed, &name, "ms", async |testbed| run(testbed, &request, &mut connections).await);
     measured.push(run.await?);
     Ok(())
 }
 
-async fn run(stage: &Stage, request: &[u8], lines: &mut Vec<V2Line>) -> Result<Run> {
-    let mut sender = Line::open(stage.server.url()).await.context("cannot reach the server")?;
+async fn run(testbed: &Testbed, request: &[u8], connections: &mut Vec<V2Connection>) -> Result<Run> {
+    let mut sender = HttpConnection::open(testbed.server.url()).await.context("cannot reach the server")?;
     let answer = sender.exchange(request).await.context("the server does not answer")?;
     let sent: chat_protocol::message::Sent =
         serde_json::from_slice(answer.body).context("the answer is not understood")?;
@@ -57,26 +60,26 @@ async fn run(stage: &Stage, request: &[u8], lines: &mut Vec<V2Line>) -> Result<R
         sent.conversation_id, sent.seq
     );
     let read: Arc<str> = read.into();
-    let members = lines.len();
-    // All have the message before one of them has read it.
-    let everybody = Arc::new(Barrier::new(members + 1));
+    let members = connections.len();
+    // All members have received the message before the first reads it.
+    let all_members = Arc::new(Barrier::new(members + 1));
     let mut tasks = JoinSet::new();
-    for line in lines.drain(..) {
-        tasks.spawn(take_part(line, read.clone(), everybody.clone()));
+    for connection in connections.drain(..) {
+        tasks.spawn(take_part(connection, read.clone(), all_members.clone()));
     }
-    timeout(PATIENCE, everybody.wait()).await.context("the message does not reach all members")?;
-    let meter = stage.meter();
+    timeout(PATIENCE, all_members.wait()).await.context("the message does not reach all members")?;
+    let meter = testbed.meter();
     let start = Instant::now();
     let (mut times, mut failed) = (Samples::default(), 0);
     while let Some(ended) = tasks.join_next().await {
         match ended.context("a connection was lost")? {
-            (Some(line), true) => {
+            (Some(connection), true) => {
                 times.push(start.elapsed());
-                lines.push(line);
+                connections.push(connection);
             }
-            (line, _) => {
+            (connection, _) => {
                 failed += 1;
-                lines.extend(line);
+                connections.extend(connection);
             }
         }
     }
@@ -93,30 +96,34 @@ async fn run(stage: &Stage, request: &[u8], lines: &mut Vec<V2Line>) -> Result<R
     })
 }
 
-/// One member: gets the message, waits for the others, reads. Gives the connection unless it broke, and whether the
-/// reading was acknowledged.
-async fn take_part(mut line: V2Line, read: Arc<str>, everybody: Arc<Barrier>) -> (Option<V2Line>, bool) {
+/// One member: receives the message, waits for the others, reads. Returns the connection unless it broke, and whether
+/// the pointer was acknowledged.
+async fn take_part(
+    mut connection: V2Connection,
+    read: Arc<str>,
+    all_members: Arc<Barrier>,
+) -> (Option<V2Connection>, bool) {
     let got = async {
-        while line.next().await? != Heard::Message {}
+        while connection.next().await? != Frame::Message {}
         anyhow::Ok(())
     };
     let has_message = timeout(PATIENCE, got).await.is_ok_and(|got| got.is_ok());
-    everybody.wait().await;
+    all_members.wait().await;
     if !has_message {
         return (None, false);
     }
     let acknowledged = async {
-        line.send(&read).await?;
+        connection.send(&read).await?;
         loop {
-            match line.next().await? {
-                Heard::Ack(_) => return anyhow::Ok(true),
-                Heard::Refused | Heard::Unavailable => return Ok(false),
-                Heard::Live(_) | Heard::Message | Heard::Other => {}
+            match connection.next().await? {
+                Frame::Ack(_) => return anyhow::Ok(true),
+                Frame::Refused | Frame::Unavailable => return Ok(false),
+                Frame::Live(_) | Frame::Message | Frame::Other => {}
             }
         }
     };
     match timeout(PATIENCE, acknowledged).await {
-        Ok(Ok(is_good)) => (Some(line), is_good),
+        Ok(Ok(is_good)) => (Some(connection), is_good),
         Ok(Err(_)) | Err(_) => (None, false),
     }
 }

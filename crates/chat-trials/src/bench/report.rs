@@ -1,11 +1,11 @@
-//! The figures of all runs, which of them stand in the table, and both ways to print them.
+//! The figures of all runs, the choice of those shown in the table, and the output as text and as JSON.
 
 use serde_json::{Map, Value, json};
 
-use super::stage::Effort;
 use super::table::{Table, number};
+use super::testbed::Effort;
 
-/// A figure beside the main one.
+/// An additional figure.
 #[derive(Debug, Clone)]
 pub(super) struct Figure {
     name: &'static str,
@@ -29,7 +29,7 @@ impl Figure {
     }
 }
 
-/// Something that should not have happened, and how often it did.
+/// Something that should not happen, and how often it did.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     name: &'static str,
@@ -45,7 +45,7 @@ impl Fault {
 /// One run of a scenario.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
-    /// The figure by which runs are compared.
+    /// The figure by which the runs of a scenario are compared.
     pub(super) main: f64,
     pub(super) details: Vec<Figure>,
     pub(super) faults: Vec<Fault>,
@@ -67,13 +67,13 @@ impl Measured {
         runs
     }
 
-    /// The run in the middle; of an even number the lower one of the two, so that it is one that happened.
+    /// The median run. Of an even number the lower one of the two in the middle, so that it is a run that happened.
     fn median(&self) -> Option<&Run> {
         let ordered = self.ordered();
         ordered.get(ordered.len().saturating_sub(1) / 2).copied()
     }
 
-    /// The faults of all runs together: a fault outside the median run is one all the same.
+    /// The faults of all runs together: one outside the median run must show, too.
     fn faults(&self) -> Vec<Fault> {
         let mut sums: Vec<Fault> = Vec::new();
         for fault in self.runs.iter().flat_map(|run| &run.faults) {
@@ -143,7 +143,7 @@ fn faults_json(faults: &[Fault]) -> Value {
         .into()
 }
 
-/// CPU time of server and client, each as a part of one core.
+/// CPU time of server and client, each as a share of one core.
 fn cpu(effort: Effort) -> String {
     let part = |used: Option<f64>| match used {
         Some(used) if effort.seconds > 0.0 => format!("{:.2}", used / effort.seconds),
@@ -152,7 +152,7 @@ fn cpu(effort: Effort) -> String {
     format!("{} / {}", part(effort.server_cpu_s), part(effort.client_cpu_s))
 }
 
-/// What was measured, and how.
+/// All measurements and how they were made.
 pub(super) struct Report {
     pub(super) server: String,
     pub(super) runs: usize,
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_tells_the_median_run_and_the_range() {
+    fn a_row_shows_the_median_run_and_the_range() {
         let row = measured(&[1200.0, 1000.0, 1100.0]).row().expect("a row");
         let expected = ["sends", "1,100 sends/s", "1,000 .. 1,200", "p99 550 ms", "none", "1.50 / ?"];
         assert_eq!(row, expected);

@@ -1,5 +1,5 @@
-//! Resuming: 1,000 clients come back at once after a restart, each 20 messages behind; and then one at a time, of those
-//! who have missed nothing.
+//! Resuming: 1,000 clients reconnect at once after a restart, each 20 messages behind; and then, one at a time, clients
+//! that have missed nothing.
 
 use std::time::{Duration, Instant};
 
@@ -7,49 +7,57 @@ use anyhow::{Context, Result, bail};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::crowd::{self, Circle};
-use super::line::Line;
+use super::http::HttpConnection;
+use super::offline_users::{self, UserGroup};
 use super::report::{Fault, Figure, Measured, Run};
 use super::samples::Samples;
-use super::stage::{Stage, User};
-use super::v2_stream::V2Line;
+use super::testbed::{Testbed, User};
+use super::v2_stream::V2Connection;
 
 const GROUPS: usize = 50;
 const MEMBERS: usize = 20;
 const MISSED: u64 = 20;
-/// How many come back without having missed anything.
+/// Number of clients that reconnect without having missed anything.
 const UP_TO_DATE: usize = 100;
-/// Who is not there by then does not come.
+/// A client that takes longer counts as not resumed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    let Some(circles) = crowd::gather(stage, "resume", GROUPS, MEMBERS).await? else { return Ok(()) };
-    let users: Vec<User> = circles.iter().flat_map(|circle| circle.users.clone()).collect();
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    let Some(user_groups) = offline_users::create(testbed, "resume", GROUPS, MEMBERS).await? else {
+        return Ok(());
+    };
+    let users: Vec<User> = user_groups.iter().flat_map(|user_group| user_group.users.clone()).collect();
     let mut clients = Vec::new();
     for user in users {
-        let mut line = V2Line::open(stage.server.url(), &user, None).await.context("no connection")?;
-        let (cursor, _) = line.live().await?;
+        let mut connection =
+            V2Connection::open(testbed.server.url(), &user, None).await.context("no connection")?;
+        let (cursor, _) = connection.live().await?;
         clients.push((user, cursor));
     }
     let name = "resume, 1,000 clients, 20 messages each";
-    let run = super::repeat(stage, name, "ms", async |stage| run(stage, &circles, &mut clients).await);
+    let run =
+        super::repeat(testbed, name, "ms", async |testbed| run(testbed, &user_groups, &mut clients).await);
     measured.push(run.await?);
     Ok(())
 }
 
-async fn run(stage: &mut Stage, circles: &[Circle], clients: &mut Vec<(User, String)>) -> Result<Run> {
-    send_what_is_missed(stage, circles).await?;
-    stage.server.stop().await?;
-    stage.server.resume().await?;
-    let meter = stage.meter();
+async fn run(
+    testbed: &mut Testbed,
+    user_groups: &[UserGroup],
+    clients: &mut Vec<(User, String)>,
+) -> Result<Run> {
+    send_what_is_missed(testbed, user_groups).await?;
+    testbed.server.stop().await?;
+    testbed.server.resume().await?;
+    let meter = testbed.meter();
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for (user, cursor) in clients.drain(..) {
-        let url = stage.server.url().clone();
+        let url = testbed.server.url().clone();
         tasks.spawn(async move {
             let resumed = async {
-                let mut line = V2Line::open(&url, &user, Some(cursor.clone())).await?;
-                line.live().await
+                let mut connection = V2Connection::open(&url, &user, Some(cursor.clone())).await?;
+                connection.live().await
             };
             let resumed = timeout(PATIENCE, resumed).await.context("it took too long").flatten();
             (user, cursor, resumed, start.elapsed())
@@ -71,7 +79,7 @@ async fn run(stage: &mut Stage, circles: &[Circle], clients: &mut Vec<(User, Str
         }
     }
     let effort = meter.stop();
-    let nothing_missed = up_to_date(stage, clients).await?.sorted();
+    let nothing_missed = up_to_date(testbed, clients).await?.sorted();
     let times = times.sorted();
     Ok(Run {
         main: times.max_ms(),
@@ -85,14 +93,15 @@ async fn run(stage: &mut Stage, circles: &[Circle], clients: &mut Vec<(User, Str
     })
 }
 
-/// In each group one member writes what the others, and the member's own client, will have missed.
-async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
-    let mut line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
-    for circle in circles {
-        let request =
-            stage.message_to_group(circle.users.first().context("there are no users")?, circle.group);
+/// Sends, from one member of each group, the messages that all members' clients will have missed.
+async fn send_what_is_missed(testbed: &Testbed, user_groups: &[UserGroup]) -> Result<()> {
+    let mut connection =
+        HttpConnection::open(testbed.server.url()).await.context("cannot reach the server")?;
+    for user_group in user_groups {
+        let request = testbed
+            .message_to_group(user_group.users.first().context("there are no users")?, user_group.group);
         for _ in 0..MISSED {
-            let answer = line.exchange(&request).await.context("the server does not answer")?;
+            let answer = connection.exchange(&request).await.context("the server does not answer")?;
             if answer.status != 201 {
                 bail!("a message was answered {}", answer.status);
             }
@@ -101,13 +110,13 @@ async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
     Ok(())
 }
 
-/// The time from connecting until the stream is live, of clients one after the other.
-async fn up_to_date(stage: &Stage, clients: &mut [(User, String)]) -> Result<Samples> {
+/// Measures the time from connecting until the stream is live, one client after the other.
+async fn up_to_date(testbed: &Testbed, clients: &mut [(User, String)]) -> Result<Samples> {
     let mut times = Samples::default();
     for (user, cursor) in clients.iter_mut().take(UP_TO_DATE) {
         let start = Instant::now();
-        let mut line = V2Line::open(stage.server.url(), user, Some(cursor.clone())).await?;
-        (*cursor, _) = line.live().await?;
+        let mut connection = V2Connection::open(testbed.server.url(), user, Some(cursor.clone())).await?;
+        (*cursor, _) = connection.live().await?;
         times.push(start.elapsed());
     }
     Ok(times)

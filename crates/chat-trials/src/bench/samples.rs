@@ -1,4 +1,4 @@
-//! Times that were measured, and what is said of them.
+//! Measured times and their percentiles.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl Samples {
         self.0.len()
     }
 
-    /// Sorts them, to answer questions.
+    /// Sorts the times, for percentiles.
     pub(super) fn sorted(mut self) -> Sorted {
         self.0.sort_unstable();
         Sorted(self.0)
@@ -30,7 +30,7 @@ impl Samples {
 pub(super) struct Sorted(Vec<u32>);
 
 impl Sorted {
-    /// The smallest time that at least so many per cent did not exceed, in milliseconds; 0 without any.
+    /// The smallest time that at least `percent` of the samples did not exceed, in milliseconds; 0 without samples.
     pub(super) fn percentile_ms(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         f64::from(self.0.get(rank - 1).copied().unwrap_or(0)) / 1000.0
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let hundred = sorted((1..=100).rev());
         let asked = [50, 99, 100].map(|percent| hundred.percentile_ms(percent));
         assert_eq!(asked, [50.0, 99.0, 100.0]);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_several_workers_are_taken_together() {
+    fn times_of_several_workers_are_combined() {
         let mut all = Samples::default();
         for millis in [3, 1, 2] {
             let mut one = Samples::default();

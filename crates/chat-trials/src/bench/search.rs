@@ -1,4 +1,4 @@
-//! Search: how long it takes to find messages by a word, and by two, in a database with many.
+//! Search: how long it takes to find messages by one word and by two, in a database with many messages.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,50 +6,51 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use chat_protocol::message::History;
 
-use super::line;
-use super::load::{Crew, Until, Worker};
+use super::http;
+use super::load::{ConnectedWorkers, Until, Worker};
 use super::report::{Figure, Measured, Run};
-use super::stage::Stage;
+use super::testbed::Testbed;
 
-/// Many, because together they fill the database fastest.
+/// Number of senders that fill the database; many are fastest.
 const FILLERS: usize = 256;
-/// Different messages of each filler.
+/// Number of different messages per filler.
 const MESSAGES: usize = 200;
 const READERS: usize = 4;
 const QUERIES: u64 = 500;
-/// The words of all messages; that of number n is about n times as rare as the first.
+/// Number of different words. Word n is about n times as rare as the first.
 const WORDS: u64 = 5_000;
 const WORDS_EACH: u64 = 12;
-/// The index may be behind by so much when the last message is there.
+/// Upper bound for the time until the index has the last message.
 const PATIENCE: Duration = Duration::from_secs(600);
-const LOOK: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(200);
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    let wanted = usize::try_from(stage.settings.messages)?;
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    let wanted = usize::try_from(testbed.settings.messages)?;
     eprintln!("search: sending {wanted} messages ...");
     let mut workers = Vec::new();
     for number in 0..FILLERS {
-        workers.push(filler(stage, number)?);
+        workers.push(filler(testbed, number)?);
     }
-    let filled = Crew::gather(stage.server.url(), workers).await?.work(Until::count(wanted)).await;
+    let filled =
+        ConnectedWorkers::connect(testbed.server.url(), workers).await?.work(Until::count(wanted)).await;
     if filled.times.len() < wanted {
         bail!("only {} messages could be sent", filled.times.len());
     }
-    let behind = until_found(stage).await?;
-    stage.note(format!(
+    let behind = until_found(testbed).await?;
+    testbed.note(format!(
         "search: the index had everything {:.1} s after the last message",
         behind.as_secs_f64()
     ));
     for (words, name) in [(1, "a word"), (2, "two words")] {
-        let messages = super::table::number(f64::from(stage.settings.messages));
+        let messages = super::table::number(f64::from(testbed.settings.messages));
         let name = format!("search, {name} in {messages} messages");
-        let run = super::repeat(stage, &name, "ms p50", async |stage| run(stage, words).await);
+        let run = super::repeat(testbed, &name, "ms p50", async |testbed| run(testbed, words).await);
         measured.push(run.await?);
     }
     Ok(())
 }
 
-/// Words by chance, frequent ones more often than rare ones (SplitMix64, and Zipf's law).
+/// Random words with frequencies by Zipf's law (random numbers by SplitMix64).
 struct Words(u64);
 
 impl Words {
@@ -63,22 +64,22 @@ impl Words {
     }
 }
 
-fn filler(stage: &Stage, number: usize) -> Result<Worker> {
-    let (from, to) = (stage.talker(number)?, stage.talker(number + 1)?);
+fn filler(testbed: &Testbed, number: usize) -> Result<Worker> {
+    let (from, to) = (testbed.writer(number)?, testbed.writer(number + 1)?);
     let mut words = Words(u64::try_from(number)?);
     let message = |_| {
         let text: Vec<String> = (0..WORDS_EACH).map(|_| words.next()).collect();
         let json = format!("{{\"content\":\"{}\"}}", text.join(" "));
-        line::post(stage.server.url(), &format!("/v1/messages/p2p/{}", to.id), Some(&from.token), &json)
+        http::post(testbed.server.url(), &format!("/v1/messages/p2p/{}", to.id), Some(&from.token), &json)
     };
     let requests: Vec<Vec<u8>> = (0..MESSAGES).map(message).collect();
     Ok(Worker { requests: requests.into(), first: 0, is_good: |answer| answer.status == 201 })
 }
 
-/// Sends a message with a word of its own and waits until it is found.
-async fn until_found(stage: &Stage) -> Result<Duration> {
-    let (from, to) = (stage.talker(0)?, stage.talker(1)?);
-    let client = stage.client(from)?;
+/// Sends a message with a unique word and waits until it is found.
+async fn until_found(testbed: &Testbed) -> Result<Duration> {
+    let (from, to) = (testbed.writer(0)?, testbed.writer(1)?);
+    let client = testbed.client(from)?;
     let message = chat_protocol::message::SendRequest {
         content: Some("thelastmessageofall".into()),
         ..chat_protocol::message::SendRequest::default()
@@ -91,32 +92,32 @@ async fn until_found(stage: &Stage) -> Result<Duration> {
         if found.count > 0 {
             return Ok(start.elapsed());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
     bail!("the index does not catch up")
 }
 
-async fn run(stage: &Stage, words: usize) -> Result<Run> {
+async fn run(testbed: &Testbed, words: usize) -> Result<Run> {
     let mut by_chance = Words(77);
     let mut workers = Vec::new();
     for reader in 0..READERS {
-        let user = stage.talker(reader)?;
+        let user = testbed.writer(reader)?;
         let request = |_| {
             let query: Vec<String> = (0..words).map(|_| by_chance.next()).collect();
             let path = format!("/v1/search?q={}", query.join("%20"));
-            line::get(stage.server.url(), &path, Some(&user.token))
+            http::get(testbed.server.url(), &path, Some(&user.token))
         };
         let requests: Vec<Vec<u8>> = (0..QUERIES).map(request).collect();
         let requests: Arc<[Vec<u8>]> = requests.into();
         workers.push(Worker { requests, first: 0, is_good: |answer| answer.status == 200 });
     }
-    let crew = Crew::gather(stage.server.url(), workers).await?;
-    let meter = stage.meter();
-    let worked = crew.work(Until::seconds(stage.settings.seconds)).await;
+    let connected = ConnectedWorkers::connect(testbed.server.url(), workers).await?;
+    let meter = testbed.meter();
+    let results = connected.work(Until::seconds(testbed.settings.seconds)).await;
     let effort = meter.stop();
-    let faults = worked.faults();
-    let searches = worked.times.len() as f64 / worked.elapsed.as_secs_f64();
-    let times = worked.times.sorted();
+    let faults = results.faults();
+    let searches = results.times.len() as f64 / results.elapsed.as_secs_f64();
+    let times = results.times.sorted();
     Ok(Run {
         main: times.percentile_ms(50),
         details: vec![

@@ -1,5 +1,5 @@
-//! The server under test: one that is already there, or one that is started for the measurement in a folder of its
-//! own and leaves nothing behind, or several of these on one database.
+//! The server under test: a running one, or one that is started for the measurement in a temporary folder, or several
+//! such nodes on one database.
 
 use std::path::{Path, PathBuf};
 
@@ -9,44 +9,44 @@ use chat_client::ServerUrl;
 use super::cluster::Cluster;
 use crate::child::{self, Folder, Process, launch};
 
-/// The server that is measured.
+/// The server under test.
 pub(super) struct Server {
     url: ServerUrl,
-    /// Where each node is; the first one is at `url`.
+    /// The URL of each node; the first one is `url`.
     urls: Vec<ServerUrl>,
-    /// The processes, where they are known.
+    /// Process ids, as far as they are known.
     pids: Vec<u32>,
     own: Option<Own>,
 }
 
 enum Own {
-    Lone(Lone),
+    Single(Single),
     Cluster(Box<Cluster>),
 }
 
 /// A server with SQLite.
-struct Lone {
+struct Single {
     child: Process,
     folder: Folder,
     connections_per_user: usize,
 }
 
 impl Server {
-    /// A server that somebody else has started.
+    /// A server that was not started by the benchmark.
     pub(super) fn running(url: ServerUrl, pid: Option<u32>) -> Self {
         Self { urls: vec![url.clone()], url, pids: pid.into_iter().collect(), own: None }
     }
 
-    /// Starts one in a fresh folder below the working folder, so that it writes to the disk that is meant.
+    /// Starts a server in a new folder below the working folder, so that the caller chooses the disk.
     pub(super) async fn start(connections_per_user: usize) -> Result<Self> {
         let folder = Folder::create("bench")?;
         let (child, url) = launch(folder.path(), connections_per_user).await?;
         let pids = vec![child.id()];
-        let own = Some(Own::Lone(Lone { child, folder, connections_per_user }));
+        let own = Some(Own::Single(Single { child, folder, connections_per_user }));
         Ok(Self { urls: vec![url.clone()], url, pids, own })
     }
 
-    /// Starts so many nodes, at least one, with engines of their own.
+    /// Starts `n_nodes` nodes, at least one, with their own PostgreSQL and NATS.
     pub(super) async fn start_cluster(n_nodes: u8, connections_per_user: usize) -> Result<Self> {
         let cluster = Cluster::start(n_nodes, connections_per_user).await?;
         let (urls, pids) = (cluster.urls(), cluster.pids());
@@ -54,78 +54,81 @@ impl Server {
         Ok(Self { url, urls, pids, own: Some(Own::Cluster(Box::new(cluster))) })
     }
 
-    /// Where it is; of several nodes the first one.
+    /// The server's URL; of several nodes the first one's.
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
     }
 
-    /// Where each node is.
+    /// The URL of each node.
     pub(super) fn urls(&self) -> &[ServerUrl] {
         &self.urls
     }
 
-    /// The process at [`Server::url`].
+    /// Id of the process at [`Server::url`], if it is known.
     pub(super) fn pid(&self) -> Option<u32> {
         self.pids.first().copied()
     }
 
-    /// All of its processes that are known.
+    /// Ids of all known processes.
     pub(super) fn pids(&self) -> Vec<u32> {
         self.pids.clone()
     }
 
-    /// What is measured, for people.
+    /// A description for the report.
     pub(super) fn describe(&self) -> String {
         match &self.own {
             None => format!("at {}", self.url().authority()),
-            Some(Own::Lone(_)) => "started for this".into(),
+            Some(Own::Single(_)) => "started for this".into(),
             Some(Own::Cluster(cluster)) => format!("started for this, {}", cluster.describe()),
         }
     }
 
-    /// The nodes and engines that were started for the measurement, if they were.
+    /// The nodes and engines, if they were started for the measurement.
     pub(super) fn cluster(&self) -> Option<&Cluster> {
         match &self.own {
             Some(Own::Cluster(cluster)) => Some(cluster),
-            Some(Own::Lone(_)) | None => None,
+            Some(Own::Single(_)) | None => None,
         }
     }
 
-    fn lone(&mut self) -> Result<&mut Lone> {
+    fn single(&mut self) -> Result<&mut Single> {
         match &mut self.own {
-            Some(Own::Lone(lone)) => Ok(lone),
+            Some(Own::Single(single)) => Ok(single),
             Some(Own::Cluster(_)) | None => bail!("only a server of its own with SQLite can be stopped"),
         }
     }
 
-    /// A folder on the disk that an own server writes to; for another's it is the working folder.
+    /// A folder on the disk that the server writes to; the working folder if the benchmark did not start the server.
     pub(super) fn folder(&self) -> &Path {
         match &self.own {
             None => Path::new("."),
-            Some(Own::Lone(lone)) => lone.folder.path(),
+            Some(Own::Single(single)) => single.folder.path(),
             Some(Own::Cluster(cluster)) => cluster.data_folder(),
         }
     }
 
-    /// The SQLite database of an own server; it may be opened while the server is stopped.
+    /// Path of the SQLite database, if the benchmark started the server. It may be opened while the server is stopped.
     pub(super) fn database(&self) -> Option<PathBuf> {
         match &self.own {
-            Some(Own::Lone(lone)) => Some(child::database(lone.folder.path())),
+            Some(Own::Single(single)) => Some(child::database(single.folder.path())),
             Some(Own::Cluster(_)) | None => None,
         }
     }
 
-    /// Stops an own server with SQLite in order. It can be started again with [`Server::resume`].
+    /// Stops the server cleanly. [`Server::resume`] starts it again.
+    ///
+    /// # Errors
+    /// Fails for a cluster and for a server that the benchmark did not start.
     pub(super) async fn stop(&mut self) -> Result<()> {
-        self.lone()?.child.stop().await
+        self.single()?.child.stop().await
     }
 
     /// Starts a stopped server on the same data, at a new address.
     pub(super) async fn resume(&mut self) -> Result<()> {
-        let lone = self.lone()?;
-        let (child, url) = launch(lone.folder.path(), lone.connections_per_user).await?;
+        let single = self.single()?;
+        let (child, url) = launch(single.folder.path(), single.connections_per_user).await?;
         let pid = child.id();
-        lone.child = child;
+        single.child = child;
         (self.urls, self.pids, self.url) = (vec![url.clone()], vec![pid], url);
         Ok(())
     }

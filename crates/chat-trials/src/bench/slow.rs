@@ -1,5 +1,6 @@
-//! Slow clients: many come back who have missed 50 KiB each, with small windows, and take 1 KiB a second. What others get of
-//! the server meanwhile, and what it keeps for the slow ones, against the same without them, one right after the other.
+//! Slow clients: many reconnect after missing 50 KiB each, with small receive windows, and read 1 KiB per second.
+//! Compares the response times of other senders and the server's memory with and without them, one right after the
+//! other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,54 +14,57 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::crowd::{self, Circle};
-use super::line::{self, Line};
-use super::load::{Crew, Until};
+use super::http::{self, HttpConnection};
+use super::load::{ConnectedWorkers, Until};
+use super::offline_users::{self, UserGroup};
 use super::process::resident_bytes;
 use super::report::{Fault, Figure, Measured, Run};
 use super::samples::Sorted;
 use super::sends;
-use super::stage::{Effort, Stage, User};
-use super::v2_stream::V2Line;
+use super::testbed::{Effort, Testbed, User};
+use super::v2_stream::V2Connection;
 
 const MEMBERS: usize = 20;
-/// What each has missed: so many messages of so many bytes.
+/// Number and size in bytes of the messages that each client has missed.
 const MISSED: usize = 50;
 const BYTES: usize = 1024;
-/// What each takes at a time, how often, and how much the system takes for it in advance.
+/// How many bytes each client reads at a time, how often, and its socket's receive buffer.
 const TAKEN: usize = 1024;
 const PAUSE: Duration = Duration::from_secs(1);
 const WINDOW: u32 = 4096;
-/// Those who send meanwhile.
+/// Number of other senders.
 const SENDERS: usize = 8;
-/// Connecting at a time.
+/// Upper bound for concurrent connection attempts.
 const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    let wanted = usize::try_from(stage.settings.resumers)?;
-    let Some(circles) = crowd::gather(stage, "slow", wanted.div_ceil(MEMBERS), MEMBERS).await? else {
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    let wanted = usize::try_from(testbed.settings.resumers)?;
+    let Some(user_groups) = offline_users::create(testbed, "slow", wanted.div_ceil(MEMBERS), MEMBERS).await?
+    else {
         return Ok(());
     };
-    stage
+    testbed
         .note("slow: a run is two phases, without and with the slow clients, each as long as --seconds says");
-    let name = format!("slow, {} resume at 1 KiB/s", super::table::number((circles.len() * MEMBERS) as f64));
-    let run = super::repeat(stage, &name, "x p99 without", async |stage| run(stage, &circles).await);
+    let name =
+        format!("slow, {} resume at 1 KiB/s", super::table::number((user_groups.len() * MEMBERS) as f64));
+    let run =
+        super::repeat(testbed, &name, "x p99 without", async |testbed| run(testbed, &user_groups).await);
     measured.push(run.await?);
     Ok(())
 }
 
-async fn run(stage: &mut Stage, circles: &[Circle]) -> Result<Run> {
-    // What an allocator has once taken it keeps.
-    stage.server.stop().await?;
-    stage.server.resume().await?;
-    let pid = stage.server.pid().context("the server's process is not known")?;
-    let cursor = cursor(stage, circles).await?;
-    send_what_is_missed(stage, circles).await?;
-    let without = phase(stage, pid, None).await?;
+async fn run(testbed: &mut Testbed, user_groups: &[UserGroup]) -> Result<Run> {
+    // The allocator keeps memory that it has once taken, so each run needs a new process.
+    testbed.server.stop().await?;
+    testbed.server.resume().await?;
+    let pid = testbed.server.pid().context("the server's process is not known")?;
+    let cursor = cursor(testbed, user_groups).await?;
+    send_what_is_missed(testbed, user_groups).await?;
+    let without = phase(testbed, pid, None).await?;
     let ended = Arc::new(AtomicU64::new(0));
-    let (mut slow, refused) = resume(stage, circles, &cursor, &ended).await?;
-    let with = phase(stage, pid, Some(&mut slow)).await?;
+    let (mut slow, refused) = resume(testbed, user_groups, &cursor, &ended).await?;
+    let with = phase(testbed, pid, Some(&mut slow)).await?;
     let cut_off = ended.load(Ordering::Relaxed);
     slow.abort_all();
     Ok(Run {
@@ -86,7 +90,7 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / 1024.0 / 1024.0
 }
 
-/// What the others had of the server, and the most memory that it had meanwhile.
+/// Response times of the other senders, and the server's peak memory in bytes.
 struct Phase {
     times: Sorted,
     refused: u64,
@@ -94,43 +98,47 @@ struct Phase {
     effort: Effort,
 }
 
-async fn phase(stage: &Stage, pid: u32, slow: Option<&mut JoinSet<()>>) -> Result<Phase> {
-    let crew = Crew::gather(stage.server.url(), sends::workers(stage, SENDERS)?).await?;
-    let meter = stage.meter();
-    let working = crew.work(Until::seconds(stage.settings.seconds));
+async fn phase(testbed: &Testbed, pid: u32, slow: Option<&mut JoinSet<()>>) -> Result<Phase> {
+    let connected =
+        ConnectedWorkers::connect(testbed.server.url(), sends::workers(testbed, SENDERS)?).await?;
+    let meter = testbed.meter();
+    let working = connected.work(Until::seconds(testbed.settings.seconds));
     let mut working = std::pin::pin!(working);
     let mut memory = 0;
-    let worked = loop {
+    let results = loop {
         memory = memory.max(resident_bytes(pid).context("the server's memory cannot be read")?);
         tokio::select! {
-            worked = &mut working => break worked,
+            results = &mut working => break results,
             () = sleep(PAUSE / 4) => {}
         }
     };
     if slow.is_some_and(|slow| slow.is_empty()) {
         bail!("none of the slow clients came in");
     }
-    let refused = worked.refused + worked.unavailable + worked.broken;
-    Ok(Phase { times: worked.times.sorted(), refused, memory, effort: meter.stop() })
+    let refused = results.refused + results.unavailable + results.broken;
+    Ok(Phase { times: results.times.sorted(), refused, memory, effort: meter.stop() })
 }
 
-/// Where everybody will resume: a place in the log is the same for all.
-async fn cursor(stage: &Stage, circles: &[Circle]) -> Result<String> {
-    let user = circles.first().and_then(|circle| circle.users.first()).context("there are no users")?;
-    let mut line = V2Line::open(stage.server.url(), user, None).await.context("no connection")?;
-    Ok(line.live().await?.0)
+/// The cursor from which all clients will resume: a log position is the same for all.
+async fn cursor(testbed: &Testbed, user_groups: &[UserGroup]) -> Result<String> {
+    let user =
+        user_groups.first().and_then(|user_group| user_group.users.first()).context("there are no users")?;
+    let mut connection =
+        V2Connection::open(testbed.server.url(), user, None).await.context("no connection")?;
+    Ok(connection.live().await?.0)
 }
 
-/// In each group one member writes what all of them, and that one's own client, will have missed.
-async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
-    let mut line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
+/// Sends, from one member of each group, the messages that all members' clients will have missed.
+async fn send_what_is_missed(testbed: &Testbed, user_groups: &[UserGroup]) -> Result<()> {
+    let mut connection =
+        HttpConnection::open(testbed.server.url()).await.context("cannot reach the server")?;
     let body = format!("{{\"content\":\"{:.<BYTES$}\"}}", "");
-    for circle in circles {
-        let writer = circle.users.first().context("there are no users")?;
-        let path = format!("/v1/messages/group/{}", circle.group);
-        let request = line::post(stage.server.url(), &path, Some(&writer.token), &body);
+    for user_group in user_groups {
+        let writer = user_group.users.first().context("there are no users")?;
+        let path = format!("/v1/messages/group/{}", user_group.group);
+        let request = http::post(testbed.server.url(), &path, Some(&writer.token), &body);
         for _ in 0..MISSED {
-            let answer = line.exchange(&request).await.context("the server does not answer")?;
+            let answer = connection.exchange(&request).await.context("the server does not answer")?;
             if answer.status != 201 {
                 bail!("a message was answered {}", answer.status);
             }
@@ -139,26 +147,28 @@ async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
     Ok(())
 }
 
-/// Everybody comes back; gives those who are there, and how many did not come in. `ended` counts those that the server ends.
+/// Reconnects all clients. Returns those that were accepted, and the number of those that were not. `ended` counts
+/// connections that the server closes.
 async fn resume(
-    stage: &Stage,
-    circles: &[Circle],
+    testbed: &Testbed,
+    user_groups: &[UserGroup],
     cursor: &str,
     ended: &Arc<AtomicU64>,
 ) -> Result<(JoinSet<()>, u64)> {
-    let (mut coming, mut there, mut refused) = (JoinSet::new(), JoinSet::new(), 0);
-    let mut users = circles.iter().flat_map(|circle| circle.users.clone());
+    let (mut connecting, mut connected_clients, mut refused) = (JoinSet::new(), JoinSet::new(), 0);
+    let mut users = user_groups.iter().flat_map(|user_group| user_group.users.clone());
     loop {
-        while coming.len() < AT_ONCE
+        while connecting.len() < AT_ONCE
             && let Some(user) = users.next()
         {
-            coming.spawn(timeout(PATIENCE, enter(stage.server.url().clone(), user, cursor.to_owned())));
+            connecting
+                .spawn(timeout(PATIENCE, connect(testbed.server.url().clone(), user, cursor.to_owned())));
         }
-        match coming.join_next().await {
-            None => return Ok((there, refused)),
+        match connecting.join_next().await {
+            None => return Ok((connected_clients, refused)),
             Some(Ok(Ok(Ok(socket)))) => {
                 let ended = ended.clone();
-                there.spawn(async move {
+                connected_clients.spawn(async move {
                     take_slowly(socket).await;
                     ended.fetch_add(1, Ordering::Relaxed);
                 });
@@ -168,7 +178,7 @@ async fn resume(
     }
 }
 
-async fn enter(url: ServerUrl, user: User, cursor: String) -> Result<TcpStream> {
+async fn connect(url: ServerUrl, user: User, cursor: String) -> Result<TcpStream> {
     if url.is_secure() {
         bail!("slow clients do not speak TLS");
     }
@@ -179,7 +189,7 @@ async fn enter(url: ServerUrl, user: User, cursor: String) -> Result<TcpStream> 
     Ok(upgrade_v2(socket.connect(address).await?, &url, &entrance).await?.0)
 }
 
-/// Takes 1 KiB a second, to the end of the connection.
+/// Reads 1 KiB per second until the connection ends.
 async fn take_slowly(mut socket: TcpStream) {
     let mut piece = [0; TAKEN];
     while socket.read(&mut piece).await.is_ok_and(|read| read > 0) {

@@ -1,42 +1,44 @@
-//! Start: from starting the process until it says that it is ready, with many messages in its database.
+//! Start: the time from starting the process until it reports that it is ready, with many messages in its database.
 
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use chat_client::Client;
 
-use super::load::{Crew, Until};
+use super::load::{ConnectedWorkers, Until};
 use super::report::{Fault, Figure, Measured, Run};
 use super::sends;
-use super::stage::Stage;
+use super::testbed::Testbed;
 
-/// Many, because together they fill the database fastest.
+/// Number of senders that fill the database; many are fastest.
 const FILLERS: usize = 256;
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    if stage.server.database().is_none() {
-        stage.note("start: left out, because only a server of the benchmark's own with SQLite is restarted");
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    if testbed.server.database().is_none() {
+        testbed
+            .note("start: left out, because only a server of the benchmark's own with SQLite is restarted");
         return Ok(());
     }
-    let messages = usize::try_from(stage.settings.messages)?;
+    let messages = usize::try_from(testbed.settings.messages)?;
     eprintln!("start: sending {messages} messages ...");
-    let crew = Crew::gather(stage.server.url(), sends::workers(stage, FILLERS)?).await?;
-    let filled = crew.work(Until::count(messages)).await;
+    let connected =
+        ConnectedWorkers::connect(testbed.server.url(), sends::workers(testbed, FILLERS)?).await?;
+    let filled = connected.work(Until::count(messages)).await;
     if filled.times.len() < messages {
         bail!("only {} messages could be sent", filled.times.len());
     }
-    let name = format!("start, {} messages", super::table::number(f64::from(stage.settings.messages)));
-    measured.push(super::repeat(stage, &name, "ms", async |stage| run(stage).await).await?);
+    let name = format!("start, {} messages", super::table::number(f64::from(testbed.settings.messages)));
+    measured.push(super::repeat(testbed, &name, "ms", async |testbed| run(testbed).await).await?);
     Ok(())
 }
 
-async fn run(stage: &mut Stage) -> Result<Run> {
-    stage.server.stop().await?;
-    let meter = stage.meter();
+async fn run(testbed: &mut Testbed) -> Result<Run> {
+    testbed.server.stop().await?;
+    let meter = testbed.meter();
     let start = Instant::now();
-    stage.server.resume().await?;
+    testbed.server.resume().await?;
     let announced = start.elapsed();
-    let client = Client::at(stage.server.url().clone());
+    let client = Client::at(testbed.server.url().clone());
     let mut unready = 0;
     while !client.ready().await.context("the server does not answer")? {
         unready += 1;

@@ -1,4 +1,4 @@
-//! A table of text with aligned columns, and numbers as people read them.
+//! A table of text with aligned columns, and the format of numbers.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -45,7 +45,7 @@ impl<const N: usize> Display for Table<N> {
     }
 }
 
-/// A number with three or more digits that count, and thousands apart.
+/// Formats a number with at least three significant digits and with thousands separators.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if size < 10.0 && value.fract() != 0.0 {
@@ -56,8 +56,8 @@ pub(super) fn number(value: f64) -> String {
     }
     let whole = format!("{size:.0}");
     let mut text = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_whatever_is_longest() {
+    fn columns_are_as_wide_as_their_longest_cell() {
         let mut table = Table::new(["name", "x", "last"]);
         table.add(["a".into(), "1,000".into(), "é".into()]);
         table.add(["longer".into(), "2".into(), "c".into()]);
@@ -84,7 +84,7 @@ longer  2      c
     }
 
     #[test]
-    fn numbers_keep_three_digits_and_thousands_apart() {
+    fn numbers_keep_three_digits_and_have_thousands_separators() {
         let texts = [0.0, 0.126, 9.99, 12.34, 99.96, 123.4, 999.6, 1000.0, 1_234_567.8, 64.0, -1234.0, -0.5];
         let texts = texts.map(number);
         assert_eq!(

@@ -1,13 +1,13 @@
-//! What one stream has received, judged: every message once and in order. Pure state.
+//! Counts the messages of one stream: received, repeated or out of order, and missing. Pure state.
 
 use std::time::Instant;
 
-/// The number of the message that a frame of v1 or v2 brings; `None` if the frame is about something else. Only the
-/// beginning is read, because a load generator that parses all of it would cost more than the server that wrote it once.
-pub(super) fn message_number(frame: &str) -> Option<i64> {
+/// The id of the new message in a v1 or v2 frame; `None` for other frames. Reads only the beginning of the frame,
+/// because parsing all of it would cost the load generator more than the server, which encodes it once.
+pub(super) fn new_message_id(frame: &str) -> Option<i64> {
     let rest = frame.strip_prefix("{\"ID\":").or_else(|| {
-        let told = frame.strip_prefix("{\"type\":\"message\",\"event\":\"created\",")?;
-        told.split_once("\"message\":{\"id\":").map(|(_, rest)| rest)
+        let rest = frame.strip_prefix("{\"type\":\"message\",\"event\":\"created\",")?;
+        rest.split_once("\"message\":{\"id\":").map(|(_, rest)| rest)
     })?;
     let end = rest.find(|c: char| !c.is_ascii_digit())?;
     rest.get(..end)?.parse().ok()
@@ -20,7 +20,7 @@ pub(super) struct Arrival {
     pub(super) at: Instant,
 }
 
-/// What one stream has received. Messages up to the one that [`Tally::start_after`] names do not count.
+/// Counts of one stream. Messages up to the one passed to [`Tally::start_after`] do not count.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     after: i64,
@@ -31,18 +31,18 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// One that keeps each message's time of arrival as well.
+    /// A tally that also records each message's time of arrival.
     pub(super) fn with_arrivals() -> Self {
         Self { arrivals: Some(Vec::new()), ..Self::default() }
     }
 
-    /// Counts from here on, and only messages with larger numbers.
+    /// Starts again, and counts only messages with larger ids.
     pub(super) fn start_after(&mut self, message: i64) {
         let arrivals = self.arrivals.take().map(|_| Vec::new());
         *self = Self { after: message, last: message, arrivals, ..Self::default() };
     }
 
-    /// A message came. One whose number does not exceed those before it is a repetition, or came out of order.
+    /// Records a message. One whose id is not larger than all before it is a repetition or out of order.
     pub(super) fn note(&mut self, message: i64, at: Instant) {
         if message <= self.after {
             return;
@@ -58,22 +58,22 @@ impl Tally {
         }
     }
 
-    /// The largest number so far.
+    /// The largest id so far.
     pub(super) fn last(&self) -> i64 {
         self.last
     }
 
-    /// Messages that came for the first time and in order.
+    /// Number of messages that arrived for the first time and in order.
     pub(super) fn fresh(&self) -> u64 {
         self.fresh
     }
 
-    /// Messages that came again, or after a later one.
+    /// Number of messages that arrived again or after a later one.
     pub(super) fn repeated(&self) -> u64 {
         self.repeated
     }
 
-    /// How many of `sent` messages did not come.
+    /// How many of `sent` messages did not arrive.
     pub(super) fn missing(&self, sent: u64) -> u64 {
         sent.saturating_sub(self.fresh)
     }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_is_found_in_what_the_server_writes() {
+    fn the_id_is_found_in_a_v1_frame() {
         let frame = MessageFrame {
             id: 1234,
             sender_id: 1,
@@ -110,23 +110,23 @@ mod tests {
             timestamp: Time(0),
         };
         let json = serde_json::to_string(&frame);
-        assert_eq!(message_number(&json.expect("a frame is JSON")), Some(1234));
+        assert_eq!(new_message_id(&json.expect("a frame is JSON")), Some(1234));
     }
 
     #[test]
-    fn the_number_is_found_in_a_v2_frame_about_a_new_message() {
+    fn the_id_is_found_in_a_v2_frame_about_a_new_message() {
         let frame = |event| {
             format!(
                 "{{\"type\":\"message\",\"event\":\"{event}\",\"conversation_id\":5,\"message\":{{\"id\":77,\"seq\":1}}}}"
             )
         };
-        assert_eq!(message_number(&frame("created")), Some(77));
-        assert_eq!(message_number(&frame("edited")), None);
-        assert_eq!(message_number("{\"type\":\"live\",\"cursor\":\"c\"}"), None);
+        assert_eq!(new_message_id(&frame("created")), Some(77));
+        assert_eq!(new_message_id(&frame("edited")), None);
+        assert_eq!(new_message_id("{\"type\":\"live\",\"cursor\":\"c\"}"), None);
     }
 
     #[test]
-    fn other_frames_have_no_number() {
+    fn other_frames_have_no_id() {
         for frame in [
             "",
             "{}",
@@ -136,13 +136,13 @@ mod tests {
             "{\"type\":\"error\",\"ID\":3}",
             " {\"ID\":3}",
         ] {
-            assert_eq!(message_number(frame), None, "{frame}");
+            assert_eq!(new_message_id(frame), None, "{frame}");
         }
-        assert_eq!(message_number("{\"ID\":0,\"type\":\"system\"}"), Some(0));
+        assert_eq!(new_message_id("{\"ID\":0,\"type\":\"system\"}"), Some(0));
     }
 
     #[test]
-    fn all_once_and_in_order_is_faultless() {
+    fn messages_received_once_and_in_order_have_no_fault() {
         let tally = received(4, &[5, 6, 9]);
         assert_eq!((tally.fresh(), tally.repeated(), tally.missing(3)), (3, 0, 0));
     }
@@ -159,19 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_late_is_counted_as_out_of_order() {
+    fn a_late_message_is_counted_as_out_of_order() {
         let tally = received(0, &[1, 3, 2]);
         assert_eq!((tally.fresh(), tally.repeated(), tally.missing(3)), (2, 1, 1));
     }
 
     #[test]
-    fn what_was_before_the_start_does_not_count() {
+    fn messages_before_the_start_do_not_count() {
         let tally = received(4, &[0, 3, 4, 5]);
         assert_eq!((tally.fresh(), tally.repeated(), tally.last()), (1, 0, 5));
     }
 
     #[test]
-    fn arrivals_are_kept_where_wanted_and_from_the_start_only() {
+    fn arrivals_are_recorded_on_request_and_from_the_start_only() {
         let mut tally = Tally::with_arrivals();
         tally.note(1, Instant::now());
         tally.start_after(1);

@@ -1,7 +1,7 @@
-//! Durable sends over the v2 stream: 64 connections, spread over the nodes, each of which has eight messages on their way.
-//! Every message is also told to its sender and to its recipient, who are among those who send.
+//! Durable sends over the v2 stream: 64 connections, spread over the nodes, each with eight messages in flight. Every
+//! message is also delivered to its sender and its recipient, who are both among the 64.
 //!
-//! They are talkers, who are never connected to the v1 stream: it would have to give them all of these messages.
+//! They use accounts that never connect to the v1 stream, which would have to deliver all of these messages.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use tokio::task::JoinSet;
 
 use super::report::{Fault, Figure, Measured, Run};
 use super::samples::Samples;
-use super::stage::{Stage, content};
-use super::v2_stream::{Heard, V2Line};
+use super::testbed::{Testbed, content};
+use super::v2_stream::{Frame, V2Connection};
 
 const CONNECTIONS: usize = 64;
 const IN_FLIGHT: u64 = 8;
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
+pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
     let name = "v2-sends, 64 connections, 8 in flight";
-    measured.push(super::repeat(stage, name, "sends/s", async |stage| run(stage).await).await?);
+    measured.push(super::repeat(testbed, name, "sends/s", async |testbed| run(testbed).await).await?);
     Ok(())
 }
 
-/// One connection, and to whom it writes.
+/// A connection and the id of its recipient.
 struct Sender {
-    line: V2Line,
+    connection: V2Connection,
     to: i64,
 }
 
@@ -37,17 +37,17 @@ struct Done {
     broken: u64,
 }
 
-async fn run(stage: &Stage) -> Result<Run> {
+async fn run(testbed: &Testbed) -> Result<Run> {
     let mut senders = Vec::new();
-    for (number, url) in (0..CONNECTIONS).zip(stage.server.urls().iter().cycle()) {
-        let (from, to) = (stage.talker(number)?, stage.talker(number + 1)?);
-        let mut line = V2Line::open(url, from, None).await.context("no connection")?;
-        line.live().await?;
-        senders.push(Sender { line, to: to.id });
+    for (number, url) in (0..CONNECTIONS).zip(testbed.server.urls().iter().cycle()) {
+        let (from, to) = (testbed.writer(number)?, testbed.writer(number + 1)?);
+        let mut connection = V2Connection::open(url, from, None).await.context("no connection")?;
+        connection.live().await?;
+        senders.push(Sender { connection, to: to.id });
     }
-    let meter = stage.meter();
+    let meter = testbed.meter();
     let start = Instant::now();
-    let until = start + Duration::from_secs(stage.settings.seconds);
+    let until = start + Duration::from_secs(testbed.settings.seconds);
     let mut tasks = JoinSet::new();
     for sender in senders {
         tasks.spawn(send(sender, until));
@@ -91,31 +91,31 @@ async fn send(mut sender: Sender, until: Instant) -> Done {
     done
 }
 
-/// Sends the next message when one of those on their way is answered, and waits for the last ones.
+/// Sends the next message when one in flight is answered, until the time is up; then waits for the last answers.
 async fn send_until(sender: &mut Sender, until: Instant, done: &mut Done) -> Result<()> {
-    let Sender { line, to } = sender;
+    let Sender { connection, to } = sender;
     let frame =
         |id: u64| format!("{{\"op\":\"send\",\"id\":{id},\"to_user\":{to},\"content\":\"{}\"}}", content());
     let mut on_their_way = HashMap::new();
     for id in 0..IN_FLIGHT {
         on_their_way.insert(id, Instant::now());
-        line.send(&frame(id)).await?;
+        connection.send(&frame(id)).await?;
     }
     let mut next = IN_FLIGHT;
     let mut answered = 0;
     while answered < next {
-        match line.next().await? {
-            Heard::Ack(id) => {
+        match connection.next().await? {
+            Frame::Ack(id) => {
                 done.times.push(on_their_way.remove(&id).map(|sent| sent.elapsed()).unwrap_or_default());
             }
-            Heard::Refused => done.refused += 1,
-            Heard::Unavailable => done.unavailable += 1,
-            Heard::Live(_) | Heard::Message | Heard::Other => continue,
+            Frame::Refused => done.refused += 1,
+            Frame::Unavailable => done.unavailable += 1,
+            Frame::Live(_) | Frame::Message | Frame::Other => continue,
         }
         answered += 1;
         if Instant::now() < until {
             on_their_way.insert(next, Instant::now());
-            line.send(&frame(next)).await?;
+            connection.send(&frame(next)).await?;
             next += 1;
         }
     }

@@ -1,5 +1,4 @@
-//! One connection of the v2 stream that reads only the beginning of each frame; `chat_client::v2` is for everything that
-//! is not counted.
+//! A v2 stream that reads only the beginning of each frame. `chat_client::v2` is for everything that is not measured.
 
 use std::collections::VecDeque;
 
@@ -9,84 +8,84 @@ use chat_client::{ServerUrl, Socket};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked_into};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::stage::User;
-use super::tally::message_number;
+use super::tally::new_message_id;
+use super::testbed::User;
 
 const BUFFER: usize = 8 * 1024;
 const MAX_MESSAGE: usize = 64 * 1024;
-/// Any masking key will do, see `chat_client`.
+/// Any masking key works, see `chat_client`.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What a frame is, as far as anybody here wants to know.
+/// A received frame, as far as the benchmark needs it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// The client's request of this number was done.
+pub(super) enum Frame {
+    /// The request with this id succeeded.
     Ack(u64),
-    /// It was refused, whatever its number.
+    /// A request was refused.
     Refused,
-    /// It was refused for the time being: the server had too much to do, or its database.
+    /// A request was refused temporarily, because the server or its database was overloaded.
     Unavailable,
-    /// Everything missed was sent; the cursor.
+    /// Everything missed was sent. Contains the cursor.
     Live(String),
     /// A new message.
     Message,
     Other,
 }
 
-fn heard(frame: &str) -> Heard {
+fn classify(frame: &str) -> Frame {
     if let Some(rest) = frame.strip_prefix("{\"type\":\"ack\",\"id\":") {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        return rest.get(..end).and_then(|id| id.parse().ok()).map_or(Heard::Other, Heard::Ack);
+        return rest.get(..end).and_then(|id| id.parse().ok()).map_or(Frame::Other, Frame::Ack);
     }
     if let Some(rest) = frame.strip_prefix("{\"type\":\"live\",\"cursor\":\"") {
-        return Heard::Live(rest.split('"').next().unwrap_or_default().to_owned());
+        return Frame::Live(rest.split('"').next().unwrap_or_default().to_owned());
     }
     match frame {
         _ if frame.starts_with("{\"type\":\"error\"") => refusal(frame),
-        _ if message_number(frame).is_some() => Heard::Message,
-        _ => Heard::Other,
+        _ if new_message_id(frame).is_some() => Frame::Message,
+        _ => Frame::Other,
     }
 }
 
-fn refusal(frame: &str) -> Heard {
+fn refusal(frame: &str) -> Frame {
     let is_one = |code: &str| frame.contains(&format!("\"code\":\"{code}\""));
-    if is_one("storage_unavailable") || is_one("overloaded") { Heard::Unavailable } else { Heard::Refused }
+    if is_one("storage_unavailable") || is_one("overloaded") { Frame::Unavailable } else { Frame::Refused }
 }
 
-/// The connection.
-pub(super) struct V2Line {
+/// A connection.
+pub(super) struct V2Connection {
     socket: Socket,
     decoder: Decoder,
     buffer: Vec<u8>,
     out: Vec<u8>,
-    heard: VecDeque<Heard>,
+    frames: VecDeque<Frame>,
 }
 
-impl V2Line {
-    /// Connects, from a cursor if there is one.
+impl V2Connection {
+    /// Connects, and resumes from a cursor if there is one.
     pub(super) async fn open(url: &ServerUrl, user: &User, cursor: Option<String>) -> Result<Self> {
         let socket = Socket::connect(url).await?;
         let entrance = Entrance { token: user.token.clone(), way: Way::Header, cursor };
         let (socket, mut early) = upgrade_v2(socket, url, &entrance).await?;
-        let mut line = Self {
+        let mut connection = Self {
             socket,
             decoder: Decoder::new(Role::Client, MAX_MESSAGE),
             buffer: vec![0; BUFFER],
             out: Vec::new(),
-            heard: VecDeque::new(),
+            frames: VecDeque::new(),
         };
-        line.take(&mut early)?;
-        Ok(line)
+        connection.take(&mut early)?;
+        Ok(connection)
     }
 
-    /// Waits until everything missed is there; gives the cursor and how many new messages came.
+    /// Waits until everything missed has arrived. Returns the cursor and the number of new messages.
     pub(super) async fn live(&mut self) -> Result<(String, u64)> {
         let mut messages = 0;
         loop {
             match self.next().await? {
-                Heard::Live(cursor) => return Ok((cursor, messages)),
-                Heard::Message => messages += 1,
-                Heard::Ack(_) | Heard::Refused | Heard::Unavailable | Heard::Other => {}
+                Frame::Live(cursor) => return Ok((cursor, messages)),
+                Frame::Message => messages += 1,
+                Frame::Ack(_) | Frame::Refused | Frame::Unavailable | Frame::Other => {}
             }
         }
     }
@@ -98,10 +97,10 @@ impl V2Line {
     }
 
     /// Waits for the next frame.
-    pub(super) async fn next(&mut self) -> Result<Heard> {
+    pub(super) async fn next(&mut self) -> Result<Frame> {
         loop {
-            if let Some(heard) = self.heard.pop_front() {
-                return Ok(heard);
+            if let Some(frame) = self.frames.pop_front() {
+                return Ok(frame);
             }
             self.flush().await?;
             let count = self.socket.read(&mut self.buffer).await.context("the connection broke")?;
@@ -125,9 +124,9 @@ impl V2Line {
     }
 
     fn take(&mut self, bytes: &mut [u8]) -> Result<()> {
-        let (out, all) = (&mut self.out, &mut self.heard);
+        let (out, all) = (&mut self.out, &mut self.frames);
         let fed = self.decoder.feed(bytes, |incoming| match incoming {
-            Incoming::Text(text) => all.push_back(heard(text)),
+            Incoming::Text(text) => all.push_back(classify(text)),
             Incoming::Ping(payload) => encode_masked_into(out, Opcode::Pong, payload, MASK),
             Incoming::Binary(_) | Incoming::Pong(_) | Incoming::Close { .. } => {}
         });
@@ -142,12 +141,12 @@ mod tests {
 
     use super::*;
 
-    fn spelt(frame: &ServerFrame) -> Heard {
-        heard(&serde_json::to_string(frame).expect("a frame is JSON"))
+    fn classified(frame: &ServerFrame) -> Frame {
+        classify(&serde_json::to_string(frame).expect("a frame is JSON"))
     }
 
     #[test]
-    fn what_the_server_writes_is_recognised_by_its_beginning() {
+    fn frames_are_recognized_by_their_beginning() {
         let ack = Ack {
             id: Some(Id::Number(12)),
             message: None,
@@ -156,15 +155,15 @@ mod tests {
             rev: None,
             length: None,
         };
-        assert_eq!(spelt(&ServerFrame::Ack(ack.clone())), Heard::Ack(12));
-        assert_eq!(spelt(&ServerFrame::Ack(Ack { id: None, ..ack })), Heard::Other);
-        assert_eq!(spelt(&ServerFrame::Live(At { cursor: "a-1".into() })), Heard::Live("a-1".into()));
-        assert_eq!(spelt(&ServerFrame::Resync(At { cursor: "a-1".into() })), Heard::Other);
+        assert_eq!(classified(&ServerFrame::Ack(ack.clone())), Frame::Ack(12));
+        assert_eq!(classified(&ServerFrame::Ack(Ack { id: None, ..ack })), Frame::Other);
+        assert_eq!(classified(&ServerFrame::Live(At { cursor: "a-1".into() })), Frame::Live("a-1".into()));
+        assert_eq!(classified(&ServerFrame::Resync(At { cursor: "a-1".into() })), Frame::Other);
         let unavailable = Error::Unavailable("too slow".into());
         for (code, expected) in [
-            ("x", Heard::Refused),
-            (unavailable.code(), Heard::Unavailable),
-            (Error::Overloaded.code(), Heard::Unavailable),
+            ("x", Frame::Refused),
+            (unavailable.code(), Frame::Unavailable),
+            (Error::Overloaded.code(), Frame::Unavailable),
         ] {
             let refusal = Refusal {
                 id: Some(Id::Number(3)),
@@ -174,7 +173,7 @@ mod tests {
                 retry_after_ms: None,
                 policy: None,
             };
-            assert_eq!(spelt(&ServerFrame::Error(refusal)), expected);
+            assert_eq!(classified(&ServerFrame::Error(refusal)), expected);
         }
     }
 }

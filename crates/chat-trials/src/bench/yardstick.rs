@@ -1,5 +1,5 @@
-//! What PostgreSQL itself does of what the nodes ask of it when messages are sent: `pgbench` writes such batches into the
-//! same tables, in a database of its own in the same server. How it is compared stands elsewhere.
+//! PostgreSQL's own throughput for the nodes' writes: `pgbench` writes such batches into the same tables, in a separate
+//! database on the same server. The comparison is in `pgbench.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,28 +9,28 @@ use chat_engines::Postgres;
 use tokio::task::spawn_blocking;
 
 use super::cluster::Cluster;
-use super::stage::content;
+use super::testbed::content;
 use crate::Adapters;
 
 const DATABASE: &str = "bench_yardstick";
-/// As nodes' sessions have it: statements are always the same, and tables that are empty now will not stay so.
+/// The settings of the nodes' sessions: statements are always the same, and tables that are empty now will be filled.
 const SESSION: &str = "-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
                        -c enable_hashjoin=off -c enable_mergejoin=off";
 
-/// What a commit holds.
+/// The contents of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Batch {
-    /// Messages in it, each in a conversation of its own.
+    /// Number of messages, each in a different conversation.
     pub(super) messages: usize,
-    /// How long its row in the journal is.
+    /// Length of its row in the journal.
     pub(super) journal_bytes: usize,
 }
 
-/// A database like that of the nodes, and how batches are written into it.
+/// A database like that of the nodes, and the pgbench that writes batches into it.
 pub(super) struct Yardstick {
     pgbench: PathBuf,
     url: String,
-    /// The schema that the tables are in.
+    /// Name of the schema with the tables.
     schema: &'static str,
     script: PathBuf,
     writers: usize,
@@ -38,7 +38,7 @@ pub(super) struct Yardstick {
 }
 
 impl Yardstick {
-    /// Makes the database, with so many conversations in it.
+    /// Creates the database with `conversations` in it.
     pub(super) async fn make(cluster: &Cluster, adapters: Adapters, conversations: usize) -> Result<Self> {
         let postgres = cluster.postgres();
         let pgbench = program(postgres)?;
@@ -56,7 +56,7 @@ impl Yardstick {
         Ok(Self { pgbench, url, schema, script, writers, conversations })
     }
 
-    /// How many such batches a second it takes, with as many writers as there are nodes.
+    /// Measures commits of this batch per second, with as many writers as there are nodes.
     pub(super) async fn commits_per_second(&self, batch: Batch, seconds: u64) -> Result<f64> {
         std::fs::write(&self.script, script(batch, self.conversations))
             .with_context(|| format!("{} cannot be written", self.script.display()))?;
@@ -72,7 +72,7 @@ impl Yardstick {
 
     fn command(&self, seconds: u64) -> Command {
         let mut command = Command::new(&self.pgbench);
-        // A person's own settings would change what is measured.
+        // PostgreSQL settings from the user's environment would change the measurement.
         let own = std::env::vars_os().map(|(name, _)| name);
         for name in own.filter(|name| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
@@ -85,7 +85,7 @@ impl Yardstick {
     }
 }
 
-/// As a node's sessions are, and where its tables are.
+/// The settings of a node's sessions, with the schema of its tables.
 fn session(schema: &str) -> String {
     format!("{SESSION} -c search_path={schema}")
 }
@@ -103,13 +103,13 @@ fn program(postgres: &Postgres) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The tables are those that a node makes.
+/// Creates the same tables as a node does.
 async fn make_tables(adapters: Adapters, url: String) -> Result<()> {
     let made = spawn_blocking(move || (adapters.make_tables)(url));
     made.await.context("making the tables broke down")?.context("the tables cannot be made")
 }
 
-/// What a node does for a batch of ordinary messages, apart from asking who may write where.
+/// The pgbench script: a node's statements for a batch of ordinary messages, without the checks of permissions.
 fn script(Batch { messages, journal_bytes }: Batch, conversations: usize) -> String {
     let (last, content) = (messages.saturating_sub(1), content());
     format!(
@@ -133,8 +133,8 @@ COMMIT;
     )
 }
 
-/// The transactions per second in what pgbench prints. Older releases print them twice, the second time without the time
-/// that connecting took.
+/// Parses the transactions per second from pgbench's output. Older releases print two values; the last one excludes the
+/// time to connect.
 fn rate(output: &str) -> Option<f64> {
     let line = output.lines().rfind(|line| line.starts_with("tps = "))?;
     line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok()
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_what_was_done_once_connected() {
+    fn the_rate_excludes_the_time_to_connect() {
         let new =
             "number of failed transactions: 0 (0.000%)\ntps = 842.125 (without initial connection time)\n";
         assert_eq!(rate(new), Some(842.125));

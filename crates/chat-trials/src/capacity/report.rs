@@ -1,4 +1,4 @@
-//! What the model says, for a person and for a program.
+//! The forecast as text and as JSON.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::model::{Forecast, Load};
 
-/// Lines to read.
+/// The forecast as text.
 pub(super) fn text(load: &Load, forecast: &Forecast) -> String {
     let Forecast { traffic, nodes, database, bus, limits } = forecast;
     let mut lines = Lines::default();
@@ -56,7 +56,7 @@ pub(super) fn text(load: &Load, forecast: &Forecast) -> String {
     lines.0
 }
 
-/// One sentence.
+/// The conclusion in one sentence.
 fn verdict(load: &Load, forecast: &Forecast) -> String {
     let Some(first) = forecast.limits.first() else { return String::new() };
     let (name, headroom) = (first.name, first.headroom());
@@ -70,7 +70,7 @@ fn verdict(load: &Load, forecast: &Forecast) -> String {
     )
 }
 
-/// One object; rates are per second at the busiest time.
+/// The forecast as one object. Rates are per second at peak time.
 pub(super) fn json(load: &Load, forecast: &Forecast) -> Value {
     let Forecast { traffic, nodes, database, bus, limits } = forecast;
     let first = limits.first();
@@ -126,7 +126,7 @@ fn percent(share: f64) -> String {
     if share < 0.001 { "under 0.1 %".into() } else { format!("{} %", figure(share * 100.0)) }
 }
 
-/// Three digits are more than a model knows; beyond a thousand with k, M, G, T or P.
+/// Formats a figure with at most three digits, which is more than the model's precision, and with k, M, G, T or P.
 fn figure(value: f64) -> String {
     let mut rest = value;
     let mut unit = "";
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_is_said_first_and_counted() {
+    fn the_report_names_the_limit_that_breaks_first() {
         let load =
             Load { users: 1e9, online: 0.2, messages: 40.0, group_size: 20.0, groups: 5.0, peak_factor: 3.0 };
         let forecast = super::super::model::forecast(&load);

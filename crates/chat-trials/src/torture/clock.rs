@@ -1,5 +1,5 @@
-//! A node's clock is set back by an hour, forward by a year, and right again. Everybody has to come back once by each of
-//! these times, and goes on; a guest logs in and out: what it is handed out has to be taken, and what it ended has to stay so.
+//! Sets a node's clock back by an hour, forward by a year, and right again. After each step all clients have to
+//! reconnect and continue. A guest logs in and out: new logins must be accepted, and ended ones must stay refused.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::fault::Injection;
 use super::target::Target;
 use super::verdict::{Findings, Violation};
 
-/// By how many seconds the clock is ahead, one after the other.
+/// Seconds by which the clock is ahead, in this order.
 const STEPS_S: [i64; 3] = [-3600, YEAR_S, 0];
 const YEAR_S: i64 = 365 * 24 * 3600;
-/// Tokens are good for so long meanwhile: that they end by a year's step is as it should be, and would end the run.
+/// Lifetime of tokens in minutes, two years: expiry by the step of a year would be correct, but would end the run.
 pub(super) const TOKEN_MINUTES: &str = "1051200";
-/// How far the clock of a node may be from where it was set, which takes its time.
+/// Upper bound for the difference between a node's clock and its setting, in seconds. Setting it takes some time.
 const NEAR_S: i64 = 600;
-/// For how long clients find nobody when the clock was set.
+/// How long clients cannot connect after the clock was set.
 const AWAY: Duration = Duration::from_millis(50);
 const PASSWORD: &str = "only-for-this-test";
 
 impl Target {
-    /// Sets the clock of a node, and leaves it there for so long each time.
+    /// Sets the clock of a node to each step, and leaves it there for the injection's duration.
     pub(super) async fn step_clock(
         &self,
         victim: usize,
@@ -33,24 +33,24 @@ impl Target {
         findings: &mut Findings,
     ) -> Result<()> {
         let node = self.nodes.get(victim).context("there is no such node")?;
-        let mut guest = Guest::register(node.url(), format!("guest-{:016x}", injection.dice.throw())).await?;
+        let mut guest = Guest::register(node.url(), format!("guest-{:016x}", injection.rng.number())).await?;
         for ahead_s in STEPS_S {
             node.set_clock(ahead_s)?;
-            // Everybody has to come in by the new time.
+            // All clients have to reconnect under the new time.
             self.restart_proxy(AWAY).await;
-            guest.comes_and_goes(ahead_s, findings).await?;
+            guest.log_in_and_out(ahead_s, findings).await?;
             sleep(injection.lasts).await;
-            guest.has_ended(findings).await?;
+            guest.check_ended(findings).await?;
         }
         Ok(())
     }
 }
 
-/// A user who takes no part in the run.
+/// A user beside the users of the run.
 struct Guest {
     name: String,
     client: Client,
-    /// The logins that were ended so far.
+    /// Logins that were ended so far.
     ended: Vec<Client>,
 }
 
@@ -63,12 +63,12 @@ impl Guest {
         Ok(Self { name, client, ended: Vec::new() })
     }
 
-    /// Ends a login by itself, all at once, and logs in again each time.
-    async fn comes_and_goes(&mut self, ahead_s: i64, findings: &mut Findings) -> Result<()> {
+    /// Logs in three times, ends one login, then ends all, and logs in again.
+    async fn log_in_and_out(&mut self, ahead_s: i64, findings: &mut Findings) -> Result<()> {
         let [one, other, last] =
             [self.login(ahead_s).await?, self.login(ahead_s).await?, self.login(ahead_s).await?];
         for login in [&one, &other, &last] {
-            is_taken(login, findings).await?;
+            check_accepted(login, findings).await?;
         }
         if is_done(one.logout().await, findings)? {
             self.ended.push(one);
@@ -76,7 +76,7 @@ impl Guest {
         if is_done(last.logout_everywhere().await, findings)? {
             self.ended.extend([other, last]);
         }
-        is_taken(&self.login(ahead_s).await?, findings).await
+        check_accepted(&self.login(ahead_s).await?, findings).await
     }
 
     async fn login(&self, ahead_s: i64) -> Result<Client> {
@@ -89,7 +89,7 @@ impl Guest {
         Ok(self.client.with_token(login.token))
     }
 
-    async fn has_ended(&self, findings: &mut Findings) -> Result<()> {
+    async fn check_ended(&self, findings: &mut Findings) -> Result<()> {
         for login in &self.ended {
             match login.caller().await {
                 Err(Error::Refused { status: 401, .. }) => {}
@@ -101,11 +101,11 @@ impl Guest {
     }
 }
 
-async fn is_taken(login: &Client, findings: &mut Findings) -> Result<()> {
+async fn check_accepted(login: &Client, findings: &mut Findings) -> Result<()> {
     is_done(login.caller().await, findings).map(drop)
 }
 
-/// Whether it was; that a login is refused that was handed out just now is a finding.
+/// Whether the request succeeded. A refused new login is a violation.
 fn is_done<T>(done: Result<T, Error>, findings: &mut Findings) -> Result<bool> {
     match done {
         Ok(_) => Ok(true),

@@ -1,5 +1,5 @@
-//! A standby takes over that was cut off from its primary a while ago: the messages since then are lost with the primary,
-//! which is what one gets who does not wait for standbys, and every client has to hear of it.
+//! Promotes a standby that was cut off from its primary for a while: later messages are lost with the primary, as with
+//! any asynchronous replication, and every client has to reload.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use super::engines::{DATABASE, Engine};
 use super::target::Target;
 
 impl Target {
-    /// From the copy that becomes the standby until nodes reach it in the place of the primary. Gives the last message
-    /// that it has.
+    /// Copies a standby from the primary, lets it fall behind, kills the primary, and connects the nodes to the
+    /// standby. Returns the id of the last message that the standby has.
     pub(super) async fn fail_over(&mut self, behind: Duration) -> Result<i64> {
-        let standby = self.engines()?.postgres().has(|primary| primary.standby()).await?;
+        let standby = self.engines()?.postgres().run(|primary| primary.standby()).await?;
         let port = standby.port();
         let standby = Engine::of(standby);
-        standby.has(Postgres::crash).await?;
-        // What is written from now on, it does not hear of.
+        standby.run(Postgres::crash).await?;
+        // The stopped standby does not get what is written from now on.
         sleep(behind).await;
-        self.engines()?.postgres().has(Postgres::crash).await?;
-        standby.has(Postgres::start_again).await?;
-        standby.has(|standby| standby.promote()).await?;
-        let last = standby.has(last_message).await?;
-        self.era.begin();
+        self.engines()?.postgres().run(Postgres::crash).await?;
+        standby.run(Postgres::start_again).await?;
+        standby.run(|standby| standby.promote()).await?;
+        let last = standby.run(last_message).await?;
+        self.replacements.begin();
         for node in &self.nodes {
-            node.links()?.postgres.lead_to(port);
+            node.links()?.postgres.connect_to(port);
         }
-        self.engines_mut()?.take_over(standby);
+        self.engines_mut()?.replace_postgres(standby);
         Ok(last)
     }
 }

@@ -1,8 +1,8 @@
-//! The faults that can be injected, and in which order they are. Pure; what is done then is in `inject.rs`.
+//! The faults that can be injected, and their order. Pure; `inject.rs` injects them.
 
 use std::time::Duration;
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -46,7 +46,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What is injected into a cluster unless something is chosen.
+    /// The default faults of a cluster.
     pub(super) const OF_CLUSTER: [Self; 12] = [
         Self::KillNode,
         Self::CrashPostgres,
@@ -62,18 +62,18 @@ impl Fault {
         Self::FailOver,
     ];
 
-    /// Whether it takes a cluster.
+    /// Whether the fault needs a cluster.
     pub(super) fn needs_cluster(self) -> bool {
         !matches!(self, Self::KillNode | Self::FillDisk | Self::RestartProxy | Self::StepClock)
             && !self.is_by_clients()
     }
 
-    /// Whether it is clients that do it.
+    /// Whether clients cause the fault.
     pub(super) fn is_by_clients(self) -> bool {
         matches!(self, Self::SlowResumers | Self::UntakenAnswers | Self::LateFrames)
     }
 
-    /// As it is called on the command line and in reports.
+    /// The fault's name on the command line and in reports.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::KillNode => "kill-node",
@@ -97,23 +97,23 @@ impl Fault {
         }
     }
 
-    /// Whether nodes are without their database meanwhile.
+    /// Whether nodes have no database during the fault.
     pub(super) fn takes_the_database(self) -> bool {
         matches!(self, Self::CrashPostgres | Self::CutPostgres | Self::FillDisk)
     }
 
-    /// Whether the database loses what was acknowledged, so that all clients have to load anew.
+    /// Whether the database loses acknowledged changes, so that all clients have to reload.
     pub(super) fn loses_the_end(self) -> bool {
         self == Self::FailOver
     }
 
-    /// How long it lasts, or a clock stays where it was set. A node may serve for two seconds without its database before it
-    /// has to say so, and looks at its clock as often.
-    fn lasts(self, is_long: bool, dice: &mut Dice) -> Duration {
+    /// Duration of the fault, or of each setting of a clock. A node reports a lost database within two seconds, and
+    /// checks its clock at the same interval, so such faults last longer.
+    fn lasts(self, is_long: bool, rng: &mut Rng) -> Duration {
         match (self, is_long) {
             (Self::KillNode | Self::RestartNodes, _) => Duration::ZERO,
             (Self::FailOver, true) => Duration::from_secs(2),
-            (Self::FailOver, false) => dice.millis(100, 600),
+            (Self::FailOver, false) => rng.millis(100, 600),
             (Self::PauseNode, true) => Duration::from_secs(30),
             (Self::CrashPostgres, true) => Duration::from_secs(5),
             (_, true) => Duration::from_secs(10),
@@ -125,20 +125,20 @@ impl Fault {
                 | Self::FillDisk
                 | Self::StepClock,
                 false,
-            ) => dice.millis(2200, 3500),
-            (_, false) => dice.millis(800, 2000),
+            ) => rng.millis(2200, 3500),
+            (_, false) => rng.millis(800, 2000),
         }
     }
 }
 
-/// A fault at its time, with the dice that decide about the rest of it.
+/// A planned fault, with the random numbers for its details.
 pub(super) struct Injection {
     pub(super) fault: Fault,
     pub(super) lasts: Duration,
-    pub(super) dice: Dice,
+    pub(super) rng: Rng,
 }
 
-/// Which fault comes when.
+/// The order of the faults.
 pub(super) struct Plan {
     seed: u64,
     faults: Vec<Fault>,
@@ -146,29 +146,29 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Each of these once before any of them again.
+    /// Plans each of these faults once before any repeats.
     pub(super) fn new(seed: u64, faults: Vec<Fault>, is_long: bool) -> Self {
         Self { seed, faults, is_long }
     }
 
-    /// After how many cycles each fault has come once.
+    /// Number of cycles after which each fault has been injected once.
     pub(super) fn round(&self) -> u32 {
         u32::try_from(self.faults.len()).unwrap_or(u32::MAX)
     }
 
-    /// What comes in a cycle; they are counted from 1.
+    /// The injection of a cycle, counted from 1.
     pub(super) fn injection(&self, cycle: u32) -> Injection {
         let (past, length) = (cycle.saturating_sub(1), self.round().max(1));
         let mut order = self.faults.clone();
-        let mut shuffling = Dice::new(self.seed, "round", (past / length).into());
-        for place in (1..order.len()).rev() {
-            let other = shuffling.between(0, u64::try_from(place).unwrap_or(0));
-            order.swap(place, usize::try_from(other).unwrap_or(0));
+        let mut shuffling = Rng::new(self.seed, "round", (past / length).into());
+        for index in (1..order.len()).rev() {
+            let other = shuffling.between(0, u64::try_from(index).unwrap_or(0));
+            order.swap(index, usize::try_from(other).unwrap_or(0));
         }
-        let place = usize::try_from(past % length).unwrap_or(0);
-        let fault = order.get(place).copied().unwrap_or(Fault::KillNode);
-        let mut dice = Dice::new(self.seed, fault.name(), cycle.into());
-        Injection { fault, lasts: fault.lasts(self.is_long, &mut dice), dice }
+        let index = usize::try_from(past % length).unwrap_or(0);
+        let fault = order.get(index).copied().unwrap_or(Fault::KillNode);
+        let mut rng = Rng::new(self.seed, fault.name(), cycle.into());
+        Injection { fault, lasts: fault.lasts(self.is_long, &mut rng), rng }
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_cluster_befalls_it_and_what_lies_before_it_is_asked_for() {
+    fn faults_of_a_cluster_are_its_defaults_and_others_are_chosen_explicitly() {
         for fault in Fault::value_variants() {
             let is_usual = Fault::OF_CLUSTER.contains(fault);
             assert_eq!(is_usual, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn each_comes_once_a_round_in_an_order_of_the_seeds() {
+    fn each_fault_comes_once_a_round_in_an_order_drawn_from_the_seed() {
         let order = |seed, first: u32| {
             let plan = Plan::new(seed, Fault::OF_CLUSTER.to_vec(), false);
             (first..first + 12).map(|cycle| plan.injection(cycle).fault).collect::<Vec<_>>()
@@ -213,10 +213,10 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_the_same_blow_again() {
+    fn a_seed_gives_the_same_injection_again() {
         let injection = |seed| Plan::new(seed, vec![Fault::CutNats], false).injection(3);
         assert_eq!(injection(5).lasts, injection(5).lasts);
-        assert_eq!(injection(5).dice.throw(), injection(5).dice.throw());
-        assert_ne!(injection(5).dice.throw(), injection(6).dice.throw());
+        assert_eq!(injection(5).rng.number(), injection(5).rng.number());
+        assert_ne!(injection(5).rng.number(), injection(6).rng.number());
     }
 }

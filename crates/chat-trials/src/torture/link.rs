@@ -1,8 +1,8 @@
-//! A TCP proxy between a node and an engine, by which the node can be cut off from it: bytes are held back in one
-//! direction or in both, connections are refused or reset, everything takes longer. It knows nothing of what it carries.
+//! A TCP proxy between a node and an engine, which can cut the node off: it holds bytes back in one direction or both,
+//! refuses or resets connections, or delays everything. It knows nothing of the protocols.
 //!
-//! What is held back is not lost: as on a real network it arrives when the cut heals, from connections too that have
-//! been given up meanwhile.
+//! Held bytes are not lost: as on a real network, they arrive when the cut ends, even those of connections that their
+//! peer has given up meanwhile.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,31 +17,31 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 const CHUNK: usize = 16 * 1024;
 
-/// What the way is like at present.
+/// The present state of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Weather {
-    /// Nothing comes through from the node to the engine.
+pub(super) struct LinkState {
+    /// Bytes from the node to the engine are held back.
     pub(super) holds_up: bool,
-    /// Nothing comes through from the engine to the node.
+    /// Bytes from the engine to the node are held back.
     pub(super) holds_down: bool,
     /// New connections are closed at once.
     pub(super) refuses: bool,
-    /// Each piece takes so long.
+    /// Delay of each chunk.
     pub(super) delay: Duration,
 }
 
 /// How a node is cut off from an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Nothing comes through, and nobody is told.
+    /// Bytes in both directions are held back; connections stay open.
     Silent,
-    /// Only what the node says is not heard.
+    /// Only bytes from the node are held back.
     Mute,
-    /// Only what the engine says is not heard.
+    /// Only bytes from the engine are held back.
     Deaf,
     /// Connections are reset, and new ones refused.
     Refused,
@@ -50,25 +50,26 @@ pub(super) enum Cut {
 impl Cut {
     const ALL: [Self; 4] = [Self::Silent, Self::Mute, Self::Deaf, Self::Refused];
 
-    pub(super) fn draw(dice: &mut Dice) -> Self {
-        dice.one_of(&Self::ALL).copied().unwrap_or(Self::Silent)
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        rng.one_of(&Self::ALL).copied().unwrap_or(Self::Silent)
     }
 
-    fn weather(self) -> Weather {
-        let fair = Weather::default();
+    fn state(self) -> LinkState {
+        let default = LinkState::default();
         match self {
-            Self::Silent => Weather { holds_up: true, holds_down: true, ..fair },
-            Self::Mute => Weather { holds_up: true, ..fair },
-            Self::Deaf => Weather { holds_down: true, ..fair },
-            Self::Refused => Weather { refuses: true, ..fair },
+            Self::Silent => LinkState { holds_up: true, holds_down: true, ..default },
+            Self::Mute => LinkState { holds_up: true, ..default },
+            Self::Deaf => LinkState { holds_down: true, ..default },
+            Self::Refused => LinkState { refuses: true, ..default },
         }
     }
 }
 
-/// The thread of all links. The clients' thread is too busy: each statement of a node would wait for it.
-pub(super) struct Carrier(Option<Runtime>);
+/// The thread of all links. The clients' thread is too busy: each statement of a node to its database would wait for
+/// it.
+pub(super) struct LinkThread(Option<Runtime>);
 
-impl Carrier {
+impl LinkThread {
     pub(super) fn start() -> Result<Self> {
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).thread_name("links").enable_all().build();
@@ -82,111 +83,111 @@ impl Carrier {
     }
 }
 
-impl Drop for Carrier {
+impl Drop for LinkThread {
     fn drop(&mut self) {
-        // It may end on a thread that must not wait for it.
+        // The drop may run on a thread that must not block.
         self.0.take().into_iter().for_each(Runtime::shutdown_background);
     }
 }
 
-/// The proxy. Its connections live on until one of their ends closes them.
+/// The proxy. Its connections outlive it until one of their ends closes them.
 pub(super) struct Link {
     address: SocketAddr,
-    /// The engine's port.
+    /// Port of the engine.
     engine: Arc<AtomicU16>,
-    weather: watch::Sender<Weather>,
-    /// How often all connections were reset.
+    state: watch::Sender<LinkState>,
+    /// Number of resets of all connections.
     resets: watch::Sender<u64>,
 }
 
 impl Link {
-    /// A way to an engine on this machine.
-    pub(super) fn to(port: u16, carrier: &Carrier) -> Result<Self> {
+    /// Creates a link to an engine's port on this machine.
+    pub(super) fn to(port: u16, thread: &LinkThread) -> Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").context("a proxy cannot listen")?;
         listener.set_nonblocking(true).context("a proxy cannot listen")?;
         let address = listener.local_addr().context("a proxy's address is unknown")?;
-        let (weather, resets) = (watch::Sender::new(Weather::default()), watch::Sender::new(0));
-        let (seen, told) = (weather.subscribe(), resets.subscribe());
+        let (state, resets) = (watch::Sender::new(LinkState::default()), watch::Sender::new(0));
+        let (states, reset_counts) = (state.subscribe(), resets.subscribe());
         let engine = Arc::new(AtomicU16::new(port));
         let leads_to = engine.clone();
-        carrier.spawn(async move {
+        thread.spawn(async move {
             if let Ok(listener) = TcpListener::from_std(listener) {
-                accept(listener, &leads_to, seen, told).await;
+                accept(listener, &leads_to, states, reset_counts).await;
             }
         });
-        Ok(Self { address, engine, weather, resets })
+        Ok(Self { address, engine, state, resets })
     }
 
-    /// On 127.0.0.1.
+    /// The proxy's port on 127.0.0.1.
     pub(super) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// New connections lead to another engine.
-    pub(super) fn lead_to(&self, port: u16) {
+    /// Leads new connections to another engine.
+    pub(super) fn connect_to(&self, port: u16) {
         self.engine.store(port, Ordering::Release);
     }
 
     /// Cuts the node off.
     pub(super) fn cut(&self, cut: Cut) {
-        self.weather.send_replace(cut.weather());
+        self.state.send_replace(cut.state());
         if cut == Cut::Refused {
             self.reset();
         }
     }
 
-    /// Everything takes so much longer.
+    /// Delays every chunk.
     pub(super) fn delay(&self, delay: Duration) {
-        self.weather.send_replace(Weather { delay, ..Weather::default() });
+        self.state.send_replace(LinkState { delay, ..LinkState::default() });
     }
 
-    /// Ends all connections with a reset; new ones are taken.
+    /// Resets all connections. New ones are accepted.
     pub(super) fn reset(&self) {
         self.resets.send_modify(|count| *count += 1);
     }
 
-    /// All is well again.
+    /// Ends every cut and delay.
     pub(super) fn heal(&self) {
-        self.weather.send_replace(Weather::default());
+        self.state.send_replace(LinkState::default());
     }
 }
 
 async fn accept(
     listener: TcpListener,
     engine: &AtomicU16,
-    weather: watch::Receiver<Weather>,
+    state: watch::Receiver<LinkState>,
     resets: watch::Receiver<u64>,
 ) {
     while let Ok((node, _)) = listener.accept().await {
-        if weather.borrow().refuses {
+        if state.borrow().refuses {
             let _ = node.set_zero_linger();
             continue;
         }
-        let (weather, mut resets) = (weather.clone(), resets.clone());
+        let (state, mut resets) = (state.clone(), resets.clone());
         let port = engine.load(Ordering::Acquire);
         resets.mark_unchanged();
         tokio::spawn(async move {
-            // Without an engine the node finds its connection closed.
+            // Without an engine, the node's connection is closed.
             if let Ok(engine) = TcpStream::connect(("127.0.0.1", port)).await {
-                carry(node, engine, &weather, resets).await;
+                forward(node, engine, &state, resets).await;
             }
         });
     }
 }
 
-/// Carries a connection to its end.
-async fn carry(
+/// Forwards a connection until its end or a reset.
+async fn forward(
     mut node: TcpStream,
     mut engine: TcpStream,
-    weather: &watch::Receiver<Weather>,
+    state: &watch::Receiver<LinkState>,
     mut resets: watch::Receiver<u64>,
 ) {
     let _ = (node.set_nodelay(true), engine.set_nodelay(true));
     let is_reset = {
         let (from_node, to_node) = node.split();
         let (from_engine, to_engine) = engine.split();
-        let up = pump(from_node, to_engine, weather.clone(), |weather| weather.holds_up);
-        let down = pump(from_engine, to_node, weather.clone(), |weather| weather.holds_down);
+        let up = pump(from_node, to_engine, state.clone(), |state| state.holds_up);
+        let down = pump(from_engine, to_node, state.clone(), |state| state.holds_down);
         tokio::select! {
             _ = async { tokio::join!(up, down) } => false,
             _ = resets.changed() => true,
@@ -197,18 +198,18 @@ async fn carry(
     }
 }
 
-/// Carries one direction to its end, and tells the other side of the end, which may have to wait as well.
+/// Forwards one direction to its end, then closes that direction. The close may be held back, too.
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
-    mut weather: watch::Receiver<Weather>,
-    is_held: fn(&Weather) -> bool,
+    mut state: watch::Receiver<LinkState>,
+    is_held: fn(&LinkState) -> bool,
 ) {
     let mut buffer = vec![0; CHUNK];
     loop {
         let count = from.read(&mut buffer).await.unwrap_or(0);
-        // Its sender lives as long as the link; without it nothing is to be waited for.
-        let delay = weather.wait_for(|weather| !is_held(weather)).await.map(|weather| weather.delay);
+        // The sender lives as long as the link; without it there is nothing to wait for.
+        let delay = state.wait_for(|state| !is_held(state)).await.map(|state| state.delay);
         sleep(delay.unwrap_or_default()).await;
         if count == 0 || to.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
             break;
@@ -224,12 +225,12 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(10);
-    /// What does not come within that is held back.
+    /// Bytes that take longer are held back.
     const SHORT: Duration = Duration::from_millis(100);
 
-    async fn both_ends(carrier: &Carrier) -> (Link, TcpStream, TcpStream, TcpListener) {
+    async fn both_ends(thread: &LinkThread) -> (Link, TcpStream, TcpStream, TcpListener) {
         let engine = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let link = Link::to(engine.local_addr().unwrap().port(), carrier).unwrap();
+        let link = Link::to(engine.local_addr().unwrap().port(), thread).unwrap();
         let node = TcpStream::connect(("127.0.0.1", link.port())).await.unwrap();
         let other = timeout(LONG, engine.accept()).await.unwrap().unwrap().0;
         (link, node, other, engine)
@@ -242,12 +243,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_held_back_comes_after_all() {
-        let carrier = Carrier::start().unwrap();
+    async fn held_bytes_arrive_when_the_cut_ends() {
+        let thread = LinkThread::start().unwrap();
         for (cut, up, down) in
             [(Cut::Silent, false, false), (Cut::Mute, false, true), (Cut::Deaf, true, false)]
         {
-            let (link, mut node, mut engine, _listener) = both_ends(&carrier).await;
+            let (link, mut node, mut engine, _listener) = both_ends(&thread).await;
             assert!(passes(&mut node, &mut engine, LONG).await && passes(&mut engine, &mut node, LONG).await);
             link.cut(cut);
             assert_eq!(passes(&mut node, &mut engine, SHORT).await, up, "{cut:?}");
@@ -261,12 +262,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_reset_ends_connections_and_a_refusal_new_ones_too() {
-        let carrier = Carrier::start().unwrap();
-        let (link, mut node, _engine, _listener) = both_ends(&carrier).await;
+        let thread = LinkThread::start().unwrap();
+        let (link, mut node, _engine, _listener) = both_ends(&thread).await;
         link.reset();
         assert!(timeout(LONG, node.read(&mut [0])).await.unwrap().is_err());
         link.cut(Cut::Refused);
-        // The refusal may be there before connecting is.
+        // The refusal may arrive before the connection is established.
         if let Ok(mut refused) = TcpStream::connect(("127.0.0.1", link.port())).await {
             assert!(matches!(timeout(LONG, refused.read(&mut [0])).await.unwrap(), Ok(0) | Err(_)));
         }

@@ -1,4 +1,4 @@
-//! One server process that is tortured: a lone server, or a node with its ways to the engines.
+//! A server process under test: a single server, or a node with its links to the engines.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ use super::engines::{Engines, Links};
 use super::target::Setup;
 use crate::child::{Process, launch_with, own_program};
 
-/// Connections that a user may have: those that were cut may live on the server's side for a while.
+/// Upper bound for a user's connections: connections that were cut may stay open on the server's side for a while.
 const CONNECTIONS_PER_USER: usize = 1_000;
 
-/// A process that runs but for a while.
+/// A node, whose process is stopped and started again.
 pub(super) struct Node {
     folder: PathBuf,
-    /// What it runs now, and what it runs when it is started again.
+    /// The program that runs now, and the one for the next start.
     programs: [PathBuf; 2],
     settings: Vec<(&'static str, String)>,
     process: Process,
@@ -26,8 +26,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts one that works in this folder, with these engines if it is one of several. The first one is of the other
-    /// release if there is one, which makes the database as it was made before an upgrade; the next is of this one, and so on.
+    /// Starts a node in this folder, with these engines if it is part of a cluster. Even nodes start with the other
+    /// release, if there is one, so that the first creates the database as before an upgrade; odd nodes start with this
+    /// release.
     pub(super) async fn start(
         folder: PathBuf,
         number: u8,
@@ -47,7 +48,7 @@ impl Node {
         Ok(Self { folder, programs, settings, process, url, links, clock })
     }
 
-    /// Where it is reached past the clients' proxy.
+    /// The node's URL without the clients' proxy.
     pub(super) fn url(&self) -> &ServerUrl {
         &self.url
     }
@@ -56,17 +57,17 @@ impl Node {
         self.links.as_ref().context("a lone server has no engines")
     }
 
-    /// Ends it as a crash does.
+    /// Kills the process, as a crash does.
     pub(super) fn kill(&mut self) -> Result<()> {
         self.process.kill()
     }
 
-    /// Ends it in order.
+    /// Stops the process cleanly.
     pub(super) async fn stop(&mut self) -> Result<()> {
         self.process.stop().await
     }
 
-    /// Starts it again after its end, as the other release if there is one, and waits until it is ready.
+    /// Starts the node again, with the other release if there is one, and waits until it is ready.
     pub(super) async fn start_again(&mut self) -> Result<()> {
         self.programs.reverse();
         let launched = launch_with(&self.programs[0], &self.folder, CONNECTIONS_PER_USER, &self.settings);
@@ -74,22 +75,22 @@ impl Node {
         Ok(())
     }
 
-    /// Leaves its files no room to grow, or gives it back.
+    /// Prevents the node's files from growing, as a full disk does, or lets them grow again.
     pub(super) fn fill_disk(&self, is_full: bool) -> Result<()> {
         self.process.fill_disk(is_full)
     }
 
-    /// Sets its clock so many seconds ahead of right.
+    /// Sets the node's clock ahead of the real time by this number of seconds.
     pub(super) fn set_clock(&self, ahead_s: i64) -> Result<()> {
         self.clock.as_ref().context("a node without a clock that can be set")?.set(ahead_s)
     }
 
-    /// Stops it where it is; it notices nothing.
+    /// Pauses the process, which does not notice it.
     pub(super) fn pause(&self) -> Result<()> {
         self.process.signal("STOP")
     }
 
-    /// Lets it go on.
+    /// Continues a paused process.
     pub(super) fn go_on(&self) -> Result<()> {
         self.process.signal("CONT")
     }

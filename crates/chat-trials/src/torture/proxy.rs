@@ -1,5 +1,5 @@
-//! A TCP proxy between the clients and the server, or the nodes of a cluster, that does to connections what networks do:
-//! cuts, delays, half of an end, slowness, silence. It knows nothing of what it carries.
+//! A TCP proxy between the clients and the server, or the nodes of a cluster, that treats connections as networks do:
+//! it cuts, half-closes, delays, slows down and silences them. It knows nothing of the protocols.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,18 +13,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 const CHUNK: usize = 16 * 1024;
-/// What a slow reader takes at a time.
-const SIP: usize = 1024;
-/// How long the other half of a half-closed connection may still live.
-const AFTERLIFE: Duration = Duration::from_millis(500);
+/// Size of a chunk for a slow reader.
+const SLOW_CHUNK: usize = 1024;
+/// How long the other direction of a half-closed connection stays open.
+const HALF_CLOSED_FOR: Duration = Duration::from_millis(500);
 
-/// How long a connection lives at most, in milliseconds.
+/// Upper bound for the lifetime of a connection, in milliseconds.
 const LIFE_MS: (u64, u64) = (500, 4000);
 const ENDLESS_MS: (u64, u64) = (u64::MAX, u64::MAX);
-const A_MOMENT: Duration = Duration::from_millis(10);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// The proxy. Its connections end with the server's.
 pub(super) struct Proxy {
@@ -33,49 +33,53 @@ pub(super) struct Proxy {
     is_up: watch::Sender<bool>,
 }
 
-/// Where a server is at present, if there is any.
+/// Addresses of the running servers.
 type Servers = Arc<Mutex<Vec<SocketAddr>>>;
 
-/// What becomes of a connection.
+/// The fault of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Nothing happens to it.
-    Calm,
-    /// It is cut, with or without a word.
+enum ConnectionFault {
+    /// No fault.
+    Unharmed,
+    /// The connection is closed or reset.
     Cut { after: Duration, reset: bool },
-    /// One direction ends, and the other a while later.
+    /// One direction is closed, and the other a while later.
     Half { after: Duration, is_upwards: bool },
-    /// Nothing comes through any more, and nobody is told for a while.
+    /// No bytes pass for a while, then the connection is closed.
     Silence { after: Duration, lasts: Duration },
-    /// Everything takes longer.
+    /// Every chunk is delayed.
     Delay { each: Duration },
     /// The client reads slowly.
-    Sips { each: Duration },
+    SlowReader { each: Duration },
 }
 
-impl Fate {
-    fn draw(dice: &mut Dice) -> Self {
-        match dice.between(0, 99) {
-            0..40 => Self::Calm,
-            40..62 => Self::Cut { after: dice.millis(20, 1500), reset: dice.is_lucky(50) },
-            62..74 => Self::Half { after: dice.millis(20, 1000), is_upwards: dice.is_lucky(50) },
-            74..80 => Self::Silence { after: dice.millis(20, 1000), lasts: dice.millis(100, 800) },
-            80..92 => Self::Delay { each: dice.millis(1, 25) },
-            _ => Self::Sips { each: dice.millis(1, 6) },
+impl ConnectionFault {
+    fn draw(rng: &mut Rng) -> Self {
+        match rng.between(0, 99) {
+            0..40 => Self::Unharmed,
+            40..62 => Self::Cut { after: rng.millis(20, 1500), reset: rng.percent(50) },
+            62..74 => Self::Half { after: rng.millis(20, 1000), is_upwards: rng.percent(50) },
+            74..80 => Self::Silence { after: rng.millis(20, 1000), lasts: rng.millis(100, 800) },
+            80..92 => Self::Delay { each: rng.millis(1, 25) },
+            _ => Self::SlowReader { each: rng.millis(1, 6) },
         }
     }
 }
 
 impl Proxy {
-    /// Listens; connections are carried to wherever a server is when they come, to one after the other.
-    /// Where there are several, no connection lives long, so that clients come to all of them.
+    /// Listens and forwards connections to the servers that are running when they arrive, in turn. With several
+    /// servers, every connection is short-lived, so that clients use all of them.
     pub(super) async fn open(seed: u64, are_several: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the proxy cannot listen")?;
         let address = listener.local_addr().context("the proxy's address is unknown")?;
         let servers = Servers::default();
         let longest = if are_several { LIFE_MS } else { ENDLESS_MS };
-        let (is_up, news) = watch::channel(true);
-        tokio::spawn(stand(listener, news, Carrier { servers: servers.clone(), seed, longest, number: 0 }));
+        let (is_up, changes) = watch::channel(true);
+        tokio::spawn(serve(
+            listener,
+            changes,
+            Acceptor { servers: servers.clone(), seed, longest, number: 0 },
+        ));
         Ok(Self { address, servers, is_up })
     }
 
@@ -83,37 +87,37 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Ends with all its connections, and takes no more.
+    /// Stops: closes all connections and accepts no more.
     pub(super) fn end(&self) {
         self.is_up.send_replace(false);
     }
 
-    /// Is there again, at the same address.
+    /// Starts again at the same address.
     pub(super) async fn start_again(&self) {
         self.is_up.send_replace(true);
         while TcpStream::connect(self.address).await.is_err() {
-            sleep(A_MOMENT).await;
+            sleep(RETRY).await;
         }
     }
 
-    /// Where servers are from now on.
-    pub(super) fn lead_to(&self, servers: Vec<SocketAddr>) {
+    /// Leads new connections to these servers.
+    pub(super) fn connect_to(&self, servers: Vec<SocketAddr>) {
         *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 }
 
-/// Takes connections while it is to be there.
-async fn stand(mut listener: TcpListener, mut is_up: watch::Receiver<bool>, mut carrier: Carrier) {
+/// Accepts connections while the proxy is up.
+async fn serve(mut listener: TcpListener, mut is_up: watch::Receiver<bool>, mut acceptor: Acceptor) {
     let Ok(address) = listener.local_addr() else { return };
     loop {
-        // Whatever was carried ends with this.
-        let mut carried = JoinSet::new();
+        // Dropping the set ends all forwarded connections.
+        let mut forwarded = JoinSet::new();
         tokio::select! {
-            () = carrier.accept(&listener, &mut carried) => return,
+            () = acceptor.accept(&listener, &mut forwarded) => return,
             ended = is_up.wait_for(|is_up| !*is_up) => if ended.is_err() { return },
         }
         drop(listener);
-        carried.shutdown().await;
+        forwarded.shutdown().await;
         if is_up.wait_for(|is_up| *is_up).await.is_err() {
             return;
         }
@@ -121,48 +125,48 @@ async fn stand(mut listener: TcpListener, mut is_up: watch::Receiver<bool>, mut 
     }
 }
 
-/// Somebody else's connection may have been given the port meanwhile.
+/// Binds the address again, retrying: another connection may be using the port at the moment.
 async fn listen_again(address: SocketAddr) -> TcpListener {
     loop {
         if let Ok(listener) = TcpListener::bind(address).await {
             return listener;
         }
-        sleep(A_MOMENT).await;
+        sleep(RETRY).await;
     }
 }
 
-/// How connections are carried, of which each has a number.
-struct Carrier {
+/// Accepts and numbers connections.
+struct Acceptor {
     servers: Servers,
     seed: u64,
     longest: (u64, u64),
     number: u64,
 }
 
-impl Carrier {
-    /// Takes connections until that fails.
-    async fn accept(&mut self, listener: &TcpListener, carried: &mut JoinSet<()>) {
+impl Acceptor {
+    /// Accepts connections until that fails.
+    async fn accept(&mut self, listener: &TcpListener, forwarded: &mut JoinSet<()>) {
         while let Ok((client, _)) = listener.accept().await {
             let mut targets = self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let turn = usize::try_from(self.number).unwrap_or(0) % targets.len().max(1);
             targets.rotate_left(turn);
-            let mut dice = Dice::new(self.seed, "proxy", self.number);
+            let mut rng = Rng::new(self.seed, "proxy", self.number);
             self.number += 1;
-            let fate = Fate::draw(&mut dice);
-            let life = dice.millis(self.longest.0, self.longest.1);
-            carried.spawn(async move {
-                // Without a server the client finds its connection closed.
+            let fault = ConnectionFault::draw(&mut rng);
+            let life = rng.millis(self.longest.0, self.longest.1);
+            forwarded.spawn(async move {
+                // Without a server, the client's connection is closed.
                 if let Some(server) = reach(&targets).await {
-                    let _ = timeout(life, carry(client, server, fate)).await;
+                    let _ = timeout(life, forward(client, server, fault)).await;
                 }
             });
-            // Those that have ended are forgotten.
-            while carried.try_join_next().is_some() {}
+            // Removes tasks that have ended.
+            while forwarded.try_join_next().is_some() {}
         }
     }
 }
 
-/// Connects to the first of them that takes connections.
+/// Connects to the first of the servers that accepts.
 async fn reach(targets: &[SocketAddr]) -> Option<TcpStream> {
     for target in targets {
         if let Ok(server) = TcpStream::connect(target).await {
@@ -172,23 +176,25 @@ async fn reach(targets: &[SocketAddr]) -> Option<TcpStream> {
     None
 }
 
-/// Carries a connection to its end.
-async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Fate) {
+/// Forwards a connection to its end, with its fault.
+async fn forward(mut client: TcpStream, mut server: TcpStream, fault: ConnectionFault) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (up, down) = Manner::both(fate);
+    let (up, down) = Pacing::both(fault);
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
     let both = async { tokio::join!(pump(from_client, to_server, up), pump(from_server, to_client, down)) };
-    match fate {
-        Fate::Calm | Fate::Delay { .. } | Fate::Sips { .. } => drop(both.await),
-        Fate::Cut { after, reset } => {
+    match fault {
+        ConnectionFault::Unharmed | ConnectionFault::Delay { .. } | ConnectionFault::SlowReader { .. } => {
+            both.await;
+        }
+        ConnectionFault::Cut { after, reset } => {
             if timeout(after, both).await.is_err() && reset {
-                // A reset tells the peer that something is wrong; an ordinary end does not.
+                // Unlike a normal close, a reset shows the peer that something is wrong.
                 let _ = (client.set_zero_linger(), server.set_zero_linger());
             }
         }
-        Fate::Half { after, .. } => drop(timeout(after + AFTERLIFE, both).await),
-        Fate::Silence { after, lasts } => {
+        ConnectionFault::Half { after, .. } => drop(timeout(after + HALF_CLOSED_FOR, both).await),
+        ConnectionFault::Silence { after, lasts } => {
             if timeout(after, both).await.is_err() {
                 sleep(lasts).await;
             }
@@ -196,26 +202,30 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Fate) {
     }
 }
 
-/// How bytes are carried in one direction.
+/// How bytes are forwarded in one direction.
 #[derive(Clone, Copy)]
-struct Manner {
-    /// Each piece waits so long.
+struct Pacing {
+    /// Delay of each chunk.
     each: Duration,
     chunk: usize,
-    /// When this direction ends, if the proxy ends it.
+    /// When the proxy closes this direction, if it does.
     ends_after: Option<Duration>,
 }
 
-impl Manner {
+impl Pacing {
     const PROMPT: Self = Self { each: Duration::ZERO, chunk: CHUNK, ends_after: None };
 
-    /// To the server, and from it.
-    fn both(fate: Fate) -> (Self, Self) {
-        match fate {
-            Fate::Calm | Fate::Cut { .. } | Fate::Silence { .. } => (Self::PROMPT, Self::PROMPT),
-            Fate::Delay { each } => (Self { each, ..Self::PROMPT }, Self { each, ..Self::PROMPT }),
-            Fate::Sips { each } => (Self::PROMPT, Self { each, chunk: SIP, ..Self::PROMPT }),
-            Fate::Half { after, is_upwards } => {
+    /// For the directions to the server and from it.
+    fn both(fault: ConnectionFault) -> (Self, Self) {
+        match fault {
+            ConnectionFault::Unharmed | ConnectionFault::Cut { .. } | ConnectionFault::Silence { .. } => {
+                (Self::PROMPT, Self::PROMPT)
+            }
+            ConnectionFault::Delay { each } => (Self { each, ..Self::PROMPT }, Self { each, ..Self::PROMPT }),
+            ConnectionFault::SlowReader { each } => {
+                (Self::PROMPT, Self { each, chunk: SLOW_CHUNK, ..Self::PROMPT })
+            }
+            ConnectionFault::Half { after, is_upwards } => {
                 let ended = Self { ends_after: Some(after), ..Self::PROMPT };
                 if is_upwards { (ended, Self::PROMPT) } else { (Self::PROMPT, ended) }
             }
@@ -223,20 +233,20 @@ impl Manner {
     }
 }
 
-/// Carries one direction to its end, and tells the other side of the end.
-async fn pump(from: ReadHalf<'_>, mut to: WriteHalf<'_>, manner: Manner) {
-    match manner.ends_after {
-        Some(after) => drop(timeout(after, copy(from, &mut to, manner)).await),
-        None => copy(from, &mut to, manner).await,
+/// Forwards one direction to its end, then closes it.
+async fn pump(from: ReadHalf<'_>, mut to: WriteHalf<'_>, pacing: Pacing) {
+    match pacing.ends_after {
+        Some(after) => drop(timeout(after, copy(from, &mut to, pacing)).await),
+        None => copy(from, &mut to, pacing).await,
     }
     let _ = to.shutdown().await;
 }
 
-async fn copy(mut from: ReadHalf<'_>, to: &mut WriteHalf<'_>, manner: Manner) {
-    let mut buffer = vec![0; manner.chunk];
+async fn copy(mut from: ReadHalf<'_>, to: &mut WriteHalf<'_>, pacing: Pacing) {
+    let mut buffer = vec![0; pacing.chunk];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if !manner.each.is_zero() {
-            sleep(manner.each).await;
+        if !pacing.each.is_zero() {
+            sleep(pacing.each).await;
         }
         if to.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
             break;
@@ -249,30 +259,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fate_is_drawn() {
-        let mut dice = Dice::new(3, "fates", 0);
+    fn every_connection_fault_is_drawn() {
+        let mut rng = Rng::new(3, "fates", 0);
         let mut drawn = std::collections::HashSet::new();
         for _ in 0..500 {
-            drawn.insert(std::mem::discriminant(&Fate::draw(&mut dice)));
+            drawn.insert(std::mem::discriminant(&ConnectionFault::draw(&mut rng)));
         }
         assert_eq!(drawn.len(), 6);
     }
 
     #[tokio::test]
-    async fn bytes_come_through_and_a_cut_is_a_cut() {
-        for (fate, whole) in [
-            (Fate::Calm, true),
-            (Fate::Delay { each: Duration::from_millis(1) }, true),
-            (Fate::Sips { each: Duration::from_millis(1) }, true),
-            (Fate::Cut { after: Duration::from_millis(50), reset: true }, false),
-            (Fate::Half { after: Duration::from_millis(50), is_upwards: false }, false),
+    async fn bytes_pass_until_the_connection_is_cut() {
+        for (fault, whole) in [
+            (ConnectionFault::Unharmed, true),
+            (ConnectionFault::Delay { each: Duration::from_millis(1) }, true),
+            (ConnectionFault::SlowReader { each: Duration::from_millis(1) }, true),
+            (ConnectionFault::Cut { after: Duration::from_millis(50), reset: true }, false),
+            (ConnectionFault::Half { after: Duration::from_millis(50), is_upwards: false }, false),
         ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let carrying = tokio::spawn(async move {
+            let forwarding = tokio::spawn(async move {
                 let (client, _) = listener.accept().await.unwrap();
                 let server = listener.accept().await.unwrap().0;
-                carry(client, server, fate).await;
+                forward(client, server, fault).await;
             });
             let mut client = TcpStream::connect(address).await.unwrap();
             let mut server = TcpStream::connect(address).await.unwrap();
@@ -285,19 +295,19 @@ mod tests {
                 assert_eq!(server.read(&mut received).await.unwrap(), 0);
                 drop(server);
             } else {
-                // The server's side stays open and silent; that the client's ends is the proxy's doing.
+                // The server's side stays open and silent, so it is the proxy that closes the client's.
                 let ended = timeout(Duration::from_secs(10), client.read(&mut received)).await.unwrap();
-                assert!(matches!(ended, Ok(0) | Err(_)), "{fate:?}");
+                assert!(matches!(ended, Ok(0) | Err(_)), "{fault:?}");
             }
             drop(client);
-            timeout(Duration::from_secs(10), carrying).await.unwrap().unwrap();
+            timeout(Duration::from_secs(10), forwarding).await.unwrap().unwrap();
         }
     }
     #[tokio::test]
-    async fn a_proxy_that_restarts_ends_its_connections_and_is_found_where_it_was() {
+    async fn a_proxy_that_restarts_closes_its_connections_and_keeps_its_address() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = Proxy::open(1, false).await.unwrap();
-        proxy.lead_to(vec![server.local_addr().unwrap()]);
+        proxy.connect_to(vec![server.local_addr().unwrap()]);
         let mut client = TcpStream::connect(proxy.address).await.unwrap();
         let (mut served, _) = server.accept().await.unwrap();
         proxy.end();

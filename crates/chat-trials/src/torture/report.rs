@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! The report at the end of a run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,44 +9,44 @@ use super::fault::Fault;
 use super::inject::Injected;
 use super::verdict::{Findings, Violation};
 
-/// What happened, and what was found.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) cycles: u32,
-    /// How many, of a cluster.
+    /// Number of nodes; `None` for a single server.
     pub(super) nodes: Option<usize>,
     pub(super) clients: usize,
     pub(super) sent: usize,
     pub(super) acked: usize,
     pub(super) resumes: u64,
-    /// Messages that were acknowledged by a database that has lost them.
+    /// Number of messages that were acknowledged by a database that has lost them.
     pub(super) n_lost: usize,
     pub(super) times: Times,
     pub(super) findings: Findings,
-    /// Where the data is kept, if anything was found.
+    /// Path of the data, which is kept if a violation was found.
     pub(super) folder: Option<String>,
 }
 
-/// How long things took.
+/// Recovery times.
 #[derive(Debug, Default)]
 pub(super) struct Times {
-    /// From a crash, or the end of another fault, to the first acknowledgement after it.
+    /// Longest time from a crash, or from the end of another fault, to the first acknowledgement after it.
     longest_recovery: Duration,
     of_faults: BTreeMap<Fault, TimesOfFault>,
 }
 
-/// How long things took with one fault; of each the longest.
+/// The longest recovery times of one kind of fault.
 #[derive(Debug, Default)]
 struct TimesOfFault {
     count: u32,
-    /// From the fault to when the nodes without a database said so.
+    /// From the fault until nodes without a database reported that they are not ready.
     unready: Option<Duration>,
     /// From its end to the first acknowledgement.
     resumed: Duration,
     /// From its end to when all nodes were ready.
     ready: Duration,
-    /// From its end to when the last client that had to load anew was live.
+    /// From its end to when the last client that had to reload was live.
     live: Option<Duration>,
     /// From its end to when the last client had everything.
     equal: Duration,
@@ -85,13 +85,13 @@ impl TimesOfFault {
     }
 
     fn json(&self, fault: Fault) -> Value {
-        let mut told = json!({ "fault": fault.name(), "count": self.count });
+        let mut times = json!({ "fault": fault.name(), "count": self.count });
         for (name, took) in self.all() {
-            if let (Some(took), Some(told)) = (took, told.as_object_mut()) {
-                told.insert(format!("{name}_ms"), took.into());
+            if let (Some(took), Some(times)) = (took, times.as_object_mut()) {
+                times.insert(format!("{name}_ms"), took.into());
             }
         }
-        told
+        times
     }
 }
 
@@ -101,10 +101,10 @@ fn millis(time: Duration) -> u64 {
 
 impl Report {
     pub(super) fn is_good(&self) -> bool {
-        self.findings.is_nothing()
+        self.findings.is_empty()
     }
 
-    /// Whether there was more than crashes of a lone server.
+    /// Whether there were other faults than crashes of a single server.
     fn has_faults(&self) -> bool {
         self.nodes.is_some() || self.times.of_faults.keys().any(|fault| *fault != Fault::KillNode)
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_violation_is_counted_and_told_in_words() {
+    fn a_violation_is_counted_and_described() {
         let mut report = Report { seed: 7, acked: 3, ..Report::default() };
         assert!(report.is_good());
         assert!(report.text().contains("lost              0\n"), "{}", report.text());

@@ -1,5 +1,5 @@
-//! What is tortured, and how its clients find it: a lone server, or nodes with engines of their own, behind one proxy
-//! that leads new connections to whichever node is there. What is done to it is in `inject.rs`.
+//! The servers under test: a single server, or nodes with their own engines, behind one proxy that leads new
+//! connections to the running nodes. `inject.rs` injects the faults.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,53 +8,54 @@ use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 use tokio::time::sleep;
 
-use super::arena::Era;
+use super::bad_clients;
 use super::clock;
 use super::engines::Engines;
-use super::mob;
 use super::node::Node;
 use super::proxy::Proxy;
+use super::users::Replacements;
 use crate::child::Folder;
 
-/// What is tortured, as the command line says it.
+/// The servers under test as chosen on the command line.
 #[derive(Default)]
 pub(super) struct Setup {
-    /// So many nodes with engines of their own, instead of a lone server.
+    /// Number of nodes of a cluster; `None` for a single server.
     pub(super) n_nodes: Option<u8>,
-    /// The program of another release, which has to get on with this one.
+    /// Program of another release, which runs in the same cluster.
     pub(super) other_release: Option<PathBuf>,
-    /// The program that is tortured in place of this one.
+    /// Program to test instead of this one.
     pub(super) program: Option<PathBuf>,
-    /// Whether clients beset it, too.
-    pub(super) is_beset: bool,
-    /// Whether the clocks of its servers can be set.
+    /// Whether misbehaving clients are among the faults.
+    pub(super) has_bad_clients: bool,
+    /// Whether the clocks of the servers can be set.
     pub(super) has_clocks: bool,
 }
 
 impl Setup {
-    /// What a server has to be told for that.
+    /// The settings of the servers.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
-        let beset = [("ANSWER_TIMEOUT", mob::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", mob::THREADS)];
-        let beset = beset.into_iter().filter(|_| self.is_beset);
+        let run_bad_clients =
+            [("ANSWER_TIMEOUT", bad_clients::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", bad_clients::THREADS)];
+        let run_bad_clients = run_bad_clients.into_iter().filter(|_| self.has_bad_clients);
         let tokens = self.has_clocks.then_some(("JWT_EXPIRY_MINUTES", clock::TOKEN_MINUTES));
-        beset.chain(tokens).map(|(name, value)| (name, value.to_owned())).collect()
+        run_bad_clients.chain(tokens).map(|(name, value)| (name, value.to_owned())).collect()
     }
 }
 
-/// The servers under test: all processes, and what they leave behind.
+/// All processes under test, and their data.
 pub(super) struct Target {
-    // Nodes end before the engines, and those before the folder goes.
+    // The order of drops: nodes end before the engines, and the engines before the folder is removed.
     pub(super) nodes: Vec<Node>,
     engines: Option<Engines>,
-    pub(super) era: Era,
-    /// The last message that the database has kept, if it was replaced just now.
+    pub(super) replacements: Replacements,
+    /// Id of the last message that the database has kept, if it was replaced in this injection.
     pub(super) kept: Option<i64>,
     proxy: Proxy,
     folder: Folder,
 }
 
 impl Target {
-    /// Starts a lone server, or so many nodes.
+    /// Starts a single server, or the nodes and engines of a cluster.
     pub(super) async fn open(seed: u64, setup: &Setup) -> Result<Self> {
         let n_nodes = setup.n_nodes;
         let folder = Folder::create("torture")?;
@@ -68,17 +69,18 @@ impl Target {
             nodes.push(Node::start(path, number, setup, engines.as_ref()).await?);
         }
         let proxy = Proxy::open(seed, n_nodes.is_some()).await?;
-        let target = Self { nodes, engines, era: Era::default(), kept: None, proxy, folder };
-        target.lead_to_all()?;
+        let target =
+            Self { nodes, engines, replacements: Replacements::default(), kept: None, proxy, folder };
+        target.use_all_nodes()?;
         Ok(target)
     }
 
-    /// Where clients find it.
+    /// URL of the proxy, for the clients.
     pub(super) fn proxy_url(&self) -> String {
         self.proxy.url()
     }
 
-    /// Where one of the nodes is found past the proxy; each has its turn.
+    /// URL of one of the nodes without the proxy, in turn.
     pub(super) fn node_url(&self, turn: u32) -> Result<String> {
         let turn = usize::try_from(turn).unwrap_or(0) % self.nodes.len().max(1);
         let node = self.nodes.get(turn).context("there is no node")?;
@@ -97,42 +99,42 @@ impl Target {
         self.engines.is_some()
     }
 
-    /// New connections go to any node.
-    pub(super) fn lead_to_all(&self) -> Result<()> {
-        self.lead(|_| true)
+    /// Leads new connections to all nodes.
+    pub(super) fn use_all_nodes(&self) -> Result<()> {
+        self.set_nodes(|_| true)
     }
 
-    /// New connections go to any node but this one.
-    pub(super) fn lead_past(&self, node: usize) -> Result<()> {
-        self.lead(|other| other != node)
+    /// Leads new connections to all nodes except this one.
+    pub(super) fn exclude_node(&self, node: usize) -> Result<()> {
+        self.set_nodes(|other| other != node)
     }
 
-    fn lead(&self, is_wanted: impl Fn(usize) -> bool) -> Result<()> {
+    fn set_nodes(&self, is_wanted: impl Fn(usize) -> bool) -> Result<()> {
         let wanted = self.nodes.iter().enumerate().filter(|(number, _)| is_wanted(*number));
         let addresses = wanted.map(|(_, node)| node.url().authority().parse());
         let addresses: Result<Vec<_>, _> = addresses.collect();
-        self.proxy.lead_to(addresses.context("a node's address is not understood")?);
+        self.proxy.connect_to(addresses.context("a node's address is not understood")?);
         Ok(())
     }
 
-    /// Clients find nobody for so long, and then everybody.
+    /// Stops the proxy with all its connections for this time.
     pub(super) async fn restart_proxy(&self, lasts: Duration) {
         self.proxy.end();
         sleep(lasts).await;
         self.proxy.start_again().await;
     }
 
-    /// The nodes' addresses past the proxy.
+    /// URLs of the nodes without the proxy.
     pub(super) fn urls(&self) -> Vec<ServerUrl> {
         self.nodes.iter().map(|node| node.url().clone()).collect()
     }
 
-    /// Where data and logs are.
+    /// The folder with data and logs.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Leaves data and logs where they are.
+    /// Keeps data and logs after the run.
     pub(super) fn keep(&mut self) {
         self.folder.keep();
     }

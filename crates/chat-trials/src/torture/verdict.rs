@@ -1,40 +1,40 @@
-//! What is wrong: what the clients were told against what the log holds, and against what other clients were told. Pure.
+//! Finds violations: compares the clients' records with the log and with each other. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chat_client::v2::{Room, State};
 use chat_protocol::message::Message;
 
-use super::ledger::{Ledger, Place};
+use super::record::{ClientRecord, Place};
 
-/// A promise that was broken.
+/// A broken promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Violation {
-    /// Something that was acknowledged is not there, or not as it was told.
+    /// An acknowledged change is missing or different.
     Lost,
-    /// Something that was asked for once is there twice, or was told to be in two places.
+    /// A message that was sent once is stored twice, or was reported at two places.
     Doubled,
     /// A `seq` is missing in the log, or a client saw a later one first.
     Gap,
-    /// The log is not in its own order.
+    /// The log is not in order.
     Disorder,
-    /// Something is there that nobody sent.
+    /// The log contains something that no client sent.
     Phantom,
-    /// A client that was told everything has something else than the log.
+    /// A client's state differs from the log.
     Different,
-    /// Something that was asked for was not answered, however long that took.
+    /// A request was never answered.
     Unanswered,
-    /// Something that was right was refused.
+    /// A valid request was refused.
     Refused,
-    /// A client could not resume.
+    /// A client had to reload without need, or did not have to although data was lost.
     Resync,
-    /// Something took longer than was promised.
+    /// Something took longer than promised.
     Late,
-    /// A client was sent away without need.
+    /// A client was disconnected without need.
     Dropped,
-    /// A client that takes nothing was not cut off.
+    /// A client that reads nothing was not disconnected.
     Held,
-    /// Something was done for somebody whose access had ended.
+    /// A request was executed, or accepted, after its access had ended.
     Revoked,
 }
 
@@ -56,14 +56,14 @@ impl Violation {
     ];
 }
 
-/// Most sentences that are kept.
+/// Upper bound for the examples that are kept.
 const EXAMPLES: usize = 20;
 
-/// What was found.
+/// The violations that were found.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Findings {
     counts: BTreeMap<Violation, u64>,
-    /// Some of it in words.
+    /// Descriptions of the first ones.
     pub(super) examples: Vec<String>,
 }
 
@@ -79,12 +79,12 @@ impl Findings {
         self.counts.get(&violation).copied().unwrap_or(0)
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// Takes back all of a kind.
-    pub(super) fn forgive(&mut self, violation: Violation) {
+    /// Removes all violations of a kind.
+    pub(super) fn remove(&mut self, violation: Violation) {
         self.counts.remove(&violation);
     }
 
@@ -97,47 +97,47 @@ impl Findings {
     }
 }
 
-/// What the log holds of a conversation.
+/// A conversation in the log.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Kept {
-    /// Only what comes after this `seq` is in here.
+pub(super) struct StoredConversation {
+    /// `messages` contains only messages after this `seq`.
     pub(super) base: i64,
-    /// As the log has them, in its order.
+    /// The messages in log order.
     pub(super) messages: Vec<Message>,
-    /// The members' `delivered_seq` and `read_seq`.
+    /// `delivered_seq` and `read_seq` of each member.
     pub(super) pointers: BTreeMap<i64, (i64, i64)>,
-    /// The same, when `base` was the last message.
+    /// The pointers when `base` was the last message.
     pub(super) pointers_before: BTreeMap<i64, (i64, i64)>,
 }
 
-impl Kept {
+impl StoredConversation {
     pub(super) fn last_seq(&self) -> i64 {
         self.messages.last().map_or(self.base, |last| last.seq)
     }
 }
 
-/// What the log holds, by conversation.
-pub(super) type Log = BTreeMap<i64, Kept>;
+/// The log's contents, by conversation.
+pub(super) type Log = BTreeMap<i64, StoredConversation>;
 
-/// Judges what the log holds by what the clients were told.
-pub(super) fn judge(ledger: &Ledger, log: &Log) -> Findings {
+/// Checks the log against the clients' records.
+pub(super) fn judge(record: &ClientRecord, log: &Log) -> Findings {
     let mut findings = Findings::default();
     for (conversation, kept) in log {
         judge_order(*conversation, kept, &mut findings);
     }
-    judge_sends(ledger, log, &mut findings);
-    judge_changes(ledger, log, &mut findings);
-    for _ in 0..ledger.unanswered {
+    judge_sends(record, log, &mut findings);
+    judge_changes(record, log, &mut findings);
+    for _ in 0..record.unanswered {
         findings.note(Violation::Unanswered, || "a request has no answer".into());
     }
-    for refusal in &ledger.refusals {
+    for refusal in &record.refusals {
         findings.note(Violation::Refused, || refusal.clone());
     }
     findings
 }
 
-/// Each message is the next one, and was numbered after those before it.
-fn judge_order(conversation: i64, kept: &Kept, findings: &mut Findings) {
+/// Checks that `seq` has no gaps and that ids increase with it.
+fn judge_order(conversation: i64, kept: &StoredConversation, findings: &mut Findings) {
     let (mut seq, mut id) = (kept.base, 0);
     for message in &kept.messages {
         if message.seq <= seq {
@@ -157,22 +157,22 @@ fn judge_order(conversation: i64, kept: &Kept, findings: &mut Findings) {
     }
 }
 
-/// Each message that was acknowledged is there, once and where it was said to be; and no other.
-fn judge_sends(ledger: &Ledger, log: &Log, findings: &mut Findings) {
+/// Checks that every acknowledged message is stored once, at the reported place, and that there are no others.
+fn judge_sends(record: &ClientRecord, log: &Log, findings: &mut Findings) {
     let mut stored: HashMap<&str, Vec<&Message>> = HashMap::new();
     for message in log.values().flat_map(|kept| &kept.messages) {
         stored.entry(message.client_msg_id.as_deref().unwrap_or_default()).or_default().push(message);
     }
-    for (key, sent) in &ledger.sends {
+    for (key, sent) in &record.sends {
         let messages = stored.remove(key.as_str()).unwrap_or_default();
         if messages.len() > 1 {
             findings.note(Violation::Doubled, || format!("{key} is there {} times", messages.len()));
         }
-        let Some(place) = sent.told.first() else {
+        let Some(place) = sent.reported.first() else {
             findings.note(Violation::Unanswered, || format!("{key} was never acknowledged"));
             continue;
         };
-        if let Some(other) = sent.told.iter().find(|told| *told != place) {
+        if let Some(other) = sent.reported.iter().find(|other| *other != place) {
             findings.note(Violation::Doubled, || format!("{key} was reported at {place:?} and {other:?}"));
         }
         match messages.iter().find(|message| place_of(message) == *place) {
@@ -181,8 +181,8 @@ fn judge_sends(ledger: &Ledger, log: &Log, findings: &mut Findings) {
                 findings.note(Violation::Lost, || format!("{key} went back from rev {}", sent.rev));
             }
             Some(message) => {
-                let content = ledger.edits.get(&place.id).unwrap_or(&sent.content);
-                if message.content != *content && !ledger.unsure.contains(&place.id) {
+                let content = record.edits.get(&place.id).unwrap_or(&sent.content);
+                if message.content != *content && !record.unsure.contains(&place.id) {
                     findings.note(Violation::Lost, || format!("{key} says {:?}", message.content));
                 }
             }
@@ -197,15 +197,15 @@ fn place_of(message: &Message) -> Place {
     Place { id: message.id, conversation: message.conversation_id, seq: message.seq }
 }
 
-/// Reactions and pointers are as they were acknowledged.
-fn judge_changes(ledger: &Ledger, log: &Log, findings: &mut Findings) {
+/// Checks that reactions and pointers are as acknowledged.
+fn judge_changes(record: &ClientRecord, log: &Log, findings: &mut Findings) {
     let mut expected: BTreeMap<i64, BTreeMap<&str, BTreeSet<i64>>> = BTreeMap::new();
-    for (message, emoji, user) in &ledger.reactions {
+    for (message, emoji, user) in &record.reactions {
         expected.entry(*message).or_default().entry(emoji).or_default().insert(*user);
     }
     for message in log.values().flat_map(|kept| &kept.messages) {
         let mut of_message = expected.remove(&message.id).unwrap_or_default();
-        if ledger.unsure.contains(&message.id) {
+        if record.unsure.contains(&message.id) {
             continue;
         }
         for reaction in &message.reactions {
@@ -225,7 +225,7 @@ fn judge_changes(ledger: &Ledger, log: &Log, findings: &mut Findings) {
     for message in expected.keys() {
         findings.note(Violation::Lost, || format!("message {message} with its reactions"));
     }
-    for ((conversation, user), seq) in &ledger.reads {
+    for ((conversation, user), seq) in &record.reads {
         let pointers = log.get(conversation).and_then(|kept| kept.pointers.get(user));
         if pointers.is_none_or(|(_, read)| read < seq) {
             findings.note(Violation::Lost, || {
@@ -235,8 +235,8 @@ fn judge_changes(ledger: &Ledger, log: &Log, findings: &mut Findings) {
     }
 }
 
-/// What a client that was told everything since the base has otherwise than the log; it is told of what its user is a
-/// member of.
+/// Compares the state of a client, which received everything since the base, with the log, for the conversations that
+/// its user is a member of.
 pub(super) fn compare(user: i64, state: &State, log: &Log) -> Findings {
     let mut findings = Findings::default();
     let nothing = Room::default();
@@ -248,10 +248,10 @@ pub(super) fn compare(user: i64, state: &State, log: &Log) -> Findings {
     findings
 }
 
-/// One finding says enough: whatever comes after a message that is missing differs as well.
-fn compare_messages(user: i64, kept: &Kept, room: &Room, findings: &mut Findings) {
-    let mut known = room.messages().range(kept.base + 1..).map(|(_, message)| essence(message));
-    let mut stored = kept.messages.iter().map(essence);
+/// Stops at the first difference: everything after a missing message differs, too.
+fn compare_messages(user: i64, kept: &StoredConversation, room: &Room, findings: &mut Findings) {
+    let mut known = room.messages().range(kept.base + 1..).map(|(_, message)| comparable(message));
+    let mut stored = kept.messages.iter().map(comparable);
     loop {
         match (known.next(), stored.next()) {
             (None, None) => return,
@@ -264,7 +264,12 @@ fn compare_messages(user: i64, kept: &Kept, room: &Room, findings: &mut Findings
     }
 }
 
-fn compare_pointers(user: i64, (conversation, kept): (i64, &Kept), room: &Room, findings: &mut Findings) {
+fn compare_pointers(
+    user: i64,
+    (conversation, kept): (i64, &StoredConversation),
+    room: &Room,
+    findings: &mut Findings,
+) {
     for (member, pointers) in &kept.pointers {
         let known = room.pointers().get(member);
         let before = kept.pointers_before.get(member).copied().unwrap_or_default();
@@ -276,19 +281,19 @@ fn compare_pointers(user: i64, (conversation, kept): (i64, &Kept), room: &Room, 
     }
 }
 
-/// A message without what depends on who looks, and on when.
-fn essence(message: &Message) -> Message {
-    let mut essence = Message { status: "".into(), quote: None, ..message.clone() };
-    essence.reactions.iter_mut().for_each(|reaction| reaction.me = false);
-    essence
+/// A message without the fields that depend on the viewer or the time.
+fn comparable(message: &Message) -> Message {
+    let mut comparable = Message { status: "".into(), quote: None, ..message.clone() };
+    comparable.reactions.iter_mut().for_each(|reaction| reaction.me = false);
+    comparable
 }
 
-/// In which order a client sees messages for the first time.
+/// Checks the order in which a client first receives messages: the highest `seq` by conversation.
 #[derive(Debug, Default)]
-pub(super) struct Sight(BTreeMap<i64, i64>);
+pub(super) struct SeenOrder(BTreeMap<i64, i64>);
 
-impl Sight {
-    /// A client was told of a message; the violation, if it has not been told of the one before.
+impl SeenOrder {
+    /// Records a received message. Notes a violation if the client has not received the one before.
     pub(super) fn note(&mut self, conversation: i64, seq: i64, findings: &mut Findings) {
         let last = self.0.entry(conversation).or_default();
         if seq > *last + 1 {
@@ -300,7 +305,7 @@ impl Sight {
         *last = seq.max(*last);
     }
 
-    /// A client has loaded a conversation up to there.
+    /// Records that a client has loaded a conversation up to this `seq`.
     pub(super) fn loaded(&mut self, conversation: i64, seq: i64) {
         self.0.insert(conversation, seq);
     }

@@ -1,4 +1,4 @@
-//! What is looked at while a node is in trouble: what it says of itself, and whether its streams stay open.
+//! Checks of a node during a fault: its readiness, and whether its streams stay open.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 /// How often a node is asked whether it is ready.
-const LOOK: Duration = Duration::from_millis(20);
-/// A stream that takes longer to open, or to answer, is as good as none.
+const POLL: Duration = Duration::from_millis(20);
+/// Upper bound for opening a stream and for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits until all of these say of themselves that they are ready, or that they are not; whoever can't be reached, or
-/// does not answer, says neither. Gives the time until the last one said so, `None` if that was too long.
+/// Waits until all of these nodes report that they are ready, or that they are not. A node that cannot be reached or
+/// does not answer reports neither. Returns the time until the last one did, or `None` after `within`.
 pub(super) async fn say(nodes: Vec<ServerUrl>, is_ready: bool, within: Duration) -> Option<Duration> {
     let began = Instant::now();
     let mut asking = JoinSet::new();
@@ -35,40 +35,39 @@ async fn until(node: ServerUrl, is_ready: bool) {
         if asked.await.is_ok_and(|answer| answer == is_ready) {
             return;
         }
-        sleep(LOOK).await;
+        sleep(POLL).await;
     }
 }
 
-/// Resolves when the node has let somebody who only asks whether it is alive wait for so long that nobody gets an answer
-/// any more.
-pub(super) async fn stands_still(node: &ServerUrl) {
+/// Resolves when the node does not answer its health check within [`PATIENCE`].
+pub(super) async fn until_stuck(node: &ServerUrl) {
     while answers(node).await {
-        sleep(LOOK).await;
+        sleep(POLL).await;
     }
 }
 
-/// Whether it answers at all.
+/// Whether the node answers its health check within [`PATIENCE`].
 pub(super) async fn answers(node: &ServerUrl) -> bool {
     let client = Client::at(node.clone());
     timeout(PATIENCE, client.get::<serde_json::Value>("/healthz")).await.is_ok_and(|answer| answer.is_ok())
 }
 
-/// A stream to one node, past the clients' proxy, which nothing but the node's own trouble can end.
+/// A stream to one node without the clients' proxy, so that only the node can end it.
 pub(super) struct Checker {
     ask: oneshot::Sender<()>,
     task: JoinHandle<Result<()>>,
 }
 
 impl Checker {
-    /// Opens the stream, and waits until it has begun: one that can't is no stream yet.
-    pub(super) async fn place(node: &ServerUrl, token: &str) -> Result<Self> {
+    /// Opens the stream and waits until it is live.
+    pub(super) async fn open(node: &ServerUrl, token: &str) -> Result<Self> {
         let stream = timeout(PATIENCE, open(node, token)).await;
         let stream = stream.context("a stream was not opened in time")?.context("a stream was not opened")?;
         let (ask, asked) = oneshot::channel();
-        Ok(Self { ask, task: tokio::spawn(attend(stream, asked)) })
+        Ok(Self { ask, task: tokio::spawn(read_until_asked(stream, asked)) })
     }
 
-    /// Fails if the stream is no longer there, or does not answer.
+    /// Fails if the stream was closed or does not answer a ping.
     pub(super) async fn verify(self) -> Result<()> {
         let _ = self.ask.send(());
         self.task.await.context("a stream's task broke down")?
@@ -82,8 +81,8 @@ async fn open(node: &ServerUrl, token: &str) -> Result<V2Stream> {
     Ok(stream)
 }
 
-/// Reads until it is asked, and then until the server has answered too.
-async fn attend(mut stream: V2Stream, mut asked: oneshot::Receiver<()>) -> Result<()> {
+/// Reads until `asked`, then sends a ping and waits for the answer.
+async fn read_until_asked(mut stream: V2Stream, mut asked: oneshot::Receiver<()>) -> Result<()> {
     loop {
         tokio::select! {
             received = next(&mut stream) => drop(received?),

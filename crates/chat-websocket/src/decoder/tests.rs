@@ -77,7 +77,7 @@ fn reserved_bits_and_opcodes_are_refused() {
 }
 
 #[test]
-fn each_role_insists_on_its_masking() {
+fn each_role_requires_its_masking() {
     assert_eq!(server_error_of(b"\x81\x05"), Some(ProtocolError::UnmaskedFrame));
     assert_eq!(server_error_of(b"\x81\x85"), None);
     assert_eq!(error_of(b"\x81\x85"), Some(ProtocolError::MaskedFrame));
@@ -164,7 +164,7 @@ fn text_fails_at_its_first_bad_byte() {
 }
 
 #[test]
-fn close_frames_are_judged() {
+fn invalid_close_frames_are_refused() {
     assert_eq!(error_of(b"\x88\x01\x03"), Some(ProtocolError::TruncatedCloseCode));
     assert_eq!(error_of(b"\x88\x02\x03\xED"), Some(ProtocolError::InvalidCloseCode(1005)));
     assert_eq!(error_of(b"\x88\x03\x03\xE8\xFF"), Some(ProtocolError::InvalidUtf8));

@@ -1,13 +1,14 @@
-//! Verdicts on hostile input, compared with tungstenite's and with our own on other splits.
+//! Verdicts on hostile input, compared with those of tungstenite and with those of this crate on other
+//! splits.
 //!
 //! The two implementations differ on purpose in four points:
 //!
-//! * Lengths that are not minimally encoded are refused here, as RFC 6455, section 5.2, demands,
-//!   and so is any control frame with a long form of length; tungstenite accepts both.
-//! * A frame is refused here at its first bad byte, be it in the header or in the text;
-//!   tungstenite waits until the header, the mask or the whole payload has arrived.
-//! * A close code that must not travel is an error here; tungstenite turns the close frame into
-//!   one of its own, which the comparison counts as a refusal.
+//! * Lengths that are not minimally encoded are refused here, as RFC 6455, section 5.2, demands, and so is
+//!   any control frame with a long form of length; tungstenite accepts both.
+//! * A frame is refused here at its first bad byte, in the header or in the text; tungstenite waits until the
+//!   header, the mask or the whole payload has arrived.
+//! * A close code that must not be sent is an error here; tungstenite replaces the close frame with one of
+//!   its own, which the comparison counts as a refusal.
 //! * The close code 1014 is registered and accepted here; tungstenite does not know it.
 
 use chat_websocket::{ProtocolError, Role};
@@ -19,7 +20,7 @@ use crate::{
     tungstenite_peer,
 };
 
-/// Small, so that generated messages exceed it, yet larger than any control frame.
+/// Small, so that generated messages exceed it, but larger than any control frame.
 const LIMIT: usize = 150;
 
 fn opcode() -> impl Strategy<Value = u8> {
@@ -62,7 +63,7 @@ fn raw_frame() -> impl Strategy<Value = RawFrame> {
     let header = (prop::bool::weighted(0.7), reserved, opcode(), prop::bool::weighted(0.01), length_form);
     (header, any::<[u8; 4]>(), payload()).prop_map(
         |((fin, reserved, opcode, wrong_mask, length_form), key, payload)| {
-            // Most control frames are whole, lest few sequences get beyond their first one.
+            // Most control frames are complete; otherwise few sequences would get beyond their first one.
             let fin = fin || (opcode >= 8 && key[0] < 240);
             RawFrame { fin, reserved, opcode, wrong_mask, length_form, key, payload }
         },
@@ -72,8 +73,8 @@ fn raw_frame() -> impl Strategy<Value = RawFrame> {
 /// Whole frames, legal or not, most of them part of a plausible sequence.
 fn frames() -> impl Strategy<Value = Vec<RawFrame>> {
     prop::collection::vec(raw_frame(), 1..8).prop_map(|mut frames| {
-        // Continuations only make sense inside a message: let a byte of each key decide
-        // whether such a frame is mended.
+        // Continuations only make sense inside a message: a byte of each key decides whether such a frame is
+        // corrected.
         let mut in_message = false;
         for frame in &mut frames {
             let mend = frame.key[1] < 230;
@@ -100,7 +101,7 @@ fn write(frames: &[RawFrame], reader: Role) -> Vec<u8> {
 
 type Outcome = (Vec<Event>, Verdict);
 
-/// Compares verdicts but for the error, which only ours has.
+/// Compares verdicts except for the error, which only this crate reports.
 fn assert_same(ours: &Outcome, theirs: &Outcome) -> Result<(), TestCaseError> {
     prop_assert_eq!(&ours.0, &theirs.0);
     match (ours.1, theirs.1) {
@@ -110,7 +111,7 @@ fn assert_same(ours: &Outcome, theirs: &Outcome) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Compares on input that may be cut off and may use long forms of lengths.
+/// Compares results for input that may be cut off and may use long forms of lengths.
 fn assert_compatible(ours: &Outcome, theirs: &Outcome) -> Result<(), TestCaseError> {
     match (ours.1, theirs.1) {
         (Verdict::Refused(Some(ProtocolError::NonMinimalLength | ProtocolError::ControlTooLong)), _) => {
@@ -122,7 +123,7 @@ fn assert_compatible(ours: &Outcome, theirs: &Outcome) -> Result<(), TestCaseErr
     Ok(())
 }
 
-/// Whether tungstenite is no judge of where this ended.
+/// Returns whether the stream ended with code 1014, which tungstenite does not know and so cannot judge.
 fn ends_with_1014(events: &[Event]) -> bool {
     matches!(events.last(), Some(Event::Close(Some((1014, _)))))
 }

@@ -1,4 +1,4 @@
-//! What was encoded is what is decoded, whoever encoded it and however it was split.
+//! Decoding returns what was encoded, by this crate or by tungstenite, however the bytes were split.
 
 use chat_websocket::{Opcode, Role};
 use proptest::{prelude::*, sample::Index};
@@ -36,12 +36,12 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn close() -> impl Strategy<Value = Event> {
-    // 1014 may travel too, but tungstenite refuses it.
+    // 1014 may be sent too, but tungstenite refuses it.
     let code = prop_oneof![1000..=1003_u16, 1007..=1013_u16, 3000..=4999_u16];
     prop::option::of((code, "\\PC{0,30}")).prop_map(Event::Close)
 }
 
-/// Any number of events, of which the last may be a close frame.
+/// Any number of events; the last may be a close frame.
 fn events() -> impl Strategy<Value = Vec<Event>> {
     (prop::collection::vec(event(), 0..8), prop::option::of(close())).prop_map(|(mut events, close)| {
         events.extend(close);
@@ -56,8 +56,8 @@ fn expected_verdict(events: &[Event]) -> Verdict {
     }
 }
 
-/// Writes `event` in as many frames as there are cuts, with a ping before every continuation.
-/// Returns how many pings that took.
+/// Writes `event` in one frame more than there are cuts, with a ping before every continuation. Returns the
+/// number of pings.
 fn write_fragments(out: &mut Vec<u8>, reader: Role, event: &Event, cuts: &[Index], key: [u8; 4]) -> usize {
     let (opcode, payload) = event.frame();
     let fragments = if opcode.is_control() { vec![&payload[..]] } else { split(&payload, cuts) };

@@ -1,10 +1,10 @@
-//! What the properties share: owned events, split input, and frames built bit by bit so that
-//! illegal ones can be built too.
+//! Helpers shared by the properties: owned events, split input, and frames built bit by bit, so that illegal
+//! ones can be built too.
 
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, encode_masked_into};
 use proptest::{prelude::*, sample::Index};
 
-/// Memory that the decoder may hold beside payload.
+/// Upper bound for the memory that the decoder may hold besides payload, in bytes.
 const OVERHEAD: usize = 512;
 
 /// An [`Incoming`] that outlives its visit.
@@ -30,7 +30,7 @@ impl From<Incoming<'_>> for Event {
 }
 
 impl Event {
-    /// The opcode and payload of the frame that says this.
+    /// Returns the opcode and payload of the frame that carries this event.
     pub fn frame(&self) -> (Opcode, Vec<u8>) {
         match self {
             Self::Text(text) => (Opcode::Text, text.clone().into_bytes()),
@@ -45,18 +45,18 @@ impl Event {
     }
 }
 
-/// How a decoder stands when its input is used up.
+/// The state of a decoder after its input is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// More input would be welcome.
+    /// The stream may continue.
     Open,
-    /// The peer has closed.
+    /// The peer has sent a close frame.
     Closed,
-    /// The peer has broken the protocol; the error is there if it was ours to find.
+    /// The peer has broken the protocol. The error is known only if this crate found it.
     Refused(Option<ProtocolError>),
 }
 
-/// Decodes `pieces` until they end or the decoder does.
+/// Decodes `pieces` until they are used up or the decoder has finished.
 pub fn decode<'a>(
     role: Role,
     limit: usize,
@@ -79,12 +79,12 @@ pub fn decode<'a>(
     (events, verdict)
 }
 
-/// Cuts `bytes` at the given places.
+/// Cuts `bytes` at the given points.
 pub fn split<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
-    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-    places.extend([0, bytes.len()]);
-    places.sort_unstable();
-    places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    let mut offsets: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    offsets.extend([0, bytes.len()]);
+    offsets.sort_unstable();
+    offsets.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
 }
 
 pub fn cuts() -> impl Strategy<Value = Vec<Index>> {
@@ -157,7 +157,7 @@ impl RawFrame {
     }
 }
 
-/// The bytes of `event` as the peer of `reader` would send them, by this crate's encoder.
+/// Encodes `event` with this crate's encoder, as the peer of `reader` would send it.
 pub fn encode_for(reader: Role, out: &mut Vec<u8>, event: &Event, key: [u8; 4]) {
     let (opcode, payload) = event.frame();
     match reader {

@@ -1,4 +1,4 @@
-//! The second implementation, given the same input and made to speak of the same events.
+//! The second implementation: it gets the same input, and its results are converted to the same events.
 
 use std::io::{self, Read, Write};
 
@@ -10,10 +10,10 @@ use tungstenite::{
 
 use crate::support::{Event, Verdict};
 
-/// What tungstenite reports instead of an error when a close code must not travel.
+/// The reason tungstenite reports, instead of an error, for a close code that must not be sent.
 const REFUSED_CLOSE: &str = "Protocol violation";
 
-/// A connection whose input is known and whose output is kept.
+/// A connection with known input that records its output.
 struct Tape<'a> {
     input: &'a [u8],
     output: Vec<u8>,

@@ -1,5 +1,5 @@
-//! Password hashing: argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane), and checking
-//! the bcrypt hashes of the earlier Go server, which are reported as outdated.
+//! Password hashing: argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane). Also checks the
+//! bcrypt hashes of the earlier Go server and reports them as outdated.
 
 mod queue;
 
@@ -16,15 +16,15 @@ use queue::Queue;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// What a password is checked against when there is no such user, so that it takes as long. Nothing hashes to it.
+/// Hash to compare with when the user does not exist, so that the answer takes as long. No password matches it.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Hashes on threads of their own, a few at a time.
+/// Hashes passwords on blocking threads, a few at a time.
 pub(crate) struct Argon2Passwords {
     queue: Arc<Queue>,
-    /// The working memory of hashes that ran, for those to come: given back, blocks of this size stay with the
-    /// allocator and add up.
+    /// Working memory of finished hashes, for reuse. The allocator keeps freed blocks of this size, so that they would
+    /// add up.
     spare: Arc<Mutex<Vec<Memory>>>,
 }
 
@@ -44,7 +44,7 @@ impl Argon2Passwords {
         let permit = self.queue.enter(turn).await?;
         let spare = self.spare.clone();
         let working = tokio::task::spawn_blocking(move || {
-            // Held until the work is done even if the caller has gone: it is the work that is bounded.
+            // Held until the work is done even if the caller has gone: the bound is on the work, not on the callers.
             let _permit = permit;
             let mut memory = lock(&spare).pop().unwrap_or_default();
             let done = work(&mut memory);
@@ -74,7 +74,7 @@ fn params() -> Result<Params> {
     Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)
 }
 
-/// The argon2id output for a password and a salt.
+/// Computes the argon2id output for a password and a salt.
 fn compute(memory: &mut Memory, password: &str, salt: &[u8]) -> Result<Output> {
     let params = params()?;
     memory.resize(params.block_count(), Block::new());
@@ -104,11 +104,11 @@ fn verify(memory: &mut Memory, password: &str, hash: &str) -> Result<Verdict> {
         let matches = bcrypt::verify(password, hash).unwrap_or(false);
         return Ok(if matches { Verdict::MatchOutdated } else { Verdict::Mismatch });
     }
-    // A hash that can't be read can't be matched: such an account can't log in.
+    // No password matches an unreadable hash, so such an account cannot log in.
     let Ok(parsed) = PasswordHash::new(hash) else { return Ok(Verdict::Mismatch) };
     let present = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
     if let (true, Some(salt), Some(output)) = (hash.starts_with(&present), parsed.salt, parsed.hash) {
-        // The comparison takes the same time wherever they differ.
+        // Comparing two `Output`s takes constant time.
         let matches = compute(memory, password, &salt)? == output;
         return Ok(if matches { Verdict::Match } else { Verdict::Mismatch });
     }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(verify("correct horse").await.unwrap(), Verdict::Match);
         assert_eq!(verify("correct horsf").await.unwrap(), Verdict::Mismatch);
         assert_ne!(hash, passwords.hash("correct horse".into(), Turn::OWN).await.unwrap(), "salted");
-        // The library's own way comes to the same, so the hashes can be read by anybody.
+        // The library's own functions agree, so other programs can read the hashes.
         let parsed = PasswordHash::new(&hash).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
         let theirs = Argon2::default().hash_password(b"battery staple").unwrap().to_string();

@@ -1,10 +1,10 @@
-//! The present time from the system's clock; the one place that asks it.
+//! The present time from the system clock. Nothing else in the server reads that clock.
 
 use chat_core::failpoints;
 use chat_core::ports::Clock;
 use chat_core::time::Timestamp;
 
-/// The system's clock, which a test may set ahead.
+/// The system clock. Tests may set it ahead.
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-/// Prints the document.
 pub(super) fn run() -> Result<ExitCode> {
     super::print_line(&format!("{:#}", chat_gateway::asyncapi()))?;
     Ok(ExitCode::SUCCESS)

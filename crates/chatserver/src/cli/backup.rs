@@ -1,4 +1,4 @@
-//! `chatserver backup`: all that a SQLite file holds, while its server runs, and the key that signs tokens, in one file.
+//! `chatserver backup`: copies a SQLite file, while its server runs, and the key that signs tokens into one file.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -11,10 +11,9 @@ use chat_sqlite::{Backup, Contents};
 use super::print_line;
 use crate::{private_files, secret};
 
-/// What stands for standard output.
+/// Name that means standard output.
 const OUT: &str = "-";
 
-/// What to copy, and where to.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// File to create, or - for standard output
@@ -29,7 +28,7 @@ pub(crate) struct Args {
     elsewhere: Elsewhere,
 }
 
-/// Whether the data is in PostgreSQL, which has programs of its own for this.
+/// Settings that say whether the data is in PostgreSQL, which has its own programs for backups.
 #[derive(clap::Args)]
 pub(super) struct Elsewhere {
     #[arg(long, env = "DATABASE_URL", hide = true)]
@@ -39,21 +38,20 @@ pub(super) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// The schema of the data, if it is in PostgreSQL.
+    /// Returns the schema of the data if it is in PostgreSQL.
     pub(super) fn schema(&self) -> Option<String> {
         let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
         let schema = given(&self.database_schema);
         let options = Options { url: given(&self.database_url)?, schema, ..Options::default() };
-        // One that does not answer is told as if it were new: the words are the same but for the name.
+        // A database that does not answer is treated as new: the message differs only in the schema's name.
         let found = chat_postgres::schema_of(&options).ok().flatten();
         Some(found.or(options.schema).unwrap_or_else(|| USUAL_SCHEMA.into()))
     }
 }
 
-/// Makes the backup.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(schema) = args.elsewhere.schema() {
-        // `public` is in every database, and a dump that makes it cannot be restored.
+        // Every database has `public`, so a dump that creates it cannot be restored.
         let only = if schema == "public" { String::new() } else { format!("--schema={schema} ") };
         bail!(
             "the data is in PostgreSQL (DATABASE_URL), which makes its backups itself: pg_dump --format=custom {only}\
@@ -84,7 +82,7 @@ fn write_file(args: &Args, key: Option<&str>) -> Result<ExitCode> {
     if private_files::belongs_to(to, &args.database) {
         bail!("{} is the database itself, or belongs to it; choose another name", to.display());
     }
-    // Before the work, and once more when it is done.
+    // Checked before the work, and again when it is done.
     if let Ok(there) = to.symlink_metadata() {
         if !there.is_file() {
             bail!(
@@ -116,7 +114,7 @@ fn summary(contents: &Contents, place: &str) -> String {
     format!("Backed up {} to {place}, {key}; checked.", counted(contents))
 }
 
-/// How much is in it.
+/// Describes how much a backup contains, for a person.
 pub(super) fn counted(contents: &Contents) -> String {
     let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
     format!("{} of {}", counted(contents.messages, "message"), counted(contents.users, "user"))

@@ -1,5 +1,5 @@
-//! `chatserver chat`, `send`, `tail`, `login` and `logout`: the command line of the terminal client. It is a client like
-//! any other and touches neither the database nor the server's settings.
+//! `chatserver chat`, `send`, `tail`, `login` and `logout`: the command line of the terminal client, which touches
+//! neither the database nor the server's settings.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,6 @@ use chat_terminal::{ChatOptions, SendOptions, TailOptions, Usage};
 
 use super::who;
 
-/// Who chats, with whom, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -30,7 +29,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// What to send, and to whom.
 #[derive(clap::Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -45,7 +43,6 @@ pub(crate) struct SendArgs {
     text: Option<String>,
 }
 
-/// What to print.
 #[derive(clap::Args)]
 pub(crate) struct TailArgs {
     #[command(flatten)]
@@ -58,7 +55,6 @@ pub(crate) struct TailArgs {
     from: Option<String>,
 }
 
-/// Whose login it is.
 #[derive(clap::Args)]
 pub(crate) struct LoginArgs {
     #[command(flatten)]
@@ -90,7 +86,7 @@ pub(crate) fn logout(args: &LoginArgs) -> Result<ExitCode> {
     with_usage(args.who.who().and_then(|who| chat_terminal::logout(&who)))
 }
 
-/// What is missing on the command line ends with the status of any other such mistake.
+/// Turns a `Usage` error into exit status 2, as clap does for its own.
 fn with_usage(done: Result<ExitCode>) -> Result<ExitCode> {
     match done {
         Err(error) if error.is::<Usage>() => {

@@ -1,4 +1,4 @@
-//! `chatserver healthcheck`: for container engines, whose images need no other HTTP client then.
+//! `chatserver healthcheck`: for container engines, so that an image needs no HTTP client besides.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +9,6 @@ use chat_client::Client;
 
 use super::who::server;
 
-/// Which server to ask.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The server's address

@@ -1,5 +1,5 @@
-//! `chatserver migrate`: everything that is in a SQLite file to a PostgreSQL database, with its ids and places in the
-//! log, so that clients go on where they were.
+//! `chatserver migrate`: copies a SQLite file to a PostgreSQL database, with all ids and log positions, so that clients
+//! resume from their cursors.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,12 +13,11 @@ use chat_sqlite::Export;
 use super::print_line;
 use crate::secret;
 
-/// Everything was copied, but a server may have written to the file since.
+/// Exit status: everything was copied, but a server may have written to the file since.
 const STILL_SERVED: u8 = 3;
-/// How often somebody who waits is told how far it is.
-const EVERY: Duration = Duration::from_secs(1);
+/// Interval between two lines of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// From where to where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// PostgreSQL database, such as postgres://user:password@host/database; ChatServer's schema in it must be new or empty
@@ -32,7 +31,8 @@ pub(crate) struct Args {
     database: PathBuf,
 }
 
-/// Copies what the database does not have yet. An address that was found in a file may be meant for another program.
+/// Copies what the database does not have yet. `url_is_found`: the database's address comes from a file `.env`, which
+/// may be meant for another program.
 pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     let mut export = Export::open(&args.database)?;
     if let Some(backup) = &export.backup {
@@ -40,17 +40,17 @@ pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     }
     let token_key = secret::kept_if_made(&args.database)?;
     let has_key = token_key.is_some();
-    // Its sentences have the cause in them.
     let target = Options {
         url: args.to.clone(),
         schema: args.database_schema.clone().filter(|schema| !schema.is_empty()),
         is_found: url_is_found,
         ..Options::default()
     };
+    // The texts of these errors contain their causes: `{:#}` would print those twice.
     let mut import = Import::begin(&target, export.epoch(), token_key).map_err(|error| anyhow!("{error}"))?;
     let began = Instant::now();
-    let mut teller = Teller { told_at: None };
-    let summary = transfer(&mut export, &mut import, &mut |progress| teller.hear(progress))
+    let mut printer = ProgressPrinter { printed_at: None };
+    let summary = transfer(&mut export, &mut import, &mut |progress| printer.print(progress))
         .map_err(|error| anyhow!("{error}; the copied data is kept: run the same command again"))?;
     print_line(&table(&summary))?;
     let place = chat_postgres::describe(&args.to);
@@ -58,18 +58,18 @@ pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     Ok(if summary.is_finished { ExitCode::SUCCESS } else { ExitCode::from(STILL_SERVED) })
 }
 
-/// Says on standard error how far it is.
-struct Teller {
-    told_at: Option<Instant>,
+/// Prints the progress on standard error.
+struct ProgressPrinter {
+    printed_at: Option<Instant>,
 }
 
-impl Teller {
-    fn hear(&mut self, progress: Progress) {
+impl ProgressPrinter {
+    fn print(&mut self, progress: Progress) {
         let Progress { is_check, table, done, rows } = progress;
-        if done == 0 || self.told_at.is_some_and(|at| at.elapsed() < EVERY) {
+        if done == 0 || self.printed_at.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL) {
             return;
         }
-        self.told_at = Some(Instant::now());
+        self.printed_at = Some(Instant::now());
         let what = if is_check { "checked" } else { "copied" };
         eprintln!("{table}: {what} {done} of {rows}");
     }
@@ -84,7 +84,7 @@ fn table(summary: &Summary) -> String {
     lines.join("\n")
 }
 
-/// What came of it, and what is to be done next.
+/// Describes the result and the next step.
 fn ending(summary: &Summary, place: &str, file: &Path, has_key: bool, took: Duration) -> String {
     let file = file.display();
     let mut lines = vec![String::new()];

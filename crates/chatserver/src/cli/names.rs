@@ -1,4 +1,4 @@
-//! `chatserver names`: which usernames of a database would not be registered any more, for the operator to look at.
+//! `chatserver names`: lists the usernames of a database that today's rules would refuse, for the operator to check.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +9,6 @@ use chat_postgres::Options;
 
 use super::print_line;
 
-/// Where the names are.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// SQLite file; a server may run on it
@@ -23,10 +22,10 @@ pub(crate) struct Args {
     database_schema: Option<String>,
 }
 
-/// Reads all names and says what is the matter with which. An address that was found in a file may be meant for another
-/// program.
+/// Reads all names and prints a report. `url_is_found`: the database's address comes from a file `.env`, which may be
+/// meant for another program.
 pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
-    // Their sentences have the cause in them.
+    // The texts of these errors contain their causes: `{:#}` would print those twice.
     let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
     let names = match given(&args.database_url) {
         Some(url) => {
@@ -36,11 +35,11 @@ pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
         }
         None => chat_sqlite::usernames(&args.database).map_err(|error| anyhow!("{error}"))?,
     };
-    print_line(&told(&report(names)))?;
+    print_line(&rendered(&report(names)))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(report: &Report) -> String {
+fn rendered(report: &Report) -> String {
     let mut lines = Vec::new();
     if !report.unfit.is_empty() {
         lines.push("Names that would be refused today:".into());
@@ -60,7 +59,7 @@ fn told(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// With everything but ASCII spelt out: what looks the same is what this is about.
+/// Quotes a name and adds escapes for what is not ASCII: two names that look the same differ there.
 fn shown(name: &str) -> String {
     if name.is_ascii() { format!("{name:?}") } else { format!("{name:?} ({})", name.escape_default()) }
 }

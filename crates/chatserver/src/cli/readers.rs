@@ -1,10 +1,11 @@
-//! `chatserver readers`: who reads the feed of committed changes, how far each has come, and reading it by hand.
+//! `chatserver readers`: lists the readers of the feed of committed changes and how far each has come, and reads the
+//! feed by hand.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use chat_core::feed::{Desk, Entry, MAX_PAGE, Page, Progress, Reader, ReaderName, Reload, Start};
+use chat_core::feed::{Entry, MAX_PAGE, Page, Progress, Reader, ReaderAdmin, ReaderName, Reload, Start};
 use chat_core::sync::{Cursor, Epoch};
 use chat_core::time::Timestamp;
 use chat_postgres::Options;
@@ -12,10 +13,9 @@ use serde_json::{Map, Value};
 
 use super::print_line;
 
-/// The reader has to reload before it reads on.
+/// Exit status: the reader has to reload before it reads on.
 const RELOAD: u8 = 3;
 
-/// What to do, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -75,40 +75,41 @@ fn cursor(text: &str) -> Result<Cursor, String> {
     Cursor::parse(text).ok_or_else(|| format!("a position looks like {example}"))
 }
 
-/// Does it. An address that was found in a file may be meant for another program.
+/// Runs the subcommand. `url_is_found`: the database's address comes from a file `.env`, which may be meant for another
+/// program.
 pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
-    let mut desk = open(&args, url_is_found)?;
+    let mut admin = open(&args, url_is_found)?;
     match args.what.unwrap_or(What::List) {
-        What::List => print_line(&table(&desk.list()?))?,
+        What::List => print_line(&table(&admin.list()?))?,
         What::Add { name, oldest } => {
             let start = if oldest { Start::Oldest } else { Start::End };
-            print_line(&stands(&desk.add(name, start)?))?;
+            print_line(&describe_position(&admin.add(name, start)?))?;
         }
-        What::Read { name, limit } => return print(desk.page(&name, limit)?),
-        What::Ack { name, position } => print_line(&stands(&desk.acknowledge(&name, position)?))?,
+        What::Read { name, limit } => return print(admin.page(&name, limit)?),
+        What::Ack { name, position } => print_line(&describe_position(&admin.acknowledge(&name, position)?))?,
         What::Remove { name } => {
-            desk.remove(&name)?;
+            admin.remove(&name)?;
             print_line(&format!("{name} is removed."))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(args: &Args, url_is_found: bool) -> Result<Box<dyn Desk>> {
-    // Their sentences have the cause in them.
+fn open(args: &Args, url_is_found: bool) -> Result<Box<dyn ReaderAdmin>> {
+    // The texts of these errors contain their causes: `{:#}` would print those twice.
     let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
     match given(&args.database_url) {
         Some(url) => {
             let schema = given(&args.database_schema);
             let options = Options { url, schema, is_found: url_is_found, ..Options::default() };
-            let desk = chat_postgres::FeedDesk::open(&options).map_err(|error| anyhow!("{error}"))?;
-            Ok(Box::new(desk))
+            let admin = chat_postgres::FeedAdmin::open(&options).map_err(|error| anyhow!("{error}"))?;
+            Ok(Box::new(admin))
         }
         None => {
             let open = match args.what {
-                None | Some(What::List | What::Read { .. }) => chat_sqlite::FeedDesk::reading,
+                None | Some(What::List | What::Read { .. }) => chat_sqlite::FeedAdmin::reading,
                 Some(What::Add { .. } | What::Ack { .. } | What::Remove { .. }) => {
-                    chat_sqlite::FeedDesk::writing
+                    chat_sqlite::FeedAdmin::writing
                 }
             };
             Ok(Box::new(open(&args.database).map_err(|error| anyhow!("{error}"))?))
@@ -116,7 +117,7 @@ fn open(args: &Args, url_is_found: bool) -> Result<Box<dyn Desk>> {
     }
 }
 
-fn stands(reader: &Reader) -> String {
+fn describe_position(reader: &Reader) -> String {
     format!("{} is at {}.", reader.name, reader.at)
 }
 
@@ -165,7 +166,7 @@ fn line(entry: &Entry, epoch: Epoch) -> Result<String> {
     serde_json::to_string(&Value::Object(fields)).context("an entry cannot be written")
 }
 
-/// With microseconds, in UTC.
+/// Formats a time with microseconds, in UTC.
 fn time(at: Timestamp) -> String {
     jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.0.to_string(), |at| format!("{at:.6}"))
 }

@@ -1,4 +1,5 @@
-//! `chatserver restore`: a backup becomes the database, as a log of its own, with the key that signs tokens.
+//! `chatserver restore`: turns a backup into the database, with a log epoch of its own, and restores the key that signs
+//! tokens.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,10 +11,9 @@ use super::backup::{Elsewhere, counted};
 use super::print_line;
 use crate::secret;
 
-/// What stands for standard input.
+/// Name that means standard input.
 const IN: &str = "-";
 
-/// What to restore, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Backup, or a copy of a database made with another tool; - for standard input
@@ -28,7 +28,6 @@ pub(crate) struct Args {
     elsewhere: Elsewhere,
 }
 
-/// Restores the backup.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(schema) = args.elsewhere.schema() {
         bail!(
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let contents = restore.contents.clone();
     let key = match &contents.key {
         Some(key) => Some(key.clone()),
-        // A copy that was made by hand may have its key beside it.
+        // A copy made by hand may have its key beside it.
         None if is_stream => None,
         None => secret::kept_if_made(&args.backup)?,
     };

@@ -1,4 +1,4 @@
-//! `chatserver serve`: settings, start-up lines and the signals that end it.
+//! `chatserver serve`: settings, start-up output and the signals that end it.
 
 mod rates;
 
@@ -131,11 +131,12 @@ pub(crate) struct Args {
     rates: rates::Rates,
 }
 
-/// Serves until told to stop. A `DATABASE_URL` that was found in a file may be meant for another program.
+/// Serves until a signal ends it. `url_is_found`: `DATABASE_URL` comes from a file `.env`, which may be meant for
+/// another program.
 pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
     let database = database(&args, url_is_found)?;
     let logging = logging::start(&args.log_file, args.log_level)?;
-    // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
+    // Each client needs a descriptor, and the usual soft limit is 1024. If it cannot be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %error, "could not raise the limit of open files");
     }
@@ -145,7 +146,7 @@ pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
     served.map(|()| ExitCode::SUCCESS)
 }
 
-/// Where the data is to be.
+/// Chooses the database that the settings name.
 fn database(args: &Args, url_is_found: bool) -> Result<Database> {
     let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
     let nats = given(&args.nats_url);
@@ -170,7 +171,7 @@ fn database(args: &Args, url_is_found: bool) -> Result<Database> {
     Ok(Database::Shared(Shared { url, url_is_found, schema, connections, nats, prefix, nats_files }))
 }
 
-/// An empty setting is none.
+/// Returns the files for NATS. An empty setting counts as unset.
 fn nats_files(args: &Args) -> NatsFiles {
     let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
     NatsFiles {
@@ -180,31 +181,31 @@ fn nats_files(args: &Args) -> NatsFiles {
     }
 }
 
-/// Whether subjects may begin so: with one or several levels, none of them empty and none a wildcard.
+/// Whether subjects may begin with this prefix: one or more levels, none empty and none a wildcard.
 fn is_prefix(prefix: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     prefix.split('.').all(|level| !level.is_empty() && level.chars().all(is_plain))
 }
 
 async fn serve(args: Args, database: Database, log: Reopen) -> Result<()> {
-    // First of all: by itself, the signal ends a process.
+    // First of all, because SIGHUP ends a process that does not listen for it.
     let hangups = hangup::listen(log)?;
     let log_file = args.log_file.clone();
     let server = compose(plan(args, database.clone())?)
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
-    // With what SQLite has made meanwhile, as open to others as the database itself.
-    private_files::tell_open(database.file(), &log_file);
+    // After opening the database, so that the files that SQLite made beside it are checked too.
+    private_files::warn_of_open(database.file(), &log_file);
     let stopped = stopping::signal()?;
-    let watched = watchdog::watch(Handle::current(), server.standing(), server.answered());
+    let watched = watchdog::watch(Handle::current(), server.status(), server.answered());
     watched.context("cannot start the watchdog")?;
     announce(&server, &database)?;
-    stand_still();
+    stall_if_asked();
     server.run(stopped, hangups).await;
     Ok(())
 }
 
-/// What is to become of the demo users. Behind proxies, loopback is not this machine alone.
+/// Returns the operator's wish for the demo users. Behind proxies, loopback is not limited to this machine.
 fn wish(args: &Args) -> demo::Wish {
     match args.demo {
         true => demo::Wish::Wanted,
@@ -213,7 +214,7 @@ fn wish(args: &Args) -> demo::Wish {
     }
 }
 
-/// Whether each connection has to begin with a header of the PROXY protocol.
+/// Parses `PROXY_PROTOCOL`: whether each connection has to begin with a header of that protocol.
 fn proxy_protocol(setting: &str) -> Result<bool, String> {
     match setting {
         "" | "off" => Ok(false),
@@ -222,7 +223,6 @@ fn proxy_protocol(setting: &str) -> Result<bool, String> {
     }
 }
 
-/// How sockets are to be served.
 fn serve_options(args: &Args) -> Result<ServeOptions> {
     if args.proxy_protocol && args.trusted_proxies.is_empty() {
         bail!("PROXY_PROTOCOL=required needs TRUSTED_PROXIES: list the proxies there");
@@ -270,7 +270,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
     })
 }
 
-/// Tells a person what to do next, and a program where the server is.
+/// Prints the next steps for a person on a terminal, and logs where the server is for programs.
 fn announce(server: &Server, database: &Database) -> Result<()> {
     let url = server.url();
     if let Some(backup) = &server.backup {
@@ -286,7 +286,7 @@ fn announce(server: &Server, database: &Database) -> Result<()> {
     Ok(())
 }
 
-/// What a setting says that is yes or no; one without a value says no.
+/// Parses a yes-or-no setting. An empty value means no.
 fn yes_or_no(said: &str) -> Result<bool, String> {
     match said.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
@@ -295,7 +295,7 @@ fn yes_or_no(said: &str) -> Result<bool, String> {
     }
 }
 
-/// The command as it was typed, so that it works where it is typed again.
+/// Returns the command as the user typed it, so that it works when typed again.
 fn own_command() -> String {
     let typed = std::env::args().next().unwrap_or_default();
     let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
@@ -339,8 +339,8 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
     lines.join("\n")
 }
 
-/// Takes all threads of the runtime away from it a moment later, where a test wants to see what becomes of the process.
-fn stand_still() {
+/// Blocks all threads of the runtime half a second later if a test arms `stuck_runtime`, to show what happens then.
+fn stall_if_asked() {
     if !failpoints::is_broken("stuck_runtime") {
         return;
     }

@@ -1,4 +1,5 @@
-//! `chatserver bench`, `torture` and `capacity`: hands `chat-trials` the adapters that it needs, and prints its reports.
+//! `chatserver bench`, `torture` and `capacity`: passes `chat-trials` the adapters that it needs and prints its
+//! reports.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use crate::secret;
 const ADAPTERS: Adapters =
     Adapters { server: who::server, open, make_tables, schema: chat_postgres::USUAL_SCHEMA };
 
-/// As the benchmark's server has it, which takes no token that is valid for longer.
+/// The same lifetime as the benchmark's server, which refuses tokens that are valid for longer.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn bench(args: chat_trials::bench::Args) -> Result<ExitCode> {
@@ -59,7 +60,7 @@ fn open(database: &Path) -> Result<OfflineDatabase> {
     })
 }
 
-/// Nobody is connected who would have to be told.
+/// An event sink for a database without a server: no client is connected.
 struct Nobody;
 
 impl EventSink for Nobody {

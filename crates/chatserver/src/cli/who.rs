@@ -1,4 +1,4 @@
-//! Who a client is and which server it speaks to: what all commands of the terminal client share.
+//! The options that all commands of the terminal client share: the user and the server.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use chat_terminal::{Usage, Who};
 
 use crate::demo;
 
-/// Where a server is, and whom to trust.
+/// The server's address and the authorities to trust.
 #[derive(clap::Args)]
 pub(crate) struct Address {
     /// The server's address
@@ -25,14 +25,16 @@ impl Address {
     }
 }
 
-/// The server at this address, recognised by the authorities in this file if one is named.
+/// Parses an address. If `ca` names a file, only the authorities in it are trusted.
+///
+/// # Errors
+/// The address or the file's content is invalid, or the file cannot be read.
 pub(crate) fn server(url: &str, ca: Option<&Path>) -> Result<ServerUrl> {
     let Some(file) = ca else { return Ok(ServerUrl::parse(url)?) };
     let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     ServerUrl::parse_trusting(url, &text).with_context(|| format!("--ca {}", file.display()))
 }
 
-/// Who, and where.
 #[derive(clap::Args)]
 pub(crate) struct Caller {
     /// The user; the demo users tom and jerry need no password

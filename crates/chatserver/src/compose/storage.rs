@@ -1,4 +1,4 @@
-//! Which engine keeps what is durable, and in a cluster what joins this node to the others.
+//! Chooses the database engine and, in a cluster, what connects this node to the others.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,43 +19,43 @@ use tokio::time::{sleep, timeout};
 
 use crate::secret;
 
-/// How long a node that starts waits for news to travel: typing and presence of its first moments would be known to nobody.
-const SETTLES: Duration = Duration::from_secs(1);
-/// And then for the other nodes to say who is connected to them, which they do once in a quarter of a second.
-const GREETS: Duration = Duration::from_millis(300);
-const LOOK: Duration = Duration::from_millis(2);
-/// How often a read is tried that waits for the first session; each waits for some seconds.
-const FIRST_READS: usize = 5;
+/// How long a starting node waits for the bus. Without the bus, typing and presence of its first moments would reach
+/// nobody.
+const BUS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long it then waits for the other nodes to announce their connected users, which they do every 250 ms.
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(300);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
+/// Number of attempts of the first read, which waits for a database session. Each attempt takes some seconds.
+const FIRST_READ_ATTEMPTS: usize = 5;
 
-/// Where the data is.
+/// Where the data is stored.
 #[derive(Clone)]
 pub(crate) enum Database {
-    /// In a SQLite file of this server's own.
+    /// A SQLite file of this server alone.
     File(PathBuf),
-    /// In a PostgreSQL database, which other nodes may share.
+    /// A PostgreSQL database, which other nodes may share.
     Shared(Shared),
 }
 
-/// How nodes of a cluster find each other.
+/// A shared database and the bus between the nodes that use it.
 #[derive(Clone)]
 pub(crate) struct Shared {
     /// `postgres://...`
     pub(crate) url: String,
-    /// The address was found in a file, and may be meant for another program.
+    /// The address comes from a file `.env`, which may be meant for another program.
     pub(crate) url_is_found: bool,
-    /// The schema with the tables, if it is not for the database to say.
+    /// Schema with the tables. `None`: the one that the database has, or the usual one.
     pub(crate) schema: Option<String>,
     /// Connections for reading.
     pub(crate) connections: usize,
-    /// `nats://...`; without it nodes read each other's news from the database.
+    /// `nats://...`. `None`: nodes read each other's events from the database.
     pub(crate) nats: Option<String>,
-    /// What the subjects of this cluster begin with.
+    /// First level or levels of this cluster's subjects.
     pub(crate) prefix: String,
-    /// Files that say as whom to connect to NATS, and whom to trust.
     pub(crate) nats_files: NatsFiles,
 }
 
-/// Files for the way to NATS.
+/// Files to authenticate with NATS, and the authorities to trust.
 #[derive(Clone, Default)]
 pub(crate) struct NatsFiles {
     pub(crate) nkey: Option<PathBuf>,
@@ -64,7 +64,7 @@ pub(crate) struct NatsFiles {
 }
 
 impl NatsFiles {
-    /// The setting of one that is named, if any is.
+    /// Returns the name of the first setting that is given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let all = [
             (&self.nkey, "NATS_NKEY_FILE"),
@@ -76,7 +76,7 @@ impl NatsFiles {
 }
 
 impl Database {
-    /// The file, if it is one.
+    /// Returns the SQLite file's path. `None` for PostgreSQL.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
@@ -84,7 +84,7 @@ impl Database {
         }
     }
 
-    /// What a person may be told of it: never a password.
+    /// Describes the database for a person, without any password.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -93,18 +93,18 @@ impl Database {
     }
 }
 
-/// What was opened.
+/// An open database and, in a cluster, the connection to the other nodes.
 pub(crate) struct Storage {
     pub(crate) store: Arc<dyn Store>,
-    /// Who is told of what happens: this node's clients, and in a cluster the other nodes.
+    /// Receiver of events: this node's clients and, in a cluster, the other nodes.
     pub(crate) sink: Arc<dyn EventSink>,
     pub(crate) tickets: Arc<dyn TicketStore>,
     pub(crate) secret: Vec<u8>,
-    /// Whether the tables were made just now.
+    /// Whether this start created the tables.
     pub(crate) is_new: bool,
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
-    /// By what this node is known to the others.
+    /// Id of this node in its cluster. `None` outside a cluster.
     pub(crate) node: Option<NodeId>,
     engine: Engine,
 }
@@ -114,17 +114,17 @@ enum Engine {
     Postgres(Arc<Postgres>, Link),
 }
 
-/// What joins this node to the others.
+/// Connection of this node to the others.
 struct Link {
     relay: Relay,
     metrics: RelayMetrics,
     nats: Option<Arc<NatsBus>>,
 }
 
-/// A database that was found or made, and a place among the other nodes; nobody is served yet.
+/// A database that was found or made, and the connection to the other nodes. Nothing is served yet.
 pub(crate) struct Prepared {
     secret: Vec<u8>,
-    /// The log that is in the database.
+    /// Epoch of the database's log.
     pub(crate) epoch: Epoch,
     engine: PreparedEngine,
 }
@@ -147,7 +147,7 @@ struct PreparedLink {
     nats: Option<Arc<NatsBus>>,
 }
 
-/// Finds or makes the database. `given_secret` is the operator's key; without one, the database's own is used.
+/// Finds or makes the database. `given_secret` is the operator's key. Without one, the database's own is used.
 pub(crate) async fn prepare(
     database: &Database,
     search: bool,
@@ -182,7 +182,7 @@ async fn prepare_shared(shared: &Shared, search: bool, given_secret: Option<Vec<
         let prepared = Postgres::prepare(&options)?;
         let secret = match given_secret {
             Some(secret) => secret,
-            // All nodes have to take each other's tokens, so the key is kept where all of them find it.
+            // All nodes have to accept each other's tokens, so the key is kept where all of them find it.
             None => prepared.kept_secret(&secret::draw()?)?.into_bytes(),
         };
         Ok((prepared, secret))
@@ -195,7 +195,8 @@ async fn prepare_shared(shared: &Shared, search: bool, given_secret: Option<Vec<
     Ok(Prepared { secret, epoch, engine: PreparedEngine::Postgres(Box::new(node)) })
 }
 
-/// A session with the database may not end on a thread that serves others.
+/// Returns both, or drops the database on a blocking thread and returns the error. A database session may not end on a
+/// thread of the runtime, because closing it blocks.
 async fn or_drop<T>(
     database: chat_postgres::Prepared,
     done: Result<T>,
@@ -209,7 +210,7 @@ async fn or_drop<T>(
     }
 }
 
-/// Finds the bus, and takes this node's place among the others.
+/// Connects to the bus, if one is set, and prepares this node's relay.
 async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<PreparedLink> {
     let (mut nats, mut bus) = (None, None);
     if let Some(servers) = &shared.nats {
@@ -236,7 +237,7 @@ async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<Prepared
 }
 
 impl Prepared {
-    /// Who has to know which users are connected to this node; where there are other nodes.
+    /// Returns the observer of this node's connected users. `None` outside a cluster.
     pub(crate) fn local_members(&self) -> Option<Arc<dyn LocalMembers>> {
         match &self.engine {
             PreparedEngine::Sqlite(_) => None,
@@ -244,7 +245,7 @@ impl Prepared {
         }
     }
 
-    /// Opens the database, whose commits this hub hears of from now on, and joins the other nodes.
+    /// Opens the database, whose commits go to this hub from now on, and joins the other nodes.
     pub(crate) async fn open(self, hub: &Hub) -> Result<Storage> {
         let Self { secret, engine, .. } = self;
         match engine {
@@ -276,7 +277,7 @@ async fn open_shared(prepared: PreparedNode, secret: Vec<u8>, hub: &Hub) -> Resu
     let joined = async { join(link, journal?, hub).await };
     let (database, link) = or_drop(database, joined.await).await?;
     let sink = link.relay.sink();
-    // A session with the database may not end on a thread that serves others; nor may what the preparation leaves behind.
+    // Opening drops what the preparation leaves behind, including a database session, whose end blocks the thread.
     let opening = tokio::task::spawn_blocking(move || database.open(sink));
     let (opened, ()) = tokio::join!(opening, settle(&link));
     let store = Arc::new(opened??);
@@ -293,7 +294,7 @@ async fn open_shared(prepared: PreparedNode, secret: Vec<u8>, hub: &Hub) -> Resu
     })
 }
 
-/// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
+/// Joins the other nodes. It starts at the journal's end, so it must precede all commits of this node.
 async fn join(link: PreparedLink, journal: PostgresJournal, hub: &Hub) -> Result<Link> {
     let PreparedLink { relay, metrics, nats } = link;
     first_session(async || journal.end().await).await;
@@ -302,39 +303,40 @@ async fn join(link: PreparedLink, journal: PostgresJournal, hub: &Hub) -> Result
         journal: Arc::new(journal),
         hub: hub.sink(),
         presence_registry: hub.presence_registry(),
-        everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
+        all_clients_resume: Box::new(move || dismissing.all_clients_resume()),
         is_of: Box::new(move |epoch| turning.is_of(epoch)),
     };
     let relay = relay.start(parts).await.context("the journal cannot be read")?;
     Ok(Link { relay, metrics, nats })
 }
 
-/// Reads until a session for it has begun, which to a server that is far away takes longer than a read waits. Other reasons
-/// why it fails are for whoever reads next.
+/// Reads until the first database session is open: with a distant server that takes longer than a read waits. Other
+/// errors are left to the next read.
 async fn first_session<T>(read: impl AsyncFn() -> chat_core::Result<T>) {
-    for _ in 0..FIRST_READS {
+    for _ in 0..FIRST_READ_ATTEMPTS {
         if !matches!(read().await, Err(chat_core::Error::Overloaded)) {
             return;
         }
     }
 }
 
-/// Waits for news to travel and the other nodes to have answered. Whoever cannot reach NATS is ready without it.
+/// Waits for the bus and for the other nodes' answers. A node that cannot reach NATS is ready without it.
 async fn settle(link: &Link) {
     let Some(bus) = &link.nats else { return };
-    if timeout(SETTLES, becomes(|| bus.is_up())).await.is_ok() {
-        let _ = timeout(GREETS, becomes(|| bus.is_alone() || link.relay.has_met_the_others())).await;
+    if timeout(BUS_TIMEOUT, wait_until(|| bus.is_up())).await.is_ok() {
+        let _ =
+            timeout(PRESENCE_TIMEOUT, wait_until(|| bus.is_alone() || link.relay.has_met_the_others())).await;
     }
 }
 
-async fn becomes(is_so: impl Fn() -> bool) {
+async fn wait_until(is_so: impl Fn() -> bool) {
     while !is_so() {
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
 impl Storage {
-    /// What can be asked of the link to the other nodes; where there are others.
+    /// Returns the other nodes' interface. `None` outside a cluster.
     pub(crate) fn peers(&self) -> Option<Arc<dyn Peers>> {
         match &self.engine {
             Engine::Sqlite(_) => None,
@@ -342,7 +344,6 @@ impl Storage {
         }
     }
 
-    /// Registers what the engine counts.
     pub(crate) fn register_metrics(&self, registry: &mut Registry) {
         match &self.engine {
             Engine::Sqlite(store) => store.register_metrics(registry),
@@ -353,7 +354,10 @@ impl Storage {
         }
     }
 
-    /// Writes out what is queued, takes leave of the other nodes and closes the database.
+    /// Writes out the queue, closes the database and leaves the other nodes.
+    ///
+    /// # Errors
+    /// The database was not closed cleanly.
     pub(crate) async fn close(self) -> Result<()> {
         let (closed, link) = match self.engine {
             Engine::Sqlite(store) => (tokio::task::spawn_blocking(move || store.close()).await, None),

@@ -1,5 +1,5 @@
-//! The log's file. It rotates by its size, and goes on in a new one where another program, logrotate for instance, has
-//! moved it away. Nothing that happens to the file or its folder may end the thread that writes it.
+//! The log file. It rotates by size, and a new file is opened if another program, such as logrotate, has moved it away.
+//! Nothing that happens to the file or its folder may end the thread that writes it.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Result, Write};
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A file that has reached this size is the newest of the older ones.
+/// Size in bytes at which the file is rotated.
 const BYTES: u64 = 20 * 1024 * 1024;
 /// Older files are kept as `app.log.1`, the newest, to `app.log.5`.
 const OLD_FILES: u32 = 5;
-/// How often the name is compared with the file.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval at which the open file is compared with the one that has the name.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Has the file opened anew, by its name, before the next line is written.
+/// Request to reopen the file by its name before the next line is written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reopen(Arc<AtomicBool>);
 
@@ -25,13 +25,13 @@ impl Reopen {
     }
 }
 
-/// Writes whole lines to the file that has the name.
+/// Writer of whole lines to the file at `path`.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
     file: File,
     bytes: u64,
-    looked: Instant,
+    checked: Instant,
     asked: Reopen,
 }
 
@@ -39,24 +39,24 @@ impl LogFile {
     pub(super) fn open(path: &Path, asked: Reopen) -> Result<Self> {
         let file = open(path)?;
         let bytes = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, bytes, looked: Instant::now(), asked })
+        Ok(Self { path: path.to_owned(), file, bytes, checked: Instant::now(), asked })
     }
 
-    fn look(&mut self) {
+    fn check(&mut self) {
         let asked = self.asked.0.swap(false, Ordering::Relaxed);
-        if !asked && self.looked.elapsed() < LOOK {
+        if !asked && self.checked.elapsed() < CHECK_INTERVAL {
             return;
         }
-        self.looked = Instant::now();
+        self.checked = Instant::now();
         match self.file.metadata() {
-            // It may have been cut short.
+            // Another program may have truncated it.
             Ok(file) if !asked && is_at(&self.path, &file) => self.bytes = file.len(),
-            _ => self.renew(),
+            _ => self.reopen(),
         }
     }
 
-    /// Goes on in the file that has the name now. Where there can be none, in the one that is open.
-    fn renew(&mut self) {
+    /// Reopens the file by its name. If that fails, the file that is open stays in use.
+    fn reopen(&mut self) {
         if let Ok(renewed) = Self::open(&self.path, self.asked.clone()) {
             *self = renewed;
         }
@@ -68,18 +68,18 @@ impl LogFile {
             path.push(format!(".{number}"));
             PathBuf::from(path)
         };
-        // Those that are missing need no new name.
+        // Errors are ignored: some of the older files may be missing.
         for number in (1..OLD_FILES).rev() {
             let _ = std::fs::rename(old(number), old(number + 1));
         }
         let _ = std::fs::rename(&self.path, old(1));
-        self.renew();
+        self.reopen();
     }
 }
 
 impl Write for LogFile {
     fn write(&mut self, line: &[u8]) -> Result<usize> {
-        self.look();
+        self.check();
         if self.bytes >= BYTES {
             self.rotate();
         }
@@ -137,7 +137,7 @@ mod tests {
             read_to_string(self.path(name)).unwrap()
         }
 
-        /// As if the file had grown to its full size.
+        /// Makes the file as large as one that has to be rotated.
         fn fill(&mut self) {
             OpenOptions::new().write(true).open(self.path("app.log")).unwrap().set_len(BYTES).unwrap();
             self.log.bytes = BYTES;
@@ -195,7 +195,7 @@ mod tests {
         let mut scene = Scene::new();
         scene.say("before\n");
         rename(scene.path("app.log"), scene.path("elsewhere")).unwrap();
-        scene.log.looked -= LOOK;
+        scene.log.checked -= CHECK_INTERVAL;
         scene.say("after\n");
         assert_eq!(scene.text("app.log"), "after\n");
     }
@@ -205,7 +205,7 @@ mod tests {
         let mut scene = Scene::new();
         scene.fill();
         File::create(scene.path("app.log")).unwrap();
-        scene.log.looked -= LOOK;
+        scene.log.checked -= CHECK_INTERVAL;
         scene.say("after\n");
         assert_eq!(scene.text("app.log"), "after\n");
         assert!(!scene.path("app.log.1").exists());
@@ -221,7 +221,7 @@ mod tests {
         scene.say("nowhere else\n");
         assert_eq!(read_to_string(moved.join("app.log")).unwrap(), "nowhere else\n");
         std::fs::remove_file(scene.folder.path().join("logs")).unwrap();
-        scene.log.looked -= LOOK;
+        scene.log.checked -= CHECK_INTERVAL;
         scene.say("there again\n");
         assert_eq!(scene.text("app.log"), "there again\n");
     }

@@ -1,5 +1,5 @@
-//! `chatserver chat` over the real binary, in terminals of the document runner: what no document shows, because it is
-//! about servers that die, pipes and messages that mean harm.
+//! `chatserver chat` over the real binary, in terminals of the document runner: servers that die, pipes and malicious
+//! messages, which no document shows.
 
 use crate::runner::{Options, run};
 
@@ -14,7 +14,7 @@ const SERVE: (&str, &str) =
 const SERVE_AGAIN: (&str, &str) =
     ("sh terminal=again background", "./target/release/chatserver & echo $! > pid; wait $!");
 const READY: (&str, &str) = ("sh", "until curl -fs http://localhost:8080/readyz; do sleep 0.05; done");
-/// A process is not gone yet when it has been killed, and its port and files are not free.
+/// A killed process is not gone at once: until then its port and files are in use.
 const GONE: (&str, &str) = ("sh", "while kill -0 $(cat pid) 2>/dev/null; do sleep 0.02; done");
 const CHAT: (&str, &str) = ("sh terminal=tom background", "chatserver chat --as tom --to jerry");
 const GREETED: (&str, &str) = ("text terminal=tom", "...\n[16:00:00] * Welcome to the chat server.");
@@ -60,7 +60,7 @@ fn a_restart_is_announced_and_survived() {
 }
 
 #[test]
-fn a_pipe_is_told_by_the_exit_status_what_became_of_it() {
+fn the_exit_status_tells_a_pipe_what_became_of_it() {
     play(&[
         ("sh", "echo hello | chatserver chat --as tom --to jerry"),
         ("sh status=1", "echo hello | chatserver chat --as tom"),
@@ -95,7 +95,7 @@ fn a_listener_follows_beyond_the_end_of_its_input() {
 
 #[test]
 fn a_login_that_expires_ends_the_session() {
-    // A token for a key that the server no longer has is as good as an expired one.
+    // A token signed with a key that the server no longer has counts as an expired one.
     play(&[
         SERVE,
         READY,

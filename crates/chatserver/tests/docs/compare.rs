@@ -1,4 +1,4 @@
-//! What counts as the same output. Only what differs from run to run by its nature is masked, in both texts alike:
+//! What counts as the same output. Only values that differ in each run by nature are masked, in both texts alike:
 //! tokens, tickets, points in time and request ids. Everything else, ids included, has to be equal.
 
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
-        // Colours and other escape sequences: programs write them to a terminal and documents cannot show them.
+        // Colours and other escape sequences: programs write them to a terminal, and documents cannot show them.
         ("\u{1b}\\[[0-9;?]*[A-Za-z]", ""),
         (r"eyJ(\.\.\.|[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", "eyJ..."),
         (
@@ -25,25 +25,25 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
-/// The text with all that differs from run to run made alike.
+/// Replaces everything that differs from run to run by a fixed text.
 pub fn mask(text: &str) -> String {
     let text = text.replace('\r', "");
     MASKS.iter().fold(text, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
 }
 
-/// Whether JSON values that are printed one after another are those expected; their layout doesn't matter.
+/// Compares JSON values that are printed one after another. Their layout does not matter.
 pub fn json(expected: &str, actual: &str) -> Result<(), String> {
     let values = |text: &str| {
         serde_json::Deserializer::from_str(&mask(text)).into_iter().collect::<Result<Vec<Value>, _>>()
     };
-    let wanted = values(expected).map_err(|error| format!("the document's JSON is none: {error}"))?;
+    let wanted = values(expected).map_err(|error| format!("the document's JSON is invalid: {error}"))?;
     match values(actual) {
         Ok(values) if values == wanted => Ok(()),
         _ => Err(difference(expected, actual)),
     }
 }
 
-/// Whether the whole output is the expected one.
+/// Compares the whole output with the expected one.
 pub fn text(expected: &str, actual: &str) -> Result<(), String> {
     let lines = masked_lines(actual);
     match find(&masked_lines(expected), &lines) {
@@ -52,23 +52,23 @@ pub fn text(expected: &str, actual: &str) -> Result<(), String> {
     }
 }
 
-/// The lines of a text, masked, without what is empty at its end.
+/// Returns the masked lines of a text, without empty ones at its end.
 pub fn masked_lines(text: &str) -> Vec<String> {
     mask(text).trim_end().lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// What came of looking for lines at the beginning of others.
+/// Result of looking for lines at the beginning of others.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// They are there; so many lines are theirs.
+    /// Found: they take up this many lines.
     To(usize),
-    /// They may be there once there is more.
+    /// Not found yet: more lines may complete them.
     NotYet,
-    /// They are not there.
+    /// Not found, whatever follows.
     Never,
 }
 
-/// Looks for `expected` at the beginning of `lines`. A line `...` stands for any number of lines.
+/// Looks for `expected` at the beginning of `lines`. A line `...` matches any number of lines.
 pub fn find(expected: &[String], lines: &[String]) -> Found {
     let mut at = 0;
     let mut may_skip = false;
@@ -81,7 +81,7 @@ pub fn find(expected: &[String], lines: &[String]) -> Found {
         }
         may_skip = skips_after;
     }
-    // A final `...` takes all there is.
+    // A final `...` takes all that remains.
     Found::To(if may_skip { lines.len() } else { at })
 }
 
@@ -97,7 +97,7 @@ fn find_part(wanted: &[String], lines: &[String], may_skip: bool) -> Found {
     Found::Never
 }
 
-/// Both texts as they were compared, for the person who reads the failure.
+/// Shows both texts as they were compared, for the person who reads the failure.
 pub fn difference(expected: &str, actual: &str) -> String {
     let indented =
         |text: &str| -> String { masked_lines(text).iter().map(|line| format!("    {line}\n")).collect() };

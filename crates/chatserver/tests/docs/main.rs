@@ -1,5 +1,5 @@
-//! Runs what README.md and examples/ show and compares what comes out with what they say. The marks that a document
-//! uses for this are explained in CONTRIBUTING.md. The terminal client is tested by the same means. Needs bash, curl
+//! Runs the commands that README.md and examples/ show, and compares their output with the documents'. CONTRIBUTING.md
+//! explains the marks that documents use for this. The terminal client is tested by the same means. Needs bash, curl
 //! and jq; nothing leaves this machine.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use runner::Options;
 
-/// The documents that are run, each by a test below.
+/// Documents to run, each by a test below.
 const DOCUMENTS: [&str; 6] = [
     "README.md",
     "examples/example_local_chat.md",
@@ -98,7 +98,7 @@ fn few_commands_are_left_out() {
     assert!(n_left_out <= 9, "{n_left_out} commands are not run: find a way to run some of them");
 }
 
-/// A promise that names a test which is gone would be an empty one.
+/// A promise that names a missing test would be an empty one.
 #[test]
 fn the_tests_that_the_readme_names_exist() {
     let readme = read("README.md");
@@ -118,7 +118,7 @@ fn the_tests_that_the_readme_names_exist() {
     }
 }
 
-/// All Rust sources in a folder and those below it.
+/// Reads all Rust sources in a folder and below it.
 fn text_below(folder: &Path) -> String {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     paths

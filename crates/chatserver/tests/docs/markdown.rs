@@ -1,29 +1,28 @@
-//! From a document to the steps that it shows. Only fenced blocks count, and what a block means is said by its info
-//! string (CONTRIBUTING.md, "Documents that are run"); what is not understood is an error, never skipped.
+//! Parses a document into the steps that it shows. Only fenced blocks count, and a block's info string says what it
+//! means (CONTRIBUTING.md, "Documents that are run"). Anything that is not understood is an error, never skipped.
 
-/// One thing to do or to look for.
+/// One thing to do or to expect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The line of the document at which its block begins.
+    /// Line of the document at which its block begins.
     pub line: usize,
     pub action: Action,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Commands that are waited for, and what they print if the document shows it.
+    /// Run commands to their end. `output` is what they print, if the document shows it.
     Run { terminal: String, script: String, status: i32, output: Option<Output> },
-    /// A command that keeps running in its terminal.
+    /// Start a command that keeps running in its terminal.
     Start { terminal: String, script: String },
-    /// Lines typed to what runs in a terminal; with a status, they end it.
+    /// Type lines to the program that runs in a terminal. With a status, they end it.
     Type { terminal: String, text: String, ends_with: Option<i32> },
-    /// What appears next in a terminal.
+    /// Expect this text to appear next in a terminal.
     Expect { terminal: String, text: String },
-    /// Commands that cannot be run here, and why.
+    /// Commands that cannot be run here, and the reason.
     LeaveOut(String),
 }
 
-/// What a command prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     pub line: usize,
@@ -31,7 +30,7 @@ pub struct Output {
     pub text: String,
 }
 
-/// The terminal of a block that names none.
+/// Terminal of a block that names none.
 pub const MAIN: &str = "main";
 
 struct Block {
@@ -40,7 +39,7 @@ struct Block {
     text: String,
 }
 
-/// The steps of a document, in order; an error begins with the number of its line.
+/// Returns the steps of a document, in order. An error begins with the number of its line.
 pub fn steps(markdown: &str) -> Result<Vec<Step>, String> {
     let mut steps: Vec<Step> = Vec::new();
     // Whether the block before was one of commands, whose output may follow.
@@ -103,7 +102,7 @@ fn commands(attributes: &[(String, String)], script: String) -> Result<Action, S
     Ok(Action::Run { terminal, script, status: status(attributes)?, output: None })
 }
 
-/// The exit status that a block announces; 0 where it announces none.
+/// Returns the exit status that a block announces, 0 by default.
 fn status(attributes: &[(String, String)]) -> Result<i32, String> {
     let status = value(attributes, "status").map_or(Ok(0), |status| status.parse());
     status.map_err(|_| "status must be a number".into())
@@ -144,7 +143,7 @@ fn blocks(markdown: &str) -> Result<Vec<Block>, String> {
     Ok(blocks)
 }
 
-/// `sh terminal=tom not-run="no network"` as pairs; a word without a value has an empty one.
+/// Parses `sh terminal=tom not-run="no network"` into pairs. A word without a value gets an empty one.
 fn words(info: &str) -> Result<Vec<(String, String)>, String> {
     let mut words = Vec::new();
     let mut rest = info.trim();

@@ -1,5 +1,5 @@
-//! Runs the steps of one document: in a folder of its own, against a server of its own on a free port. Documents say
-//! 8080 everywhere; what is typed is rewritten to that port, and what appears is rewritten back.
+//! Runs the steps of one document, in a folder of its own, against a server of its own on a free port. Documents say
+//! 8080 everywhere: typed text is rewritten to the real port, and output is rewritten back.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,12 +12,12 @@ use crate::compare;
 use crate::markdown::{Action, Step, steps};
 use crate::terminal::Terminal;
 
-/// The terminal in which the server runs. Where a document does not start one there, it runs before the first step.
+/// Terminal of the server. If a document does not start one there, the runner does before the first step.
 const SERVER: &str = "server";
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chatserver");
 
 pub struct Options {
-    /// How long each step may take.
+    /// Upper bound for each step.
     pub deadline: Duration,
 }
 
@@ -27,22 +27,22 @@ impl Default for Options {
     }
 }
 
-/// What was done.
+/// Result of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// Blocks of commands that were run.
+    /// Number of blocks of commands that were run.
     pub n_run: usize,
-    /// Lines of blocks that were not run, and why.
+    /// Line and reason of each block that was not run.
     pub not_run: Vec<(usize, String)>,
 }
 
-/// Runs a document. A failure begins with the line at which it is.
+/// Runs a document. A failure begins with the line at which it occurred.
 pub fn run(markdown: &str, options: Options) -> Result<Report, String> {
     let steps = steps(markdown)?;
-    let mut stage = Stage::new(options)?;
+    let mut session = Session::new(options)?;
     if !steps.iter().any(|step| matches!(&step.action, Action::Start { terminal, .. } if terminal == SERVER))
     {
-        stage.start_server().map_err(|error| format!("1: the server did not start: {error}"))?;
+        session.start_server().map_err(|error| format!("1: the server did not start: {error}"))?;
     }
     let mut report = Report { n_run: 0, not_run: Vec::new() };
     for Step { line, action } in steps {
@@ -51,12 +51,12 @@ pub fn run(markdown: &str, options: Options) -> Result<Report, String> {
             continue;
         }
         report.n_run += usize::from(matches!(action, Action::Run { .. } | Action::Start { .. }));
-        stage.act(action).map_err(|error| format!("{line}: {error}"))?;
+        session.act(action).map_err(|error| format!("{line}: {error}"))?;
     }
     Ok(report)
 }
 
-/// Fails with advice where a program is missing that documents use.
+/// Fails with advice if a program is missing that documents use.
 fn need(program: &str) -> Result<(), String> {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     match found {
@@ -67,7 +67,7 @@ fn need(program: &str) -> Result<(), String> {
     }
 }
 
-struct Stage {
+struct Session {
     folder: tempfile::TempDir,
     port: u16,
     environment: Vec<(&'static str, OsString)>,
@@ -75,14 +75,14 @@ struct Stage {
     deadline: Duration,
 }
 
-impl Stage {
+impl Session {
     fn new(options: Options) -> Result<Self, String> {
         ["bash", "curl", "jq"].into_iter().try_for_each(need)?;
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("target/release");
         std::fs::create_dir_all(&bin).unwrap();
         symlink(PROGRAM, bin.join("chatserver")).unwrap();
-        // Given back at once; in the moment until the server takes it, nobody else is likely to.
+        // The port is free again at once. Until the server takes it, another process is unlikely to.
         let port = chat_engines::free_port().ok_or("no port is free")?;
         let environment = vec![
             ("PATH", path_with(&bin)),

@@ -1,5 +1,5 @@
-//! The runner can fail: a wrong output, a failing command and a line that never comes are found out, and what is not
-//! understood is refused.
+//! The runner detects a wrong output, a failing command and a line that never comes, and refuses what it does not
+//! understand.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::compare::{self, Found, find};
 use crate::markdown::{Action, steps};
 use crate::runner::{Options, Report, run};
 
-/// A document from blocks of info string and text.
+/// Builds a document from blocks of info string and text.
 fn document(blocks: &[(&str, &str)]) -> String {
     blocks.iter().map(|(info, text)| format!("Prose.\n\n```{info}\n{text}\n```\n")).collect()
 }

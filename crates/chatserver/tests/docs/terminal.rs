@@ -1,5 +1,5 @@
-//! A terminal window: a shell whose output is a pseudo-terminal, so that programs behave as they do before a person,
-//! and whose input is what a document types. What appears is collected and can be waited for with a deadline.
+//! A terminal window: a shell on a pseudo-terminal, so that programs behave as they do for a person. A document's text
+//! is its input. The output is collected and can be waited for with a deadline.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::compare::{self, Found};
 
-/// Stands before the exit status once commands have ended; no document shows it.
+/// Printed before the exit status when commands have ended. No document shows it.
 const MARK: &str = "\u{2}ended ";
 
 #[derive(Default)]
@@ -29,10 +29,10 @@ pub struct Terminal {
     shell: Child,
     input: ChildStdin,
     screen: Arc<(Mutex<Screen>, Condvar)>,
-    /// How much of the screen the document has dealt with, in bytes.
+    /// How much of the screen the document has read, in bytes.
     read_to: usize,
     deadline: Duration,
-    /// Whether something keeps running in it.
+    /// Whether a program keeps running in it.
     pub is_busy: bool,
 }
 
@@ -55,7 +55,7 @@ impl Terminal {
             .spawn()
             .unwrap_or_else(|error| panic!("bash is needed to run the documents; install it: {error}"));
         let mut input = shell.stdin.take().unwrap();
-        // Any command that fails is remembered, not only the last one of a block.
+        // The trap records any command of a block that fails, not only the last one.
         input.write_all(b"set -o pipefail; trap 'failed=$?' ERR\n").unwrap();
         let screen = Arc::new((Mutex::new(Screen::default()), Condvar::new()));
         let watched = screen.clone();
@@ -63,28 +63,28 @@ impl Terminal {
         Self { shell, input, screen, read_to: 0, deadline, is_busy: false }
     }
 
-    /// Types text and a line end if it has none.
+    /// Types text, and a line end if it has none.
     pub fn type_in(&mut self, text: &str) -> Result<(), String> {
         let text = format!("{}\n", text.trim_end());
         self.input.write_all(text.as_bytes()).map_err(|error| format!("nothing takes the input: {error}"))
     }
 
-    /// Runs commands to their end; gives what appeared and the status of the last that failed, or 0.
+    /// Runs commands to their end. Returns their output and the status of the last one that failed, or 0.
     pub fn run(&mut self, script: &str) -> Result<(String, i32), String> {
         self.start(script)?;
         self.ended()
             .map_err(|shown| format!("the commands did not end in time; so far they printed:\n{shown}"))
     }
 
-    /// Starts commands. They are one compound command, so that the shell has read all of it before the first one
-    /// begins to take what is typed.
+    /// Starts commands. They form one compound command, so that the shell has read all of it before the first one
+    /// begins to read the terminal.
     pub fn start(&mut self, script: &str) -> Result<(), String> {
         self.is_busy = true;
         let script = script.trim_end();
         self.type_in(&format!("failed=0\n{{\n{script}\n}}; printf '\\n{MARK}%s\\n' \"$failed\"\n"))
     }
 
-    /// Waits until what was started has ended; `Err` gives what appeared instead.
+    /// Waits until the started commands have ended. `Err` is the output so far.
     pub fn ended(&mut self) -> Result<(String, i32), String> {
         let ended = self.wait(|text, _| {
             let (output, rest) = text.split_once(MARK)?;
@@ -96,7 +96,7 @@ impl Terminal {
         Ok(ended)
     }
 
-    /// Waits until these lines appear, next.
+    /// Waits until these lines appear next.
     pub fn expect(&mut self, expected: &str) -> Result<(), String> {
         let wanted = compare::masked_lines(expected);
         let found = self.wait(|text, is_last| {
@@ -123,7 +123,8 @@ impl Terminal {
         String::from_utf8_lossy(&screen.bytes[self.read_to..]).into_owned()
     }
 
-    /// Waits until `look` finds something in what is unread; it gives how far that goes. `Err`: all that is unread.
+    /// Waits until `look` finds something in the unread output. It returns how far that goes. `Err` is all unread
+    /// output.
     fn wait<T>(&mut self, mut look: impl FnMut(&str, bool) -> Option<(usize, T)>) -> Result<T, String> {
         let until = Instant::now() + self.deadline;
         let (screen, changed) = &*self.screen;
@@ -147,7 +148,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // All that was started in this terminal is in the group of its shell.
+        // Everything started in this terminal is in the process group of its shell.
         let _ = kill_process_group(Pid::from_child(&self.shell), Signal::KILL);
         let _ = self.shell.wait();
     }
@@ -166,10 +167,10 @@ fn pseudo_terminal() -> (File, File) {
 fn watch(mut controller: File, (screen, changed): &(Mutex<Screen>, Condvar)) {
     let mut buffer = [0; 4096];
     loop {
-        // A terminal that nobody has open any more is an error to read from.
+        // Reading from a terminal that no process has open any more is an error.
         let count = controller.read(&mut buffer).unwrap_or(0);
         let mut screen = screen.lock().unwrap();
-        // The terminal makes two characters of every line end.
+        // The terminal turns every line end into two characters.
         screen.bytes.extend(buffer[..count].iter().filter(|byte| **byte != b'\r'));
         screen.has_ended = count == 0;
         changed.notify_all();

@@ -225,7 +225,7 @@ async fn the_list_shows_everybody_and_only_ones_own_address() {
     }
 }
 
-/// The names that a list of users holds.
+/// Returns the usernames in a list of users.
 async fn names(user: &User, path: &str) -> Vec<String> {
     let users = user.get(path).await.expect(200);
     users.as_array().unwrap().iter().map(|user| user["username"].as_str().unwrap().to_owned()).collect()
@@ -289,7 +289,7 @@ async fn links_lead_through_all_pages() {
     }
 }
 
-/// The ids of each page, following `Link: rel="next"` (RFC 8288). A last page without anybody is left out.
+/// Returns the ids on each page, following `Link: rel="next"` (RFC 8288), without an empty last page.
 async fn pages(user: &User, first: &str) -> Vec<Vec<i64>> {
     let mut pages = Vec::new();
     let mut next = Some(first.to_owned());

@@ -1,5 +1,4 @@
-//! Several nodes with a PostgreSQL and a NATS of the test's own, which fail in every way that engines, networks and
-//! machines do.
+//! Several nodes with a PostgreSQL and a NATS of the test's own, and failures of engines, networks and machines.
 
 mod bench;
 mod bus;

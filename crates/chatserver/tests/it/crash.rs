@@ -1,5 +1,5 @@
-//! Crashes at chosen points, power cuts, full and failing disks, pauses; and servers that are broken on purpose, to see
-//! that the tests notice. What each measures stands in `docs/reliability.md`.
+//! Crashes at chosen points, power cuts, full and failing disks, pauses; and servers that are broken on purpose, to
+//! prove that the tests notice. `docs/reliability.md` says what each test measures.
 
 #[cfg(feature = "failpoints")]
 mod broken;

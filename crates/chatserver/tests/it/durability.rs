@@ -1,26 +1,27 @@
-//! `kill -9` under load: what was answered is there, once, in its place (README, promises 1, 2 and 3).
+//! `kill -9` under load: every acknowledged message is stored once, with the acknowledged id and `seq` (README,
+//! promises 1, 2 and 3).
 //!
-//! `CRASHES=200` crashes so often; without it, twenty times.
+//! `CRASHES=200` sets the number of crashes. The default is twenty.
 
 use std::time::{Duration, Instant};
 
 use crate::proof::from_environment;
-use crate::proof::ledger::{Cast, Entry, Load, Retried, retry};
+use crate::proof::ledger::{Entry, Load, Participants, Retried, retry};
 use crate::proof::verdict::Verdict;
 use crate::support::Server;
 
 const CYCLES: usize = 20;
-/// Acknowledged for each crash, on average; shorter runs would prove nothing.
+/// Minimum of acknowledged messages for each crash, on average. Shorter runs would prove nothing.
 const MIN_ACKED: usize = 50;
 
-/// Milliseconds until the crash.
+/// Draws the milliseconds until the crash.
 fn random_delay() -> Duration {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).unwrap();
     Duration::from_millis(200 + u64::from_le_bytes(bytes) % 601)
 }
 
-/// What so many crashes under load have come to.
+/// Result of a series of crashes under load.
 pub struct Crashes {
     pub verdict: Verdict,
     pub ledger: Vec<Entry>,
@@ -29,27 +30,27 @@ pub struct Crashes {
     pub slowest_start: Duration,
 }
 
-/// Kills a server under load again and again, and starts it anew each time.
+/// Kills a server under load and restarts it, again and again.
 pub async fn crashes(mut server: Server, cycles: usize) -> Crashes {
-    let cast = Cast::of(&server).await;
+    let participants = Participants::of(&server).await;
     let (mut ledger, mut acked, mut retried) = (Vec::new(), 0, Retried::default());
     let mut slowest_start = Duration::ZERO;
     for number in 0..cycles {
-        let load = Load::start(&server, &cast, number).await;
-        // The moment of the crash is what is random here, not what is waited for.
+        let load = Load::start(&server, &participants, number).await;
+        // The time of the crash is random on purpose: nothing is waited for here.
         tokio::time::sleep(random_delay()).await;
         server.kill();
         let mut entries = load.end().await;
-        acked += entries.iter().filter(|entry| entry.told.is_some()).count();
+        acked += entries.iter().filter(|entry| entry.acked.is_some()).count();
         let began = Instant::now();
         server = server.setup.clone().start();
         slowest_start = slowest_start.max(began.elapsed());
-        let again = retry(&server, &cast, &mut entries, false).await;
+        let again = retry(&server, &participants, &mut entries, false).await;
         retried.sent += again.sent;
         retried.known += again.known;
         ledger.extend(entries);
     }
-    let verdict = Verdict::on(&server, &cast, &ledger).await;
+    let verdict = Verdict::on(&server, &participants, &ledger).await;
     Crashes { verdict, ledger, acked, retried, slowest_start }
 }
 

@@ -1,4 +1,4 @@
-//! Groups: who is in them, and who may do what.
+//! Groups: their members, and what each may do.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ async fn the_owner_adds_members_and_a_second_time_changes_nothing() {
     assert_eq!(members(&tom, group).await, expected, "the owner stays the owner");
 }
 
-/// A second adding must not touch what the member has yet to be given.
+/// Adding a member again must not touch what the member has yet to receive.
 #[tokio::test]
 async fn a_second_adding_makes_nobody_miss_a_message() {
     let server = Server::start();
@@ -104,7 +104,7 @@ async fn a_member_adds_nobody() {
     assert_eq!(members(&tom, group).await.as_array().unwrap().len(), 2);
 }
 
-/// Only an administrator's tool makes admins so far, so the role is set in the database.
+/// So far only an administrator's tool makes admins, so the test sets the role in the database.
 #[tokio::test]
 async fn an_admin_adds_members() {
     let mut server = Setup::new().start();
@@ -161,7 +161,7 @@ async fn adding_needs_a_user_id() {
     }
 }
 
-/// The earlier server took the number of a user for a group's if both existed.
+/// The earlier server took a user's number for a group's if both existed.
 #[tokio::test]
 async fn user_1_and_group_1_are_never_taken_for_one_another() {
     let server = Server::start();

@@ -81,7 +81,7 @@ async fn an_unknown_user_and_a_wrong_password_look_alike() {
     assert_eq!(answers.len(), 1, "{answers:?}");
 }
 
-/// The medians of 20 each; a lookup without a hash would be a hundred times faster.
+/// Compares the medians of 20 each. A lookup without a hash would be a hundred times faster.
 #[tokio::test]
 async fn an_unknown_user_takes_as_long_as_a_wrong_password() {
     let server = Server::start();
@@ -130,5 +130,5 @@ async fn a_token_carries_the_claims_of_the_contract() {
     assert_eq!(claims["iss"], "chatserver");
     let second = |claim: &str| claims[claim].as_i64().unwrap();
     assert!((before..=jwt::now()).contains(&second("iat")) && second("nbf") <= second("iat"), "{claims}");
-    assert_eq!(second("exp") - second("iat"), 1440 * 60, "a day unless told otherwise");
+    assert_eq!(second("exp") - second("iat"), 1440 * 60, "a day by default");
 }

@@ -1,5 +1,5 @@
-//! Black-box tests: the real binary in a folder of its own, spoken to as any client would. Nothing in here may know the
-//! server's inside; docs/contract.md says what is checked.
+//! Black-box tests: the real binary in a folder of its own, used as any client would. Nothing in here may know the
+//! server's internals; docs/contract.md describes what is checked.
 //!
 //! Each test starts its own server on a port that the system chooses, so tests run in any order and at the same time.
 

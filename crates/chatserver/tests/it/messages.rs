@@ -1,4 +1,4 @@
-//! Messages over REST: sending, reading back, how far they have come, and once is once.
+//! Messages over REST: sending, reading back, delivery status, and idempotency.
 
 mod history;
 mod keys;

@@ -1,9 +1,9 @@
-//! Moving a server from its SQLite file to PostgreSQL: clients notice nothing but the pause, an interruption costs
-//! nothing but time, and nobody's data is written over.
+//! Moving a server from its SQLite file to PostgreSQL: clients notice only the pause, an interruption costs only time,
+//! and no existing data is overwritten.
 
 mod interrupted;
 mod refused;
-mod world;
+mod sample;
 
 use std::process::Output;
 
@@ -14,16 +14,16 @@ use tokio::task::{block_in_place, spawn_blocking};
 use crate::support::people::p2p;
 use crate::support::v2::to_user;
 use crate::support::{Request, Server, Setup, Stream, User, eventually, feed};
-use world::World;
+use sample::SampleData;
 
-/// The exit status that says that a server still writes to the file.
+/// Exit status: a server still writes to the file.
 const STILL_SERVED: i32 = 3;
 
 fn new_database() -> Database {
     chat_engines::shared().database().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"))
 }
 
-/// Moves what is in the server's file to a database.
+/// Moves the server's file to a database.
 fn migrate(setup: &Setup, url: &str) -> Output {
     setup.tool(&["migrate", "--to", url]).output().unwrap()
 }
@@ -36,12 +36,12 @@ fn ended_with(output: &Output, status: i32) -> String {
     said
 }
 
-/// A server on the database, in a folder of its own: whatever it knows it has from there.
+/// Returns a server on the database in a folder of its own, so that all its data comes from the database.
 fn on(database: &Database) -> Setup {
     Setup::new().env("DATABASE_URL", &database.url())
 }
 
-/// Writes without pause until told to stop; gives the ids of what was acknowledged.
+/// Sends messages without pause until stopped. Returns the ids of the acknowledged ones.
 async fn write_on(from: User, to: i64, mut stop: tokio::sync::oneshot::Receiver<()>) -> Vec<Value> {
     let mut acknowledged = Vec::new();
     while stop.try_recv().is_err() {
@@ -55,13 +55,13 @@ async fn write_on(from: User, to: i64, mut stop: tokio::sync::oneshot::Receiver<
 async fn a_server_moves_with_all_that_its_clients_know() {
     let mut server = Setup::new().start();
     feed::done(&server.setup, &["add", "mirror"]);
-    let mut world = World::fill(&server).await;
+    let mut sample = SampleData::fill(&server).await;
     let database = block_in_place(new_database);
     let url = database.url();
 
-    // While it is used.
+    // While the server is in use.
     let (stop, stopped) = tokio::sync::oneshot::channel();
-    let writing = tokio::spawn(write_on(world.tom.clone(), world.spike.id, stopped));
+    let writing = tokio::spawn(write_on(sample.tom.clone(), sample.spike.id, stopped));
     let (setup, to) = (server.setup.clone(), url.clone());
     let copied = spawn_blocking(move || migrate(&setup, &to)).await.unwrap();
     let said = ended_with(&copied, STILL_SERVED);
@@ -72,10 +72,10 @@ async fn a_server_moves_with_all_that_its_clients_know() {
     let refusal = block_in_place(|| on(&database).refuse());
     refusal.says("chatserver migrate");
 
-    // What changes after that comes too, and what goes.
-    world.change_again().await;
-    let before = world.seen(&server).await;
-    let missed = world.missed_by_jerry(&server).await;
+    // Later changes and deletions are moved too.
+    sample.change_again().await;
+    let before = sample.seen(&server).await;
+    let missed = sample.missed_by_jerry(&server).await;
     server.stop();
     let said = ended_with(&block_in_place(|| migrate(&server.setup, &url)), 0);
     assert!(said.contains("read back and compared") && said.contains("Next: start servers"), "{said}");
@@ -84,35 +84,35 @@ async fn a_server_moves_with_all_that_its_clients_know() {
     let there = feed::rest(&server.setup, "mirror");
     assert_eq!(feed::rest(&moved.setup, "mirror"), there, "the feed and its readers come too");
     feed::assert_whole(&there);
-    assert_eq!(feed::posted(&there).last(), Some(&world.last_message));
-    assert_eq!(world.seen(&moved).await, before);
-    assert_eq!(world.missed_by_jerry(&moved).await, missed);
-    let gone = Request::get("/v1/test-auth").bearer(&world.logged_out);
+    assert_eq!(feed::posted(&there).last(), Some(&sample.last_message));
+    assert_eq!(sample.seen(&moved).await, before);
+    assert_eq!(sample.missed_by_jerry(&moved).await, missed);
+    let gone = Request::get("/v1/test-auth").bearer(&sample.logged_out);
     moved.send(gone).await.refused(401, "unauthenticated");
-    goes_on(&world, &server, &moved, written.len()).await;
+    goes_on(&sample, &server, &moved, written.len()).await;
 
-    assert_eq!(feed::posted(&feed::rest(&moved.setup, "mirror")), [world.last_message + 1]);
+    assert_eq!(feed::posted(&feed::rest(&moved.setup, "mirror")), [sample.last_message + 1]);
 
-    // A second time would take back what happened since.
+    // A second run would undo later changes, so it is refused.
     let again = block_in_place(|| migrate(&server.setup, &url));
     ended_with(&again, 1);
     assert!(String::from_utf8_lossy(&again.stderr).contains("nothing was done"), "{again:?}");
-    world.tom.at(&moved).message(&json!(world.last_message + 1)).await;
+    sample.tom.at(&moved).message(&json!(sample.last_message + 1)).await;
 }
 
-/// The numbers go on without a gap, and what is old can be found.
-async fn goes_on(world: &World, from: &Server, to: &Server, n_meanwhile: usize) {
+/// The numbering goes on without a gap, and search finds old messages.
+async fn goes_on(sample: &SampleData, from: &Server, to: &Server, n_meanwhile: usize) {
     let rows = rusqlite::Connection::open(from.setup.database()).unwrap();
     let last = |sql: &str| rows.query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap();
-    let (tom, jerry) = (world.tom.at(to), world.jerry.at(to));
-    assert_eq!(last("SELECT max(id) FROM messages"), world.last_message);
+    let (tom, jerry) = (sample.tom.at(to), sample.jerry.at(to));
+    assert_eq!(last("SELECT max(id) FROM messages"), sample.last_message);
     let mut stream = Stream::connect(to, &jerry).await;
     let seq = last(
         "SELECT last_seq FROM conversations WHERE id = (SELECT conversation_id FROM directs WHERE high = 2)",
     );
     let sent = tom.write(&jerry, "after").await;
-    assert_eq!((&sent["id"], &sent["seq"]), (&json!(world.last_message + 1), &json!(seq + 1)));
-    stream.told_until("after").await;
+    assert_eq!((&sent["id"], &sent["seq"]), (&json!(sample.last_message + 1), &json!(seq + 1)));
+    stream.received_until("after").await;
     let position = |cursor: &str| cursor.split_once('-').unwrap().1.parse::<i64>().unwrap();
     assert_eq!(position(&stream.cursor), last("SELECT position FROM log") + 1);
     let newcomer = to.register("newcomer").await;
@@ -129,7 +129,7 @@ async fn goes_on(world: &World, from: &Server, to: &Server, n_meanwhile: usize) 
     again["content"] = json!("once");
     again["client_msg_id"] = json!("once");
     let answer = Stream::connect(to, &tom).await.ok(again).await;
-    assert_eq!(answer["message"]["id"], world.sent_once, "a retry from before finds its message");
+    assert_eq!(answer["message"]["id"], sample.sent_once, "a retry from before finds its message");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

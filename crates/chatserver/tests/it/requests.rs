@@ -1,4 +1,4 @@
-//! Requests that are odd or wrong as HTTP, whatever they ask for.
+//! Requests that are odd or malformed as HTTP, whatever their path.
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -104,7 +104,7 @@ async fn a_body_that_is_not_json_is_415() {
         let request = Request::new("POST", &p2p(2)).header("Content-Type", media_type).body(body.clone());
         tom.send(request).await.refused(415, "unsupported_media_type");
     }
-    // Any page can have a browser send a body that says nothing of itself.
+    // Any page can make a browser send a body without a content type.
     tom.send(Request::new("POST", &p2p(2)).body(body.clone())).await.refused(415, "unsupported_media_type");
     for path in ["/v1/users/register", "/v1/users/login"] {
         let fields = json!({"username": "spike", "email": "spike@example.com", "password": "password123"});
@@ -181,7 +181,7 @@ async fn json_that_means_mischief_is_refused() {
     assert_eq!(tom.get("/v1/chats").await.expect(200), json!([]), "none of them was stored");
 }
 
-/// A list in the order of the members is no object.
+/// An array with the fields in order does not count as an object.
 #[tokio::test]
 async fn a_list_is_no_substitute_for_an_object() {
     let server = Server::start();

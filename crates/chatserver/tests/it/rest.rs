@@ -1,4 +1,4 @@
-//! What the v2 stream does, over REST: one file for each feature, and who may do what in one table for all of them.
+//! The features of the v2 stream over REST: one file for each feature, and one table of permissions for all of them.
 
 mod access;
 mod conversations;

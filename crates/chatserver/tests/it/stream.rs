@@ -1,11 +1,11 @@
-//! The v1 stream: the way in, what comes, what may be said, and who is too slow.
+//! The v1 stream: connecting, events, client frames, and slow clients.
 
+mod client_frames;
 mod closing;
 mod delivery;
 mod entrance;
 mod framing;
 mod letter;
 mod replay;
-mod saying;
 mod slow;
 mod wrong;

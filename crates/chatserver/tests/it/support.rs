@@ -1,4 +1,4 @@
-//! What the tests stand on: a server of their own, users, and clients for HTTP and the stream.
+//! Common parts of the tests: a server of their own, users, and clients for HTTP and the stream.
 
 pub mod cluster;
 pub mod feed;

@@ -1,4 +1,4 @@
-//! Which tokens open a door, over REST and over the stream alike.
+//! Which tokens are accepted, over REST and by the stream alike.
 
 use ring::hmac;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ async fn an_expired_or_future_token_is_refused() {
     }
 }
 
-/// Whoever made it may have a clock that is ahead.
+/// The clock of the program that made it may be ahead.
 #[tokio::test]
 async fn a_token_that_is_dated_up_to_a_minute_ahead_is_taken() {
     let server = server();
@@ -131,7 +131,7 @@ async fn a_token_that_is_dated_up_to_a_minute_ahead_is_taken() {
     let token = signed(&claims);
     server.send(Request::get("/v1/test-auth").bearer(&token)).await.expect(200);
     assert!(Ws::open(&server, &format!("/ws?token={token}"), &[]).await.is_ok());
-    // And ends, however it is dated, when its owner says so.
+    // It can be ended, however it is dated.
     let everywhere = Request::post("/v1/users/logout", &json!({"everywhere": true})).bearer(&token);
     server.send(everywhere).await.expect(200);
     User::with_token(&server, 1, &token).has_ended().await;
@@ -230,7 +230,7 @@ async fn a_stream_ends_when_its_token_does() {
     assert_eq!(ws.closed().await.0, 4001);
 }
 
-/// Sends a request without its body's last byte, and that once `meanwhile` is done.
+/// Sends a request without its body's last byte, which follows after `meanwhile`.
 async fn with_late_body(
     server: &Server,
     user: &User,
@@ -238,7 +238,7 @@ async fn with_late_body(
     body: &Value,
     meanwhile: impl AsyncFnOnce(),
 ) -> Answer {
-    // The body is asked for once the head was found to be in order, its token with it.
+    // The server asks for the body once it has accepted the head, including the token.
     let mut socket = Request::post(path, body).bearer(&user.token).send_head(&server.address).await;
     let body = body.to_string();
     let (first, last) = body.as_bytes().split_at(body.len() - 1);

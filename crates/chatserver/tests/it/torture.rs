@@ -1,4 +1,4 @@
-//! `chatserver torture`: a server that keeps its promises passes, and one that breaks one of them does not.
+//! `chatserver torture`: a server that keeps its promises passes, and one that breaks one of them fails.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// What it says of a server that is broken in this way, if in any.
+/// Runs `chatserver torture` with this failpoint, if any. Returns its output and its report.
 pub fn torture(broken: Option<&str>, args: &[&str]) -> (Output, Value) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
@@ -28,13 +28,13 @@ fn crashes_and_broken_connections_break_no_promise() {
     assert!(violations.len() > 5 && violations.values().all(|count| *count == 0), "{report:#}");
     assert_eq!((&report["seed"], &report["cycles"]), (&Value::from(2026), &Value::from(3)));
     assert_eq!(report["sent"], report["acked"]);
-    // Less would prove little.
+    // Fewer would prove little.
     assert!(report["acked"].as_u64().unwrap() > 300, "{report:#}");
     assert!(report["resumes"].as_u64().unwrap() > 3, "{report:#}");
     assert!(report["longest_recovery_ms"].as_u64().unwrap() > 0, "{report:#}");
 }
 
-/// The short forms of what clients do to a server; `--long` is for by hand.
+/// The faults that clients cause, in their short form; `--long` is for manual runs.
 const BY_CLIENTS: [&str; 4] = ["--faults", "slow-resumers,untaken-answers,late-frames", "--clients", "2"];
 
 #[test]
@@ -61,9 +61,9 @@ fn a_proxy_that_restarts_costs_no_message() {
     assert!(report["resumes"].as_u64().unwrap() > 4, "{report:#}");
 }
 
-/// Another program in its place is tortured as it is; this one waits for ever for clients that take nothing.
+/// `--program` tests another program; this one waits without end for clients that read nothing.
 #[test]
-fn a_program_that_holds_answers_that_nobody_takes_is_found_out() {
+fn a_program_that_waits_for_clients_that_read_nothing_is_detected() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("patient");
     let real = env!("CARGO_BIN_EXE_chatserver");
@@ -77,7 +77,7 @@ fn a_program_that_holds_answers_that_nobody_takes_is_found_out() {
 }
 
 #[test]
-fn what_takes_a_cluster_does_not_befall_a_lone_server() {
+fn faults_of_a_cluster_are_refused_for_a_single_server() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_chatserver")).args(["torture", "--faults", "cut-nats"]).output();
     let output = output.unwrap();
@@ -114,24 +114,24 @@ fn a_clock_that_is_set_breaks_no_promise() {
     assert!(faults.iter().any(|fault| fault["fault"] == "step-clock" && fault["count"] == 1), "{report:#}");
 }
 
-/// Whoever can't tell a bad server from a good one has proved nothing about the good one.
+/// A torture that does not detect a bad server proves nothing about a good one.
 #[cfg(feature = "failpoints")]
 #[test]
-fn a_server_that_answers_before_it_has_stored_is_found_out() {
-    // A run ends with the first crash that falls before a commit that was told of too early. Where it falls after the
-    // others were told and before the sender was, nothing acknowledged is lost, and the next run has to show it.
+fn a_server_that_answers_before_it_has_stored_is_detected() {
+    // A run ends with the first crash before a commit that was reported too early. If the crash comes after other clients
+    // got the message and before the sender did, nothing acknowledged is lost, and another run has to show the loss.
     let found = (1..=10).map(|seed: u32| {
         let args = ["--cycles", "30", "--seed", &seed.to_string()];
         let (output, report) = torture(Some("ack_before_commit"), &args);
         assert_eq!(output.status.code(), Some(1), "{report:#}");
         report["violations"]["lost"].as_u64().unwrap()
     });
-    assert!(found.into_iter().any(|lost| lost > 0), "no run found out that what was acknowledged is gone");
+    assert!(found.into_iter().any(|lost| lost > 0), "no run detected the loss of acknowledged messages");
 }
 
 #[cfg(feature = "failpoints")]
 #[test]
-fn a_server_that_stores_retries_anew_is_found_out() {
+fn a_server_that_stores_retries_again_is_detected() {
     let (output, report) = torture(Some("no_dedupe"), &["--cycles", "2", "--seed", "1"]);
     assert_eq!(output.status.code(), Some(1), "{report:#}");
     let violations = &report["violations"];
@@ -141,7 +141,7 @@ fn a_server_that_stores_retries_anew_is_found_out() {
 
 #[cfg(all(target_os = "linux", feature = "failpoints"))]
 #[test]
-fn a_server_that_refuses_what_it_handed_out_before_its_clock_was_set_back_is_found_out() {
+fn a_server_that_refuses_its_tokens_after_its_clock_was_set_back_is_detected() {
     let args = ["--faults", "step-clock", "--cycles", "1", "--seed", "1", "--clients", "2"];
     let (output, report) = torture(Some("strict_dates"), &args);
     assert_eq!(output.status.code(), Some(1), "{report:#}");

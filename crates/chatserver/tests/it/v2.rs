@@ -1,5 +1,4 @@
-//! The v2 stream, as docs/stream.md describes it: the way in, what may be asked, what comes live and what comes later,
-//! and when a stream ends.
+//! The v2 stream, as docs/stream.md describes it: connecting, ops, live events and missed ones, and when a stream ends.
 
 mod both;
 mod cut;

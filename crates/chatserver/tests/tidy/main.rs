@@ -1,4 +1,4 @@
-//! Conventions of the repository that a compiler does not check. Reads files; starts nothing.
+//! Conventions of the repository that a compiler does not check. Reads files and starts nothing.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -6,6 +6,7 @@ mod refusals;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,7 @@ use std::process::Command;
 use chat_protocol::v2::OpName;
 use serde_json::Value;
 
-/// Which crates of ours a crate may depend on (ARCHITECTURE.md), and on which others in its tests.
+/// Which of this workspace's crates a crate may depend on (ARCHITECTURE.md), and which others in its tests.
 const ALLOWED: [(&str, &[&str], &[&str]); 19] = [
     ("chat-names", &[], &[]),
     ("chat-core", &["chat-names"], &[]),
@@ -54,7 +55,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 19] = [
         &["chat-engines", "chat-protocol"],
     ),
 ];
-/// Longest source file, tests aside.
+/// Maximum number of lines of a source file, without tests.
 const MAX_LINES: usize = 600;
 
 fn root() -> PathBuf {
@@ -65,18 +66,22 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The Rust files below a folder.
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// Returns the files below a folder whose names have one of these endings.
+fn files_below(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.extend(files_below(&path, endings));
+        } else if path.extension().and_then(OsStr::to_str).is_some_and(|ending| endings.contains(&ending)) {
             found.push(path);
         }
     }
     found
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files_below(folder, &["rs"])
 }
 
 fn source_files() -> Vec<PathBuf> {
@@ -89,14 +94,14 @@ fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
 }
 
-/// Crates of ours that a crate depends on, whatever the platform.
+/// The crates of this workspace that a crate depends on, on any platform.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Dependencies {
     always: BTreeSet<String>,
     in_tests: BTreeSet<String>,
 }
 
-/// By crate of the workspace in this folder, as cargo reads the manifests.
+/// Reads the dependencies of each crate of a workspace, as cargo reads the manifests.
 fn our_dependencies(workspace: &Path) -> BTreeMap<String, Dependencies> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -107,7 +112,7 @@ fn our_dependencies(workspace: &Path) -> BTreeMap<String, Dependencies> {
     let of = |package: &Value| {
         let mut ours = Dependencies::default();
         for dependency in package["dependencies"].as_array().unwrap() {
-            // What has a path is in this repository.
+            // Dependencies with a path are in this repository.
             if dependency["path"].is_string() {
                 let is_for_tests = dependency["kind"] == "dev";
                 let names = if is_for_tests { &mut ours.in_tests } else { &mut ours.always };
@@ -120,7 +125,7 @@ fn our_dependencies(workspace: &Path) -> BTreeMap<String, Dependencies> {
 }
 
 #[test]
-fn crates_depend_only_on_whom_they_may() {
+fn crates_depend_only_on_those_they_may() {
     let found = our_dependencies(&root());
     let names: Vec<_> = found.keys().map(String::as_str).collect();
     let mut known = ALLOWED.map(|(name, ..)| name);
@@ -246,7 +251,7 @@ fn every_route_is_in_the_readme() {
     }
 }
 
-/// The names in the first column of a table, below its own head.
+/// Returns the names in the first column of a table below a heading.
 fn first_column(document: &str, heading: &str) -> BTreeSet<String> {
     let section = document.split(heading).nth(1).unwrap().split("\n## ").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -267,19 +272,19 @@ fn every_frame_is_explained_and_in_the_asyncapi_document() {
         let frames = if is_op { &mut ops } else { &mut types };
         frames.insert(message["name"].as_str().unwrap().to_owned());
     }
-    // How one says who one is has a section of its own.
+    // Authentication has a section of its own.
     assert!(ops.remove("auth"));
     assert_eq!(first_column(&explained, "## What a client sends"), ops);
     assert_eq!(first_column(&explained, "## What the server sends"), types);
 }
 
-/// What stands in a file before its tests.
+/// Returns the part of a file before its tests.
 fn without_tests(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
-/// Lines that compare something with the name of an op, or match it; an op that is written so is not found when its
-/// name changes, and is missing from `OpName`'s exhaustive matches.
+/// Returns the lines that compare something with the name of an op, or match it. Such an op is not found when its name
+/// changes, and is missing from `OpName`'s exhaustive matches.
 fn ops_as_strings(text: &str) -> Vec<&str> {
     let compares = |line: &str, name: &str| {
         let quoted = format!("\"{name}\"");
@@ -337,7 +342,7 @@ fn the_search_for_ops_finds_comparisons_and_arms_and_nothing_else() {
     assert_eq!(ops_as_strings(tests), <[&str; 0]>::default());
 }
 
-/// Files and what they must not use, so that no two modules need each other to be understood.
+/// Files and what they must not use, so that no two modules depend on each other.
 const NO_CIRCLES: [(&str, &str); 9] = [
     ("chat-gateway/src/hub/full.rs", "use "),
     ("chat-gateway/src/hub/presence.rs", "use crate::metrics"),
@@ -359,7 +364,7 @@ fn modules_that_were_untangled_stay_so() {
     }
 }
 
-/// Where tests stand that cargo leaves out: each is a process that another test starts, which fails where it is missing.
+/// Files with ignored tests: each is a process that another test starts, which fails if it is missing.
 const IGNORED: [&str; 1] = ["chat-sqlite/tests/it/legacy/interrupted.rs"];
 
 #[test]

@@ -1,16 +1,16 @@
-//! Stores refuse nothing by themselves: whatever a use case refuses is decided in the core, once for all stores.
+//! Stores refuse nothing by themselves: the core decides what a use case refuses, once for all stores.
 
 use std::path::Path;
 
 use crate::{read, root, rust_files};
 
-/// All that a store may say by itself: its database can't do what it is asked for. Every other variant of the core's error
-/// is a refusal, those that are yet to come among them.
+/// Errors that a store may return by itself: its database cannot do what it is asked for. Every other variant of the
+/// core's error is a refusal, including future ones.
 const FAULTS: [&str; 4] = ["Overloaded", "Unavailable", "Obstructed", "Internal"];
-/// What makes one of these of an error of the driver's.
+/// Functions that make one of these from an error of the driver.
 const MAKERS: [&str; 2] = ["internal", "from"];
 
-/// What follows `Error::` in a source, where that is the core's error: the tests at its end are left out.
+/// Returns what follows `Error::` in a source where that is the core's error. Tests at its end are left out.
 fn named(source: &str) -> Vec<&str> {
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut named = Vec::new();

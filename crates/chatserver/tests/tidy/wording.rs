@@ -1,12 +1,13 @@
-//! How sentences are worded (CONTRIBUTING.md, "Wording"): no retired word in what users read, and no comment that names
-//! a document that is gone.
+//! Wording (CONTRIBUTING.md, "Wording"): no retired word in texts that users read, in comments or in identifiers, and
+//! no comment that names a missing document.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{is_test, read, root, source_files};
+use super::{files_below, is_test, read, root, source_files};
 
-/// Words that a reader stumbles over. Each has a plainer one.
+/// Words that a reader stumbles over. Each has a plainer replacement.
 const RETIRED: [&str; 19] = [
     "whoever",
     "whomever",
@@ -29,6 +30,14 @@ const RETIRED: [&str; 19] = [
     "house",
 ];
 
+/// Files whose comments and identifiers may have retired words, each with the reason. The sentences of docs/contract.md
+/// have none, so their quotations need no exemption.
+const EXEMPT: [(&str, &str); 1] =
+    [("crates/chatserver/tests/tidy/wording.rs", "it holds the list and the examples of this test")];
+
+/// Identifiers of the standard library, which are not this repository's to choose.
+const STANDARD: [&str; 2] = ["is_none", "is_none_or"];
+
 /// Documents for users and operators. CONTRIBUTING.md is not among them: it lists the words.
 fn documents() -> Vec<PathBuf> {
     let mut found: Vec<_> =
@@ -43,14 +52,14 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// A document's sentences: without fenced blocks and without code in backticks.
+/// Returns a document without fenced blocks and without code in backticks.
 fn sentences(document: &str) -> String {
     let outside = document.split("\n```").step_by(2);
     outside.flat_map(|text| text.split('`').step_by(2)).collect::<Vec<_>>().join(" ")
 }
 
-/// The texts of a source file that users can see: string literals, and the help of the command line, which clap takes
-/// from the comments above its attributes. Tests at the end of the file are left out.
+/// Returns the texts of a source file that users can see: string literals, and the help of the command line, which clap
+/// takes from the comments above its attributes. Tests at the end of the file are left out.
 fn shown(source: &str, is_command_line: bool) -> String {
     let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let (mut texts, mut help) = (String::new(), String::new());
@@ -73,13 +82,69 @@ fn shown(source: &str, is_command_line: bool) -> String {
     texts
 }
 
-/// What stands between quotation marks. Quotation marks in character literals and escaped ones do not count.
-fn literals(code: &str) -> Vec<String> {
-    let code = code.replace("'\"'", "''").replace("\\\\", "").replace("\\\"", "");
-    code.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+/// Removes quotation marks that neither begin nor end a string literal: escaped ones, and those in character literals.
+fn without_quotes_inside(code: &str) -> String {
+    code.replace("'\"'", "''").replace("\\\\", "").replace("\\\"", "")
 }
 
-/// The first retired word of a text, as a whole word: `chat-twin` and `{standing}` do not count.
+/// Returns the contents of string literals.
+fn literals(code: &str) -> Vec<String> {
+    without_quotes_inside(code).split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Comments and identifiers of a source, each with the number of its line.
+#[derive(Debug, Default)]
+struct Inside {
+    /// Consecutive lines are one comment, since a phrase may continue on the next line.
+    comments: Vec<(usize, String)>,
+    /// As words: `so_many` and `soMany` are both "so many".
+    identifiers: Vec<(usize, String)>,
+}
+
+/// Reads comments and identifiers of Rust, TypeScript, Svelte and CSS. String literals that end on their line are left
+/// out.
+fn inside(source: &str) -> Inside {
+    let mut found = Inside::default();
+    let (mut is_block, mut last_comment) = (false, 0);
+    for (number, line) in (1..).zip(source.lines().map(str::trim)) {
+        if is_block || ["//", "/*", "<!--"].iter().any(|start| line.starts_with(start)) {
+            is_block = (is_block || !line.starts_with("//")) && !line.contains("*/") && !line.contains("-->");
+            match found.comments.last_mut() {
+                Some((_, comment)) if last_comment + 1 == number => comment.extend([" ", line]),
+                _ => found.comments.push((number, line.to_owned())),
+            }
+            last_comment = number;
+            continue;
+        }
+        let outside = without_quotes_inside(line).split('"').step_by(2).collect::<Vec<_>>().join(" ");
+        let code = match outside.split_once(" // ") {
+            Some((code, comment)) => {
+                found.comments.push((number, comment.to_owned()));
+                code
+            }
+            None => &outside,
+        };
+        let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let names = names.filter(|name| !name.is_empty() && !STANDARD.contains(name));
+        found.identifiers.extend(names.map(|name| (number, words(name))));
+    }
+    found
+}
+
+/// Splits an identifier into words.
+fn words(identifier: &str) -> String {
+    let (mut words, mut was_lower) = (String::new(), false);
+    for c in identifier.chars() {
+        if c.is_uppercase() && was_lower {
+            words.push(' ');
+        }
+        words.push(if c == '_' { ' ' } else { c });
+        was_lower = c.is_lowercase() || c.is_numeric();
+    }
+    words
+}
+
+/// Returns the first retired word of a text, as a whole word: `chat-twin` and `{standing}` do not count.
 fn retired(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase();
     let outside = text.split('{').map(|part| part.rsplit('}').next().unwrap_or_default()).collect::<String>();
@@ -105,7 +170,27 @@ fn no_help_log_metric_or_error_has_a_retired_word() {
     }
 }
 
-/// Whether a file holds tests although it is in no folder `tests`: the contract of the stores, and `tests.rs` of a module.
+#[test]
+fn no_comment_or_identifier_has_a_retired_word() {
+    let web = files_below(&root().join("web/src"), &["ts", "svelte", "css"]);
+    assert!(web.len() > 50, "the web client was not found");
+    let mut known = HashMap::new();
+    let mut found = Vec::new();
+    for path in source_files().iter().chain(&web) {
+        if EXEMPT.iter().any(|(exempt, _)| path.ends_with(exempt)) {
+            continue;
+        }
+        let Inside { comments, identifiers } = inside(&read(path));
+        for (line, text) in comments.into_iter().chain(identifiers) {
+            let word: &mut Option<&str> = known.entry(text).or_insert_with_key(|text| retired(text));
+            found.extend(word.map(|word| format!("{}:{line}: {word}", path.display())));
+        }
+    }
+    assert!(found.is_empty(), "CONTRIBUTING.md (Wording) has the list:\n{}", found.join("\n"));
+}
+
+/// Whether a file holds tests although it is not in a folder `tests`: the contract of the stores, and a module's
+/// `tests.rs`.
 fn is_other_test(path: &Path) -> bool {
     path.ends_with("tests.rs")
         || path.components().any(|part| part.as_os_str() == "contract" || part.as_os_str() == "chat-contract")
@@ -123,6 +208,18 @@ fn retired_words_are_found_where_they_stand() {
     assert_eq!(retired(&shown(&source.replace("whoever", "anybody"), false)), Some("whom"));
     assert_eq!(retired(&shown("/// whoever\nfn call() {}\n// anew", false)), None);
     assert_eq!(retired(&sentences("a\n```\nanew\n```\nb `whom` c")), None);
+}
+
+#[test]
+fn comments_and_identifiers_are_read() {
+    let source = "/// It is let\n/// go of.\nfn so_many(toldAnew: char) -> bool { \"whom\".is_none() } // a deed\n\
+                  /* of a\n house */\nlet LAST_WORD = \"whom\";\n<!-- twin -->\nlet it = is_some; // is none\n";
+    let Inside { comments, identifiers } = inside(source);
+    let found = |texts: &[(usize, String)]| -> Vec<_> {
+        texts.iter().filter_map(|(line, text)| retired(text).map(|word| (*line, word))).collect()
+    };
+    assert_eq!(found(&comments), [(1, "let go of"), (3, "deed"), (4, "house"), (7, "twin"), (8, "is none")]);
+    assert_eq!(found(&identifiers), [(3, "so many"), (3, "anew"), (6, "last word")]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-/** The package as it is published: what is in it, that it installs, that it has types, and that its README is true. */
+/** The published package: its files, its installation, its types, and the truth of its README. */
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,7 +13,7 @@ import { Server } from "../support/server.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-/** The folder of a package, which the web client may share. */
+/** Returns the folder of a package, which the web client may share. */
 const packageOf = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 let folder: string;
@@ -31,7 +31,7 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }));
 
-test("what is published is what is needed", async () => {
+test("the package contains exactly the files that it needs", async () => {
   const others = files.filter((path) => !/^dist\/[a-z-]+\.(js|d\.ts)$/.test(path));
   assert.deepEqual(others.sort(), ["LICENSE", "README.md", "package.json"]);
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as Record<string, unknown>;
@@ -44,7 +44,7 @@ test("what is published is what is needed", async () => {
   }
 });
 
-test("the types need nothing but the language's own", async () => {
+test("the types need only the language's standard library", async () => {
   const source = `import { ChatClient, type Message } from "chatserver-client";
     const client = new ChatClient({ url: "http://localhost", token: "t" });
     client.on("message", ({ event, message }) => { const known: Message = message; const name: string = event; void [known, name]; });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { WebSocket } from "ws";
 import { ChatClient, login, type MessageEvent } from "../../src/index.js";
-import { hurried, JERRY, restOf, TOM, tokenOf, until } from "../support/people.js";
+import { impatientClient, JERRY, restOf, TOM, tokenOf, until } from "../support/people.js";
 import { Server } from "../support/server.js";
 
 let server: Server;
@@ -57,7 +57,7 @@ test("reactions, edits, pins and deletions reach the other side", async () => {
   assert.equal(seen(jerry, id)?.content, "");
 });
 
-test("a message deleted for oneself goes on all one's devices, and nowhere else", async () => {
+test("a message deleted for oneself disappears on all devices of the user, and nowhere else", async () => {
   const phone = new ChatClient({ url: server.url, token: await tokenOf(server, "jerry"), WebSocket });
   await phone.connect();
   const { id, conversation_id } = await tom.send({ to_user: JERRY, content: "secret" });
@@ -70,7 +70,7 @@ test("a message deleted for oneself goes on all one's devices, and nowhere else"
   phone.close();
 });
 
-test("text grows while it is written, and nobody misses a character", async () => {
+test("streaming text grows as it is written, and no character is missing", async () => {
   const { id } = await tom.send({ to_user: JERRY, streaming: true, content: "" });
   let length = 0;
   for (const piece of ["Once ", "upon ", "a 🐭 ", "time"]) ({ length } = await tom.append(id, length, piece));
@@ -89,7 +89,7 @@ test("the same key makes one message", async () => {
   assert.equal(first.id, second.id);
 });
 
-test("of a conversation that has just begun each knows what they may do", async () => {
+test("in a new conversation each member knows its capabilities", async () => {
   const { group_id } = await tom.rest.post("/v1/groups", { body: { name: "Mice" } });
   await tom.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: JERRY } });
   const ofGroup = (client: ChatClient) => client.state.conversations().find((one) => one.group_id === group_id);
@@ -99,12 +99,12 @@ test("of a conversation that has just begun each knows what they may do", async 
   assert.equal(ofGroup(jerry)?.role, "member");
 });
 
-test("a group: made by REST, told by the stream, written to, left", async () => {
-  const heard: string[] = [];
-  const leave = jerry.on("conversation", ({ name, role }) => heard.push(`${name} ${role}`));
+test("a group is created over REST, announced on the stream, written to, and left", async () => {
+  const received: string[] = [];
+  const unsubscribe = jerry.on("conversation", ({ name, role }) => received.push(`${name} ${role}`));
   const group = await tom.rest.post("/v1/groups", { body: { name: "Cheese" } });
   await tom.rest.post("/v1/groups/{id}/members", { path: { id: group.id }, body: { user_id: JERRY } });
-  await until(() => heard.includes("Cheese member"), () => heard.join());
+  await until(() => received.includes("Cheese member"), () => received.join());
   const sent = await tom.send({ to_group: group.id, content: "All of you", mention_all: true });
   await until(() => seen(jerry, sent.id) !== undefined);
   assert.deepEqual(
@@ -114,27 +114,27 @@ test("a group: made by REST, told by the stream, written to, left", async () => 
   await tom.rest.delete("/v1/groups/{id}/members/{userId}", { path: { id: group.id, userId: JERRY } });
   await until(() => jerry.state.conversation(sent.conversation_id)?.role === null);
   await assert.rejects(jerry.send({ to_group: group.id, content: "Me too" }), (error: { code: string }) => error.code !== "closed");
-  leave();
+  unsubscribe();
 });
 
-test("typing and presence are told to those who look", async () => {
+test("typing and presence reach the clients that view the conversation", async () => {
   const { conversation_id } = await tom.send({ to_user: JERRY, content: "look" });
-  const heard: string[] = [];
-  const leave = [
-    tom.on("typing", ({ user_id }) => heard.push(`typing ${user_id}`)),
-    tom.on("presence", ({ user_id, status }) => heard.push(`${user_id} ${status}`)),
+  const received: string[] = [];
+  const unsubscribe = [
+    tom.on("typing", ({ user_id }) => received.push(`typing ${user_id}`)),
+    tom.on("presence", ({ user_id, status }) => received.push(`${user_id} ${status}`)),
   ];
   tom.view([conversation_id]);
-  await until(() => heard.includes("2 online"), () => heard.join());
+  await until(() => received.includes("2 online"), () => received.join());
   jerry.typing(conversation_id);
-  await until(() => heard.includes("typing 2"), () => heard.join());
+  await until(() => received.includes("typing 2"), () => received.join());
   jerry.presence("away");
-  await until(() => heard.includes("2 away"), () => heard.join());
+  await until(() => received.includes("2 away"), () => received.join());
   assert.equal(tom.state.presence(JERRY)?.status, "away");
-  for (const gone of leave) gone();
+  for (const remove of unsubscribe) remove();
 });
 
-test("what one changes for oneself reaches one's other devices", async () => {
+test("changes of per-member state reach the user's other devices", async () => {
   const { conversation_id: id } = await tom.send({ to_user: JERRY, content: "put away" });
   await until(() => jerry.state.conversation(id) !== undefined);
   await jerry.rest.patch("/v1/conversations/{id}/state", { path: { id }, body: { archived: true, draft: "well" } });
@@ -142,7 +142,7 @@ test("what one changes for oneself reaches one's other devices", async () => {
   assert.equal(jerry.state.conversation(id)?.draft, "well");
 });
 
-test("history comes in pages and fits together", async () => {
+test("pages of history join without a gap", async () => {
   const sent = [];
   for (let n = 0; n < 12; n += 1) sent.push(await tom.send({ to_user: JERRY, content: `page ${n}` }));
   const { conversation_id: id, seq: last } = sent.at(-1)!;
@@ -159,8 +159,8 @@ test("history comes in pages and fits together", async () => {
   late.close();
 });
 
-test("whoever was away gets what happened, as it is now", async () => {
-  const away = hurried(server.url, await tokenOf(server, "jerry"));
+test("a client that was offline gets what happened, in its present state", async () => {
+  const away = impatientClient(server.url, await tokenOf(server, "jerry"));
   await away.connect();
   const before = await tom.send({ to_user: JERRY, content: "before" });
   await until(() => away.state.message(before.id) !== undefined);
@@ -180,7 +180,7 @@ test("whoever was away gets what happened, as it is now", async () => {
   away.close();
 });
 
-test("a cursor of another database empties the state and loads it anew", async () => {
+test("a cursor of another database clears the state and reloads it", async () => {
   const token = await tokenOf(server, "jerry");
   const stranger = new ChatClient({ url: server.url, token, WebSocket, cursor: "00000000-1" });
   let resyncs = 0;
@@ -192,7 +192,7 @@ test("a cursor of another database empties the state and loads it anew", async (
   stranger.close();
 });
 
-test("a wrong token is said to be wrong", async () => {
+test("a wrong token is reported as unauthorized", async () => {
   const nobody = new ChatClient({ url: server.url, token: "wrong", WebSocket });
   await assert.rejects(nobody.connect(), { code: "unauthorized" });
   assert.deepEqual(nobody.status, { status: "unauthorized" });
@@ -208,7 +208,7 @@ test("logging out ends the streams of that token, and no others", async () => {
   assert.equal(jerry.status.status, "live");
 });
 
-test("what the server refuses is an error with its code", async () => {
+test("a refusal by the server is an error with its code", async () => {
   const refusal = (error: { code: string; temporary: boolean }): boolean => error.code !== "" && !error.temporary;
   await assert.rejects(tom.send({ to_user: 999, content: "nobody" }), refusal);
   await assert.rejects(tom.send({ to_user: JERRY, content: "" }), refusal);
@@ -216,14 +216,14 @@ test("what the server refuses is an error with its code", async () => {
   assert.deepEqual(tom.outbox, []);
 });
 
-test("what a client counts as unread is what the server counts", async () => {
+test("a client's unread counts equal the server's", async () => {
   const rest = await restOf(server, "jerry");
   const { conversations } = await rest.get("/v1/conversations");
   assert.ok(conversations.length > 0);
-  const told = conversations.map(({ id, unread, mentions }) => ({ id, unread, mentions }));
-  const known = () => told.map(({ id }) => {
+  const onServer = conversations.map(({ id, unread, mentions }) => ({ id, unread, mentions }));
+  const known = () => onServer.map(({ id }) => {
     const { unread, mentions } = jerry.state.conversation(id) ?? {};
     return { id, unread, mentions };
   });
-  await until(() => JSON.stringify(known()) === JSON.stringify(told), () => JSON.stringify([known(), told]), 5000);
+  await until(() => JSON.stringify(known()) === JSON.stringify(onServer), () => JSON.stringify([known(), onServer]), 5000);
 });

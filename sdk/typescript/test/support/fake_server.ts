@@ -1,25 +1,25 @@
-/** A client between a fake WebSocket and a fake REST, with a clock that the test moves. */
+/** A client between a fake WebSocket and a fake REST API, with a clock that the test moves. */
 
 import { mock } from "node:test";
 import { ChatClient, type ChatOptions, type Conversation, type FetchLike, type Message } from "../../src/index.js";
 import { fakeSockets, turns, type FakeSocket } from "./fake_socket.js";
 
-export interface Stage {
+export interface Fixture {
   client: ChatClient;
   sockets: FakeSocket[];
-  /** The paths that were asked for. */
+  /** The requested paths. */
   asked: string[];
-  /** What REST has. */
+  /** The content of the fake REST API. */
   rest: { conversations: Conversation[]; messages: Message[]; status: number };
-  /** Everything that listeners were told, as `event detail`. */
-  heard: string[];
-  /** The newest connection. */
+  /** Everything that listeners received, as `event detail`. */
+  events: string[];
+  /** Returns the newest connection. */
   socket(): FakeSocket;
-  /** Moves the clock and lets everything happen that follows. */
+  /** Moves the clock, and lets everything that follows happen. */
   pass(ms: number): Promise<void>;
 }
 
-function fakeFetch(rest: Stage["rest"], asked: string[]): FetchLike {
+function fakeFetch(rest: Fixture["rest"], asked: string[]): FetchLike {
   return async (url) => {
     const path = url.replace("http://chat.test", "");
     asked.push(path);
@@ -31,25 +31,25 @@ function fakeFetch(rest: Stage["rest"], asked: string[]): FetchLike {
   };
 }
 
-function listen(client: ChatClient, heard: string[]): void {
-  client.on("message", ({ event, message }) => heard.push(`${event} ${message.content}`));
-  client.on("append", ({ content }) => heard.push(`append ${content}`));
-  client.on("conversation", ({ id }) => heard.push(`conversation ${id}`));
-  client.on("receipt", ({ user_id, read_seq }) => heard.push(`receipt ${user_id} ${read_seq}`));
-  client.on("hidden", ({ message_id }) => heard.push(`hidden ${message_id}`));
-  client.on("typing", ({ user_id }) => heard.push(`typing ${user_id}`));
-  client.on("live", () => heard.push("live"));
-  client.on("resync", () => heard.push("resync"));
-  client.on("status", ({ status }) => heard.push(`status ${status}`));
-  client.on("error", (error) => heard.push(`error ${error.message}`));
+function listen(client: ChatClient, events: string[]): void {
+  client.on("message", ({ event, message }) => events.push(`${event} ${message.content}`));
+  client.on("append", ({ content }) => events.push(`append ${content}`));
+  client.on("conversation", ({ id }) => events.push(`conversation ${id}`));
+  client.on("receipt", ({ user_id, read_seq }) => events.push(`receipt ${user_id} ${read_seq}`));
+  client.on("hidden", ({ message_id }) => events.push(`hidden ${message_id}`));
+  client.on("typing", ({ user_id }) => events.push(`typing ${user_id}`));
+  client.on("live", () => events.push("live"));
+  client.on("resync", () => events.push("resync"));
+  client.on("status", ({ status }) => events.push(`status ${status}`));
+  client.on("error", (error) => events.push(`error ${error.message}`));
 }
 
-export function stage(options: Partial<ChatOptions> = {}): Stage {
+export function newFixture(options: Partial<ChatOptions> = {}): Fixture {
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const { WebSocket, sockets } = fakeSockets();
   const asked: string[] = [];
-  const heard: string[] = [];
+  const events: string[] = [];
   const rest = { conversations: [], messages: [], status: 200 };
   const client = new ChatClient({
     url: "http://chat.test",
@@ -60,24 +60,24 @@ export function stage(options: Partial<ChatOptions> = {}): Stage {
     random: () => 0.5,
     ...options,
   });
-  listen(client, heard);
+  listen(client, events);
   const pass = async (ms: number): Promise<void> => {
     await turns();
     mock.timers.tick(ms);
     await turns();
   };
-  return { client, sockets, asked, rest, heard, socket: () => sockets.at(-1)!, pass };
+  return { client, sockets, asked, rest, events, socket: () => sockets.at(-1)!, pass };
 }
 
-/** A stage whose client is live. */
-export async function liveStage(options: Partial<ChatOptions> = {}): Promise<Stage> {
-  const set = stage(options);
-  const connected = set.client.connect();
+/** Makes a fixture whose client is live. */
+export async function liveFixture(options: Partial<ChatOptions> = {}): Promise<Fixture> {
+  const fixture = newFixture(options);
+  const connected = fixture.client.connect();
   await turns();
-  set.socket().greets();
-  set.socket().says({ type: "live", cursor: "c1" });
+  fixture.socket().greets();
+  fixture.socket().says({ type: "live", cursor: "c1" });
   await connected;
-  set.heard.length = 0;
-  set.asked.length = 0;
-  return set;
+  fixture.events.length = 0;
+  fixture.asked.length = 0;
+  return fixture;
 }

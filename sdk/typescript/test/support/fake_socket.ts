@@ -1,4 +1,4 @@
-/** A WebSocket without a network: the test says what the server does. */
+/** A WebSocket without a network: the test plays the server. */
 
 import type { ServerFrame, WebSocketClass } from "../../src/index.js";
 
@@ -22,7 +22,7 @@ export class FakeSocket {
     this.isClosed = true;
   }
 
-  /** The server sends a frame. */
+  /** Delivers a frame of the server. */
   says(frame: ServerFrame): void {
     this.onmessage?.({ data: JSON.stringify(frame) });
   }
@@ -34,18 +34,18 @@ export class FakeSocket {
     });
   }
 
-  /** The connection ends. */
+  /** Ends the connection. */
   ends(code = 1006, reason = ""): void {
     this.onclose?.({ code, reason });
   }
 
-  /** What was sent of one op. */
+  /** Returns the sent frames of one op. */
   ops(op: string): Record<string, unknown>[] {
     return this.sent.filter((frame) => frame["op"] === op);
   }
 }
 
-/** A class for the client, and all the sockets it has made. */
+/** Makes a class for the client, and the list of the sockets that it creates. */
 export function fakeSockets(): { WebSocket: WebSocketClass; sockets: FakeSocket[] } {
   const sockets: FakeSocket[] = [];
   class Recorded extends FakeSocket {
@@ -57,7 +57,7 @@ export function fakeSockets(): { WebSocket: WebSocketClass; sockets: FakeSocket[
   return { WebSocket: Recorded, sockets };
 }
 
-/** Lets everything go on that waits for nothing but its turn. */
+/** Lets everything proceed that waits only for its turn in the event loop. */
 export async function turns(): Promise<void> {
   for (let n = 0; n < 5; n += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** Messages and conversations for tests: whole, with what a test says about them. */
+/** Complete messages and conversations for tests, with the fields that a test sets. */
 
 import type { Conversation, Message } from "../../src/index.js";
 
@@ -35,7 +35,7 @@ export function message(part: Partial<Message> & { seq: number }): Message {
   };
 }
 
-/** Without an own part, as a frame about all members has it. */
+/** Without per-member state, as in a frame about all members. */
 export function conversation(part: Partial<Conversation> = {}): Conversation {
   return {
     id: 1,

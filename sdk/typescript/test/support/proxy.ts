@@ -1,48 +1,56 @@
 /**
- * A network that cannot be relied on: a TCP proxy that delays and splits what it carries, and ends connections in the
- * ways in which real ones end: at once, on one side only, or silently.
+ * An unreliable network: a TCP proxy that delays and splits data, and ends connections as real networks do: at once, on
+ * one side only, or silently.
  */
 
 import { createServer, connect, type AddressInfo, type Server as Listener, type Socket } from "node:net";
-import type { Chance } from "./random.js";
+import type { SeededRandom } from "./random.js";
 
-/** How a connection ends. In a hole everything vanishes, and nobody is told. */
-export const FATES = ["cut", "reset", "half_to_client", "half_to_server", "hole", "hole_up", "hole_down"] as const;
-export type Fate = (typeof FATES)[number];
+/** The ways in which a connection ends. In a black hole data disappears, and neither side notices. */
+export const FAULTS = [
+  "cut",
+  "reset",
+  "half_to_client",
+  "half_to_server",
+  "black_hole",
+  "black_hole_up",
+  "black_hole_down",
+] as const;
+export type Fault = (typeof FAULTS)[number];
 
-/** A connection lives from so long to so long. */
+/** Shortest and longest life of a connection. */
 const LIFE_MS = [20, 400] as const;
 const MAX_DELAY_MS = 15;
-/** How long the open half of a half-closed connection stays. */
+/** How long the open half of a half-closed connection stays open. */
 const HALF_MS = 250;
 
 interface Pair {
   client: Socket;
   server: Socket;
-  isHoleUp: boolean;
-  isHoleDown: boolean;
+  isBlackHoleUp: boolean;
+  isBlackHoleDown: boolean;
   timer?: NodeJS.Timeout;
 }
 
 export class Proxy {
-  /** How often each fate was met. */
-  readonly met = new Map<Fate, number>();
-  readonly #chance: Chance;
+  /** How often each fault was injected. */
+  readonly injected = new Map<Fault, number>();
+  readonly #random: SeededRandom;
   readonly #listener: Listener;
   readonly #pairs = new Set<Pair>();
   readonly #target: () => number;
-  #fates: Fate[] = [];
-  #isCalm = false;
+  #faults: Fault[] = [];
+  #areFaultsStopped = false;
 
-  private constructor(target: () => number, chance: Chance) {
+  private constructor(target: () => number, random: SeededRandom) {
     this.#target = target;
-    this.#chance = chance;
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#carry(client));
+    this.#random = random;
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#forward(client));
   }
 
-  /** A proxy on a free port; `target` gives the server's port at the time of each connection. */
-  static async listen(target: () => number, chance: Chance): Promise<Proxy> {
-    const proxy = new Proxy(target, chance);
+  /** Starts a proxy on a free port. `target` returns the server's port at the time of each connection. */
+  static async listen(target: () => number, random: SeededRandom): Promise<Proxy> {
+    const proxy = new Proxy(target, random);
     await new Promise<void>((resolve) => proxy.#listener.listen(0, "127.0.0.1", resolve));
     return proxy;
   }
@@ -51,12 +59,12 @@ export class Proxy {
     return `http://127.0.0.1:${(this.#listener.address() as AddressInfo).port}`;
   }
 
-  /** From now on connections live, but for those that are lost already. */
-  calm(): void {
-    this.#isCalm = true;
+  /** Stops injecting faults. Connections in a black hole are ended, all others live on. */
+  stopFaults(): void {
+    this.#areFaultsStopped = true;
     for (const pair of this.#pairs) {
       clearTimeout(pair.timer);
-      if (pair.isHoleUp || pair.isHoleDown) end(pair);
+      if (pair.isBlackHoleUp || pair.isBlackHoleDown) end(pair);
     }
   }
 
@@ -65,12 +73,12 @@ export class Proxy {
     for (const pair of this.#pairs) end(pair);
   }
 
-  #carry(client: Socket): void {
+  #forward(client: Socket): void {
     const server = connect({ port: this.#target(), host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
-    const pair: Pair = { client, server, isHoleUp: false, isHoleDown: false };
+    const pair: Pair = { client, server, isBlackHoleUp: false, isBlackHoleDown: false };
     this.#pairs.add(pair);
-    this.#pass(client, server, () => pair.isHoleUp);
-    this.#pass(server, client, () => pair.isHoleDown);
+    this.#pipe(client, server, () => pair.isBlackHoleUp);
+    this.#pipe(server, client, () => pair.isBlackHoleDown);
     for (const socket of [client, server]) {
       socket.on("error", () => end(pair));
       socket.on("close", () => {
@@ -78,48 +86,48 @@ export class Proxy {
         this.#pairs.delete(pair);
       });
     }
-    if (this.#isCalm) return;
-    pair.timer = setTimeout(() => this.#strike(pair), this.#chance.between(...LIFE_MS));
+    if (this.#areFaultsStopped) return;
+    pair.timer = setTimeout(() => this.#inject(pair), this.#random.between(...LIFE_MS));
   }
 
-  /** Carries bytes in one direction, late and in other pieces. */
-  #pass(from: Socket, to: Socket, isHole: () => boolean): void {
+  /** Forwards bytes in one direction, delayed and in different pieces. */
+  #pipe(from: Socket, to: Socket, isBlackHole: () => boolean): void {
     let work = Promise.resolve();
     const next = (step: () => void): void => {
-      const delay = this.#isCalm ? 0 : this.#chance.between(0, MAX_DELAY_MS);
+      const delay = this.#areFaultsStopped ? 0 : this.#random.between(0, MAX_DELAY_MS);
       work = work.then(() => new Promise((resolve) => setTimeout(resolve, delay))).then(step);
     };
     from.on("data", (bytes: Buffer) => {
-      const at = this.#chance.between(0, bytes.length);
+      const at = this.#random.between(0, bytes.length);
       for (const part of [bytes.subarray(0, at), bytes.subarray(at)]) {
-        if (part.length > 0) next(() => void (to.writable && !isHole() && to.write(part)));
+        if (part.length > 0) next(() => void (to.writable && !isBlackHole() && to.write(part)));
       }
     });
-    from.on("end", () => next(() => void (to.writable && !isHole() && to.end())));
+    from.on("end", () => next(() => void (to.writable && !isBlackHole() && to.end())));
   }
 
-  #strike(pair: Pair): void {
-    const fate = this.#nextFate();
-    this.met.set(fate, (this.met.get(fate) ?? 0) + 1);
-    if (fate === "cut") end(pair);
-    if (fate === "reset") {
+  #inject(pair: Pair): void {
+    const fault = this.#nextFault();
+    this.injected.set(fault, (this.injected.get(fault) ?? 0) + 1);
+    if (fault === "cut") end(pair);
+    if (fault === "reset") {
       pair.client.resetAndDestroy();
       pair.server.resetAndDestroy();
     }
-    if (fate === "half_to_client") pair.client.end();
-    if (fate === "half_to_server") pair.server.end();
-    if (fate.startsWith("half")) pair.timer = setTimeout(() => end(pair), HALF_MS);
-    if (fate === "hole" || fate === "hole_up") pair.isHoleUp = true;
-    if (fate === "hole" || fate === "hole_down") pair.isHoleDown = true;
+    if (fault === "half_to_client") pair.client.end();
+    if (fault === "half_to_server") pair.server.end();
+    if (fault.startsWith("half")) pair.timer = setTimeout(() => end(pair), HALF_MS);
+    if (fault === "black_hole" || fault === "black_hole_up") pair.isBlackHoleUp = true;
+    if (fault === "black_hole" || fault === "black_hole_down") pair.isBlackHoleDown = true;
   }
 
-  /** In a random order, but each as often as the others. */
-  #nextFate(): Fate {
-    if (this.#fates.length === 0) {
-      const drawn = FATES.map((fate) => ({ fate, at: this.#chance.next() }));
-      this.#fates = drawn.sort((a, b) => a.at - b.at).map(({ fate }) => fate);
+  /** Draws the next fault: in random order, but each as often as the others. */
+  #nextFault(): Fault {
+    if (this.#faults.length === 0) {
+      const drawn = FAULTS.map((fault) => ({ fault, at: this.#random.next() }));
+      this.#faults = drawn.sort((a, b) => a.at - b.at).map(({ fault }) => fault);
     }
-    return this.#fates.pop()!;
+    return this.#faults.pop()!;
   }
 }
 

@@ -1,13 +1,13 @@
-/** Chance that can be repeated: a small generator of pseudo-random numbers (mulberry32), and the seed it began with. */
+/** Repeatable random numbers: a small generator (mulberry32) and its seed. */
 
-export class Chance {
+export class SeededRandom {
   #state: number;
 
   constructor(readonly seed: number) {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -15,7 +15,7 @@ export class Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from `low` up to, but without, `high`. */
+  /** Returns a whole number from `low` inclusive to `high` exclusive. */
   between(low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low));
   }
@@ -25,9 +25,9 @@ export class Chance {
   }
 }
 
-/** Chance from the environment's `SEED`, or a new seed; the seed is printed, so that a failure can be repeated. */
-export function chance(): Chance {
+/** Seeds from the environment's `SEED`, or at random. Prints the seed, so that a failure can be repeated. */
+export function seededRandom(): SeededRandom {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
   console.log(`# SEED=${seed}`);
-  return new Chance(seed);
+  return new SeededRandom(seed);
 }

@@ -1,4 +1,4 @@
-/** The real server as a child process, in a folder of its own, on a port that the system chooses. */
+/** The real server as a child process, in its own folder, on a port that the system chooses. */
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** A server that takes longer to start is broken. */
+/** Longest time to start; a server that takes longer is broken. */
 const START_MS = 20_000;
-/** From build/test/support. */
+/** Relative to build/test/support. */
 const BUILT = fileURLToPath(new URL("../../../../../target/debug/chatserver", import.meta.url));
 const PROGRAM = process.env["CHATSERVER_BIN"] ?? BUILT;
 
 export class Server {
-  /** Such as `http://127.0.0.1:34567`; another one after every start. */
+  /** Such as `http://127.0.0.1:34567`; different after every start. */
   url = "";
   readonly #folder: string;
   #child: ChildProcess | undefined;
@@ -34,13 +34,13 @@ export class Server {
     return Number(new URL(this.url).port);
   }
 
-  /** Starts, or starts again on the same database. */
+  /** Starts the server, or restarts it on the same database. */
   async start(): Promise<void> {
     const { PATH = "" } = process.env;
     const places = ["--database", join(this.#folder, "chat.db"), "--log-file", join(this.#folder, "app.log")];
     const child = spawn(PROGRAM, ["--port", "0", ...places], {
       cwd: this.#folder,
-      // The limits are there and do not bind: all tests come from one address.
+      // The limits are on but never reached: all tests come from one address.
       env: { PATH, LIMIT_FACTOR: "1000" },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -68,7 +68,7 @@ export class Server {
     });
   }
 
-  /** Ends it as a power cut would end the process. */
+  /** Kills the process, as a power cut would. */
   async kill(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -78,7 +78,7 @@ export class Server {
     await ended;
   }
 
-  /** Ends it and takes its folder away. */
+  /** Ends the server and deletes its folder. */
   async remove(): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { turns } from "../support/fake_socket.js";
 const op = (key: string) => ({ op: "send", to_user: 2, client_msg_id: key }) as const;
 const fail = (error: unknown): void => assert.fail(String(error));
 
-test("what was saved is loaded, and what is not ours is not", async () => {
+test("what was saved is loaded, and foreign text is ignored", async () => {
   const texts = new Map<string, string>();
   const storage = { get: (key: string) => texts.get(key), set: (key: string, value: string) => void texts.set(key, value) };
   const outbox = new Outbox(storage, "key", fail);
@@ -16,10 +16,10 @@ test("what was saved is loaded, and what is not ours is not", async () => {
   for (const text of [null, "", "{", "7", "null", "[]", '{"ops":{}}']) {
     assert.deepEqual(parseSaved(text), { user_id: 0, ops: [] });
   }
-  assert.deepEqual(parseSaved('{"ops":[7,null,{"op":"send"}]}').ops, [], "an entry without a key would be doubled");
+  assert.deepEqual(parseSaved('{"ops":[7,null,{"op":"send"}]}').ops, [], "an entry without a key could be sent twice");
 });
 
-test("versions are written one after the other, and the last one wins", async () => {
+test("versions are written one after another, and the last one wins", async () => {
   const written: string[] = [];
   const releases: (() => void)[] = [];
   const storage = {
@@ -45,7 +45,7 @@ test("versions are written one after the other, and the last one wins", async ()
   assert.deepEqual(parseSaved(written.at(-1)).ops, [op("b")]);
 });
 
-test("a storage that fails is told of, and the next version is written all the same", async () => {
+test("a failing storage is reported, and the next version is written nevertheless", async () => {
   const errors: unknown[] = [];
   const written: string[] = [];
   let isFull = true;

@@ -41,7 +41,7 @@ const error = (id: number, part: Partial<ErrorFrame> = {}): ErrorFrame => ({
   type: "error", id, code: "overloaded", error: "Too much", temporary: true, ...part,
 });
 
-test("messages to one conversation go one after the other, those to others meanwhile", () => {
+test("messages to one conversation are sent one after another, without waiting for other conversations", () => {
   requests.up();
   for (const [key, to] of [["a", 2], ["b", 2], ["c", 3], ["d", 2]] as const) void send(key, to);
   assert.deepEqual(keys(), ["a", "c"]);
@@ -49,13 +49,13 @@ test("messages to one conversation go one after the other, those to others meanw
   assert.deepEqual(keys(), ["a", "c", "b"]);
 });
 
-test("after a break everything unanswered goes out again, in the original order and under the same keys", () => {
+test("after a reconnect everything unanswered is resent, in the original order and under the same keys", () => {
   requests.up();
   for (const [key, to] of [["a", 2], ["b", 3], ["c", 2]] as const) void send(key, to);
   requests.acknowledged({ type: "ack", id: sent[1]!.id });
   requests.down();
   void send("d", 4);
-  assert.deepEqual(keys(), ["a", "b"], "nothing goes out without a connection");
+  assert.deepEqual(keys(), ["a", "b"], "nothing is sent without a connection");
   sent = [];
   requests.up();
   assert.deepEqual(keys(), ["a", "d"]);
@@ -73,7 +73,7 @@ test("an ack settles its request, once", async () => {
   assert.deepEqual(requests.kept, []);
 });
 
-test("a temporary refusal is repeated when the server says, and is not overtaken", () => {
+test("a temporary refusal is repeated after the delay that the server names, and is not overtaken", () => {
   requests.up();
   void send("a");
   void send("b");
@@ -86,7 +86,7 @@ test("a temporary refusal is repeated when the server says, and is not overtaken
   assert.deepEqual(keys(), ["a", "a", "b"]);
 });
 
-test("a temporary refusal without a time backs off", () => {
+test("a temporary refusal without a delay backs off", () => {
   requests.up();
   void send("a");
   for (const delay of [250, 500, 1000]) {
@@ -99,17 +99,17 @@ test("a temporary refusal without a time backs off", () => {
   }
 });
 
-test("a refusal for good rejects, and the next one goes on", async () => {
+test("a permanent refusal rejects, and the next request proceeds", async () => {
   requests.up();
   const answer = send("a");
   void send("b");
   requests.refused(error(sent[0]!.id, { temporary: false, code: "not_member" }));
   await assert.rejects(answer, (reason) => reason instanceof ChatError && reason.code === "not_member" && reason.client_msg_id === "a");
   assert.deepEqual(keys(), ["a", "b"]);
-  assert.equal(requests.refused(error(77)), false, "an answer to nothing is none");
+  assert.equal(requests.refused(error(77)), false, "it answers no request");
 });
 
-test("what an earlier run left goes first, and whoever is refused of it is told", () => {
+test("messages of an earlier run go first, and refusals of them are reported", () => {
   void send("new");
   requests.restore([
     { op: "send", to_user: 2, client_msg_id: "old 1" },
@@ -123,7 +123,7 @@ test("what an earlier run left goes first, and whoever is refused of it is told"
   assert.deepEqual(keys(), ["old 1", "old 2"]);
 });
 
-test("a message that is seen was accepted, even if the answer is lost", async () => {
+test("a message that has arrived was accepted, even if the ack is lost", async () => {
   requests.up();
   const answer = send("a");
   const seen = message({ seq: 1, client_msg_id: "a" });
@@ -133,7 +133,7 @@ test("a message that is seen was accepted, even if the answer is lost", async ()
   assert.deepEqual(((await answer) as { message: unknown }).message, seen);
   requests.down();
   requests.up();
-  assert.deepEqual(keys(), ["a"], "it is not sent again");
+  assert.deepEqual(keys(), ["a"], "it is not resent");
 });
 
 test("changes of one message keep their order, those of another do not wait", () => {
@@ -144,7 +144,7 @@ test("changes of one message keep their order, those of another do not wait", ()
   assert.deepEqual(sent.map(({ op, content }) => [op, content]), [["edit", "first"], ["react", undefined]]);
 });
 
-test("no more than 32 are on their way at a time", () => {
+test("at most 32 requests are in flight", () => {
   requests.up();
   for (let user = 0; user < 100; user += 1) void send(`to ${user}`, user + 2);
   assert.equal(sent.length, 32);
@@ -152,7 +152,7 @@ test("no more than 32 are on their way at a time", () => {
   assert.equal(sent.length, 33);
 });
 
-test("the frame that was too big is not sent for ever", async () => {
+test("a frame that was too big is not resent forever", async () => {
   requests.up();
   const small = send("small", 2);
   const big = requests.add({ op: "send", to_user: 3, content: "x".repeat(999), client_msg_id: "big" });
@@ -166,7 +166,7 @@ test("the frame that was too big is not sent for ever", async () => {
   await small;
 });
 
-test("a message that waits can be taken back", async () => {
+test("an unaccepted message can be discarded", async () => {
   const answer = send("a");
   assert.equal(requests.discard("a"), true);
   assert.equal(requests.discard("a"), false);
@@ -175,7 +175,7 @@ test("a message that waits can be taken back", async () => {
   assert.deepEqual(keys(), []);
 });
 
-test("when nobody waits any longer, messages stay and everything else goes", async () => {
+test("when promises are abandoned, messages stay and everything else is dropped", async () => {
   const sending = send("a");
   const editing = requests.add({ op: "edit", message_id: 1, content: "b" });
   requests.abandon(new ChatError("closed", { code: "closed" }));

@@ -26,7 +26,7 @@ function server(...answers: Given[]): { asked: Asked[]; fetch: FetchLike } {
   return { asked, fetch };
 }
 
-test("a path is filled, a query is written, and the token goes along", async () => {
+test("a request has its path parameters, its query and the token", async () => {
   const { asked, fetch } = server({ body: [{ id: 1 }] });
   const rest = new Rest({ url: "http://chat.test/", token: () => "t", fetch });
   const users = await rest.get("/v1/users", { query: { q: "to m&", limit: 5 } });
@@ -54,7 +54,7 @@ test("a problem becomes an error with its code", async () => {
   await assert.rejects(rest.get("/v1/groups"), { code: "http_400", temporary: false, message: "Use https://" });
 });
 
-test("pages follow the links of the server, and nowhere else", async () => {
+test("pages follow the server's links, and never to another host", async () => {
   const { asked, fetch } = server(
     { body: [{ id: 1 }], headers: { link: '</v1/users?after_id=1&limit=1>; rel="next"' } },
     { body: [{ id: 2 }], headers: { link: '<http://evil.test/v1/users?after_id=2>; rel="next"' } },
@@ -77,8 +77,8 @@ test("a login sends no token", async () => {
   assert.equal(asked[0]?.headers["authorization"], undefined);
 });
 
-/** Never run: the compiler is what tests this. */
-export function typesAreTold(rest: Rest): void {
+/** Never runs: the compiler is the test. */
+export function typesAreChecked(rest: Rest): void {
   // @ts-expect-error there is no such path
   void rest.get("/v1/nothing");
   // @ts-expect-error the path has no such method

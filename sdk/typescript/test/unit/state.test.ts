@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChatState, type Message } from "../../src/index.js";
 import { conversation, message, OWN } from "../support/objects.js";
-import { Chance } from "../support/random.js";
+import { SeededRandom } from "../support/random.js";
 
 const ME = 2;
 
@@ -14,7 +14,7 @@ function mine(): ChatState {
 
 const seqs = (messages: readonly Message[]): number[] => messages.map(({ seq }) => seq);
 
-test("messages are ordered by seq, whatever order they come in", () => {
+test("messages are ordered by seq, in whatever order they arrive", () => {
   const state = mine();
   for (const seq of [3, 1, 2]) assert.equal(state.applyMessage(message({ seq })), true);
   assert.deepEqual(seqs(state.messages(1)), [1, 2, 3]);
@@ -31,7 +31,7 @@ test("a message is applied only if its rev is newer", () => {
 });
 
 test("any order and any repetition of the same changes end in the same state", () => {
-  const random = new Chance(11);
+  const random = new SeededRandom(11);
   const changes = Array.from({ length: 40 }, (_, n) => message({ seq: 1 + (n % 10), rev: n + 1, content: `at ${n + 1}` }));
   for (let round = 0; round < 50; round += 1) {
     const state = mine();
@@ -51,7 +51,7 @@ test("the list of messages stays the same array until a message changes", () => 
   assert.notEqual(state.messages(1), before);
 });
 
-test("an old message that changes does not stand above a hole", () => {
+test("an old message that changes does not follow a gap", () => {
   const state = mine();
   state.applyConversation(conversation({ last_seq: 50, rev: 50, ...OWN, last_message: message({ seq: 50 }) }));
   state.applyMessage(message({ seq: 51 }));
@@ -68,12 +68,12 @@ test("pages of history extend the messages downwards", () => {
   state.applyPage(1, [45, 46, 48, 49].map((seq) => message({ seq })), { before_seq: 50 });
   assert.deepEqual(seqs(state.messages(1)), [45, 46, 48, 49, 50]);
   state.applyPage(1, [10, 11].map((seq) => message({ seq })), { before_seq: 12 });
-  assert.deepEqual(seqs(state.messages(1)), [45, 46, 48, 49, 50], "a page that does not meet the others waits");
+  assert.deepEqual(seqs(state.messages(1)), [45, 46, 48, 49, 50], "a page that does not touch the others stays separate");
   state.applyPage(1, Array.from({ length: 33 }, (_, n) => message({ seq: 12 + n })), { before_seq: 45 });
   assert.equal(state.messages(1)[0]?.seq, 10);
 });
 
-test("the newest page comes without bounds, and one after a seq closes the hole before what is there", () => {
+test("the newest page needs no bounds, and a page after a seq closes the gap below the known messages", () => {
   const state = mine();
   state.applyPage(1, [8, 9].map((seq) => message({ seq })), {});
   assert.deepEqual(seqs(state.messages(1)), [8, 9]);
@@ -81,7 +81,7 @@ test("the newest page comes without bounds, and one after a seq closes the hole 
   assert.deepEqual(seqs(state.messages(1)), [4, 6, 7, 8, 9]);
 });
 
-test("a part far from the newest messages can be looked at by itself, until both meet", () => {
+test("a range far from the newest messages is separate until both meet", () => {
   const state = mine();
   state.applyConversation(conversation({ last_seq: 100, rev: 100, ...OWN, last_message: message({ seq: 100 }) }));
   // 42 is hidden for this user.
@@ -109,7 +109,7 @@ test("text grows by its offset in characters", () => {
   assert.equal(state.apply({ ...append, message_id: 9, rev: 5, offset: 0, content: "e" }), "gap");
 });
 
-test("a whole message that is newer than pieces on their way makes them old", () => {
+test("a complete message that is newer than pieces in flight makes them old", () => {
   const state = mine();
   state.applyMessage(message({ seq: 1, rev: 4, content: "abcd", streaming: "growing" }));
   const append = { type: "append", conversation_id: 1, message_id: 101, seq: 1 } as const;
@@ -128,7 +128,7 @@ test("a conversation keeps the fields that a frame leaves out", () => {
   assert.equal(known?.role, "member");
 });
 
-test("an older page does not undo a newer frame, but gives what the frame left out", () => {
+test("an older page does not undo a newer frame, but adds the fields that the frame left out", () => {
   const state = mine();
   state.apply({ type: "conversation", conversation: conversation({ rev: 4, name: "Cats" }) });
   state.applyConversation(conversation({ rev: 3, name: "Mice", ...OWN, pinned: true, unread: 2 }));
@@ -138,7 +138,7 @@ test("an older page does not undo a newer frame, but gives what the frame left o
   assert.equal(known?.unread, 2);
 });
 
-test("the own part changes without a new rev: the stream's word counts, a page of the same rev does not", () => {
+test("per-member state changes without a new rev: the stream's frame counts, a page of the same rev does not", () => {
   const state = mine();
   state.applyConversation(conversation({ rev: 3, ...OWN }));
   state.apply({ type: "conversation", conversation: conversation({ rev: 3, ...OWN, archived: true }) });
@@ -158,13 +158,13 @@ test("a page that was read before the latest messages does not lose their count"
   assert.equal(known?.last_message?.seq, 7);
 });
 
-test("reading takes the count down, wherever it happens", () => {
+test("reading lowers the count, on whatever device it happens", () => {
   const state = mine();
   state.applyConversation(conversation({ rev: 6, last_seq: 6, ...OWN, read_seq: 3, unread: 3 }));
   state.applyMessage(message({ seq: 7 }));
   assert.equal(state.conversation(1)?.unread, 4);
   const receipt = { type: "receipt", conversation_id: 1, user_id: ME } as const;
-  // Between what is known: only the server can count.
+  // Between known messages, so that only the server can count.
   state.apply({ ...receipt, delivered_seq: 7, read_seq: 4, unread: 3, mentions: 0 });
   assert.equal(state.conversation(1)?.unread, 3);
   state.applyMessage(message({ seq: 8 }));
@@ -174,7 +174,7 @@ test("reading takes the count down, wherever it happens", () => {
   assert.equal(state.conversation(1)?.read_seq, 7);
 });
 
-test("one's own reading takes the mark of being unread away, though the pointers stand", () => {
+test("reading on another device clears the unread mark, even if the pointers stay", () => {
   const state = mine();
   state.applyConversation(conversation({ last_seq: 3, delivered_seq: 3, read_seq: 3, unread: 0, marked_unread: true }));
   const receipt = { type: "receipt", conversation_id: 1, delivered_seq: 3, read_seq: 3 } as const;
@@ -204,22 +204,22 @@ test("the status of a direct message follows the other side's pointers", () => {
   assert.equal(state.status({ ...sent, group_id: 3, status: "SENT" }), "SENT");
 });
 
-test("a quote follows the message quoted, which moves no rev of the reply", () => {
+test("a quote follows the original, which moves no rev of the reply", () => {
   const state = mine();
   const quote = { message_id: 101, sender_id: 1, content: "first", deleted: false };
   const reply = message({ seq: 2, reply_to: 101, quote });
   state.applyMessage(reply);
-  assert.deepEqual(state.message(102)?.quote, quote, "as the server has it, while nothing else is known");
+  assert.deepEqual(state.message(102)?.quote, quote, "as the server sent it, while nothing else is known");
   state.applyMessage(message({ seq: 1, rev: 3, content: "🐭".repeat(201) }));
   assert.equal(state.message(102)?.quote?.content, "🐭".repeat(200));
   assert.equal(state.messages(1)[1]?.quote?.content, "🐭".repeat(200));
   state.applyMessage(message({ seq: 1, rev: 4, content: "", deleted_at: "2026-01-01T17:00:00Z" }));
   assert.deepEqual(state.message(102)?.quote, { ...quote, content: "", deleted: true });
   state.applyMessage({ ...reply, rev: 5 });
-  assert.equal(state.message(102)?.quote?.deleted, true, "a page that was read before does not bring the text back");
+  assert.equal(state.message(102)?.quote?.deleted, true, "a page read earlier does not restore the text");
 });
 
-test("a quote follows a message that one has hidden, too", () => {
+test("a quote follows an original that the user has hidden, too", () => {
   const state = mine();
   state.applyMessage(message({ seq: 1, content: "secret" }));
   state.applyMessage(message({ seq: 2, reply_to: 101, quote: { message_id: 101, sender_id: 1, content: "secret", deleted: false } }));
@@ -228,7 +228,7 @@ test("a quote follows a message that one has hidden, too", () => {
   assert.deepEqual(state.messages(1).map(({ quote }) => quote?.content), [""]);
 });
 
-test("a hidden message goes, does not come back, and tears no hole", () => {
+test("a hidden message disappears, does not come back, and leaves no gap", () => {
   const state = mine();
   for (const seq of [1, 2, 3]) state.applyMessage(message({ seq }));
   assert.equal(state.apply({ type: "hidden", conversation_id: 1, message_id: 102 }), "applied");
@@ -237,7 +237,7 @@ test("a hidden message goes, does not come back, and tears no hole", () => {
   assert.deepEqual(seqs(state.messages(1)), [1, 3]);
 });
 
-test("conversations come with the newest message first", () => {
+test("conversations are sorted by their newest message", () => {
   const state = mine();
   state.applyConversation(conversation({ id: 1, ...OWN, last_seq: 1, last_message: message({ seq: 1, id: 7 }) }));
   state.applyConversation(conversation({ id: 2, ...OWN }));
@@ -245,7 +245,7 @@ test("conversations come with the newest message first", () => {
   assert.deepEqual(state.conversations().map(({ id }) => id), [2, 1]);
 });
 
-test("clearing leaves nothing but whose state it is", () => {
+test("clearing keeps only the user's id", () => {
   const state = mine();
   state.applyConversation(conversation({ ...OWN, last_message: message({ seq: 1 }) }));
   state.clear();

@@ -1,11 +1,11 @@
-/** What stands in protocol.ts by hand agrees with what the server's OpenAPI document says. The compiler is the test. */
+/** The handwritten types in protocol.ts agree with the server's OpenAPI document. The compiler is the test. */
 
 import { test } from "node:test";
 import type { components, Conversation, Media, Message, OwnPart, Quote, Reaction } from "../../src/index.js";
 
 type Schema = components["schemas"];
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
-/** All keys of either, with `?` as it is. */
+/** All keys of a type, each with its `?`. */
 type Shape<T> = { [K in keyof T]: K };
 type SameKeys<A, B> = Same<Shape<Required<A>>, Shape<Required<B>>>;
 type Fits<From, Into> = [From] extends [Into] ? true : false;
@@ -13,7 +13,7 @@ type Fits<From, Into> = [From] extends [Into] ? true : false;
 const truths: true[] = [
   true satisfies SameKeys<Schema["Message"], Message>,
   true satisfies Fits<Schema["Message"], Message>,
-  // OpenAPI's word for any object becomes one without fields: `custom` is compared by name alone.
+  // OpenAPI describes any object as one without fields, so `custom` is compared by name alone.
   true satisfies Fits<Omit<Message, "custom">, Omit<Schema["Message"], "custom">>,
   true satisfies Same<Schema["Media"], Media>,
   true satisfies Same<Schema["Quote"], Quote>,
@@ -23,6 +23,6 @@ const truths: true[] = [
   true satisfies Fits<Schema["Conversation"], Conversation>,
 ];
 
-test("the types by hand agree with the generated ones", () => {
+test("the handwritten types agree with the generated ones", () => {
   void truths;
 });

@@ -1,4 +1,4 @@
-/** A `fetch` that asks for another token when the server takes the one it was given no longer, and tries once more. */
+/** A `fetch` that gets another token when the server refuses the present one, and then retries once. */
 
 import type { ChatOptions } from "chatserver-client";
 

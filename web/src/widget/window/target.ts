@@ -1,9 +1,9 @@
-/** Whom the page wants one to talk to, among the conversations there are. */
+/** Finds the conversation that the page asks for. */
 
 import type { Conversation } from "chatserver-client";
 import type { To } from "../messages.js";
 
-/** The conversation's id, if there is one yet; a group has one if the user is a member. */
+/** Returns the conversation's id, if it exists. A group has one only for its members. */
 export function conversationOf(to: To, conversations: readonly Conversation[]): number | undefined {
   if ("conversation" in to) return to.conversation;
   const isMeant = ({ kind, user_id, group_id }: Conversation): boolean =>

@@ -1,4 +1,4 @@
-/** Shows the window light or dark, as the page wants it or as the system does. Keeps nothing. */
+/** Applies the page's theme or the system's. Stores nothing. */
 
 import type { Theme } from "../messages.js";
 

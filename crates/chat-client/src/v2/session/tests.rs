@@ -1,4 +1,4 @@
-//! A session against a server that does what the test says.
+//! A session against a server that is scripted by the test.
 
 use chat_protocol::v2::Send;
 use chat_websocket::{Decoder, Incoming, Opcode, Role, accept_key, encode};
@@ -16,7 +16,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Takes the next connection; gives the request that opened it as well.
+    /// Accepts the next connection. Returns the request that opened it too.
     async fn accept(listener: &TcpListener) -> (Self, String) {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut head = Vec::new();
@@ -35,21 +35,21 @@ impl Peer {
         (Self { socket, decoder, frames: VecDeque::new() }, head)
     }
 
-    async fn say(&mut self, frame: Value) {
+    async fn send(&mut self, frame: Value) {
         self.socket.write_all(&encode(Opcode::Text, frame.to_string().as_bytes())).await.unwrap();
     }
 
     async fn greet(&mut self, resumed: bool, cursor: &str) {
-        self.say(
+        self.send(
             json!({"type": "hello", "user_id": 1, "session_id": "s", "cursor": cursor, "heartbeat_ms": 1000,
             "resumed": resumed, "features": [], "server_version": "0"}),
         )
         .await;
-        self.say(json!({"type": "live", "cursor": cursor})).await;
+        self.send(json!({"type": "live", "cursor": cursor})).await;
     }
 
-    /// The client's next frame.
-    async fn hear(&mut self) -> Value {
+    /// Returns the client's next frame.
+    async fn receive(&mut self) -> Value {
         loop {
             if let Some(frame) = self.frames.pop_front() {
                 return frame;
@@ -89,7 +89,7 @@ fn send(content: &str) -> Op {
     Op::Send(send)
 }
 
-/// What happens until so many requests are settled.
+/// Returns the events until this number of requests is settled.
 async fn events(session: &mut Session, settled: usize) -> Vec<Event> {
     let mut events = Vec::new();
     let is_settled = |event: &&Event| matches!(event, Event::Acked { .. } | Event::Refused { .. });
@@ -101,7 +101,7 @@ async fn events(session: &mut Session, settled: usize) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn what_has_no_answer_is_asked_for_again_where_the_stream_goes_on() {
+async fn requests_without_an_answer_are_repeated_after_a_reconnect() {
     let (mut session, listener) = session().await;
     let (one, two) = (session.submit(send("one")).unwrap(), session.submit(send("two")).unwrap());
     assert!(session.submit(Op::Ping(chat_protocol::v2::Ping {})).is_some());
@@ -110,32 +110,32 @@ async fn what_has_no_answer_is_asked_for_again_where_the_stream_goes_on() {
         let (mut peer, request) = Peer::accept(&listener).await;
         assert!(request.starts_with("GET /ws HTTP/1.1\r\n"), "{request}");
         peer.greet(false, "c-1").await;
-        let (first, second) = (peer.hear().await, peer.hear().await);
+        let (first, second) = (peer.receive().await, peer.receive().await);
         assert_eq!((&first["content"], &second["content"]), (&json!("one"), &json!("two")));
         assert_ne!(first["client_msg_id"], second["client_msg_id"]);
-        assert_eq!(peer.hear().await["op"], "ping");
-        peer.say(json!({"type": "ack", "id": first["id"]})).await;
+        assert_eq!(peer.receive().await["op"], "ping");
+        peer.send(json!({"type": "ack", "id": first["id"]})).await;
         drop(peer);
 
         let (mut peer, request) = Peer::accept(&listener).await;
         assert!(request.starts_with("GET /ws?cursor=%63%2D%31 HTTP/1.1\r\n"), "{request}");
         peer.greet(true, "c-2").await;
-        assert_eq!(peer.hear().await, second, "the same once more, and the ping is not");
-        peer.say(json!({"type": "error", "id": second["id"], "code": "overloaded", "error": "Later",
+        assert_eq!(peer.receive().await, second, "the same once more, and the ping is not");
+        peer.send(json!({"type": "error", "id": second["id"], "code": "overloaded", "error": "Later",
             "temporary": true, "retry_after_ms": 5}))
             .await;
-        assert_eq!(peer.hear().await, second);
-        peer.say(json!({"type": "error", "id": second["id"], "code": "forbidden", "error": "No",
+        assert_eq!(peer.receive().await, second);
+        peer.send(json!({"type": "error", "id": second["id"], "code": "forbidden", "error": "No",
             "temporary": false}))
             .await;
         peer
     });
     let events = events(&mut session, 2).await;
     let peer = server.await.unwrap();
-    let place = |is_it: fn(&Event) -> bool| events.iter().position(is_it).expect("it happens");
-    let acked = place(|event| matches!(event, Event::Acked { .. }));
-    let lost = place(|event| matches!(event, Event::Disconnected { .. }));
-    let refused = place(|event| matches!(event, Event::Refused { .. }));
+    let index_of = |is_it: fn(&Event) -> bool| events.iter().position(is_it).expect("it happens");
+    let acked = index_of(|event| matches!(event, Event::Acked { .. }));
+    let lost = index_of(|event| matches!(event, Event::Disconnected { .. }));
+    let refused = index_of(|event| matches!(event, Event::Refused { .. }));
     assert!(acked < lost && lost < refused, "{events:?}");
     assert!(matches!(&events[acked], Event::Acked { id, .. } if *id == one));
     assert!(

@@ -1,4 +1,5 @@
-//! However REST answers, live frames and resumed ones come in between and again, a client ends with what the server has.
+//! A client ends with the server's state, however REST answers, live frames and resumed frames interleave and
+//! repeat.
 
 mod model;
 
@@ -14,16 +15,17 @@ use self::model::{Op, Server, op};
 use super::super::cursor_of;
 use super::*;
 
-/// What happens next between a server and its client.
+/// A step of the server or of its client.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Something changes on the server.
+    /// The server performs a change.
     Op(Op),
-    /// The next frames arrive.
+    /// The next frames arrive, at most this number.
     Deliver(u8),
-    /// The connection breaks; the client resumes, from its cursor or from one that it had so many frames before.
+    /// The connection breaks; the client resumes from its cursor, or from the one that it had this number of
+    /// cursors before.
     Reconnect(u8),
-    /// A REST call is answered by the server.
+    /// The server answers a REST call.
     Ask,
     /// One of the answers arrives.
     Answer(u8),
@@ -39,25 +41,25 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What REST says at a moment.
+/// A REST answer, as of one moment.
 struct Answer {
     asked: Moment,
     conversations: Vec<Conversation>,
     messages: Vec<Message>,
 }
 
-/// A client and all that is on its way to it.
+/// A client, and the frames and answers on their way to it.
 struct Client {
     state: State,
     cursors: Vec<u64>,
     frames: VecDeque<ServerFrame>,
-    /// How much of the server's log the present connection has taken.
+    /// Number of frames of the server's log that the present connection has taken.
     taken: usize,
     answers: Vec<Answer>,
 }
 
 impl Client {
-    /// Connects without a cursor, and then asks for everything.
+    /// Connects without a cursor, and then requests everything over REST.
     fn connect(server: &Server) -> Self {
         let mut state = State::default();
         state.apply(&server.hello());
@@ -88,7 +90,7 @@ impl Client {
         self.frames.extend(server.live().get(self.taken..).unwrap_or_default().iter().cloned());
         self.taken = server.live().len();
         for frame in self.frames.drain(..count.min(self.frames.len())) {
-            assert_ne!(self.state.apply(&frame), Applied::Hole, "{frame:?}");
+            assert_ne!(self.state.apply(&frame), Applied::Gap, "{frame:?}");
             self.cursors.extend(cursor_of(&frame).and_then(|cursor| cursor.parse::<u64>().ok()));
         }
     }
@@ -119,8 +121,8 @@ impl Client {
     }
 }
 
-/// What follows from other things and moves no `rev` is left out.
-fn essence(conversation: &Conversation) -> Conversation {
+/// Leaves out the fields that follow from others and move no `rev`.
+fn comparable(conversation: &Conversation) -> Conversation {
     Conversation { rev: 0, last_seq: 0, last_message: None, own: None, ..conversation.clone() }
 }
 
@@ -128,7 +130,7 @@ fn check(state: &State, server: &Server, connected_at: u64) {
     let (conversations, messages) = server.rest();
     for conversation in &conversations {
         let room = &state.rooms()[&conversation.id];
-        assert_eq!(room.about().map(essence), Some(essence(conversation)));
+        assert_eq!(room.about().map(comparable), Some(comparable(conversation)));
         assert_eq!(room.own(), conversation.own.as_ref());
         let expected: Vec<&Message> =
             messages.iter().filter(|message| message.conversation_id == conversation.id).collect();
@@ -145,12 +147,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_order_of_telling_ends_in_the_servers_state(
+    fn every_order_of_arrival_ends_in_the_servers_state(
         before in vec(op(), 0..12),
         steps in vec(step(), 0..80),
     ) {
         let mut server = Server::new();
-        // What was hidden before, no frame tells; whoever was told of it over REST does not have it.
+        // No frame reports what was hidden before; a client that loads over REST does not get it.
         before.into_iter().filter(|op| !matches!(op, Op::Hide(_))).for_each(|op| server.perform(op));
         let mut client = Client::connect(&server);
         let connected_at = server.position();
@@ -162,21 +164,21 @@ proptest! {
     }
 }
 
-fn told(server: &Server) -> State {
+fn loaded_state(server: &Server) -> State {
     let mut client = Client::connect(server);
     client.settle(server);
     client.state
 }
 
 #[test]
-fn a_piece_after_a_hole_is_noticed() {
+fn a_missing_piece_is_noticed() {
     let mut server = Server::new();
     server.perform(Op::Begin);
-    let mut state = told(&server);
+    let mut state = loaded_state(&server);
     server.perform(Op::Append(0));
     server.perform(Op::Append(0));
     let [.., first, second] = server.live() else { panic!("two frames") };
-    assert_eq!(state.apply(second), Applied::Hole);
+    assert_eq!(state.apply(second), Applied::Gap);
     assert_eq!(state.apply(first), Applied::New);
     assert_eq!(state.apply(second), Applied::New);
     assert_eq!(state.apply(second), Applied::Known);
@@ -196,7 +198,7 @@ fn a_room_that_was_left_stays_empty() {
     let id = gone.id;
     let frame = chat_protocol::v2::ConversationFrame { conversation: Box::new(gone), cursor: "9".into() };
     client.state.apply(&ServerFrame::Conversation(frame));
-    // An answer from before comes late.
+    // An answer from before arrives late.
     client.answer(0);
     let room = &client.state.rooms()[&id];
     assert!(room.messages().is_empty());
@@ -204,10 +206,10 @@ fn a_room_that_was_left_stays_empty() {
 }
 
 #[test]
-fn reading_takes_the_mark_of_being_unread_away() {
+fn reading_removes_the_unread_mark() {
     let mut server = Server::new();
     server.perform(Op::Send);
-    let mut state = told(&server);
+    let mut state = loaded_state(&server);
     let (mut marked, _) = server.rest();
     let mut marked = marked.remove(0);
     marked.own.as_mut().unwrap().marked_unread = true;

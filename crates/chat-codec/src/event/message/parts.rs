@@ -1,4 +1,4 @@
-//! What belongs to a message, as it is written down: to whom it goes, what it answers, what was done to it.
+//! The encoding of a message's nested objects: recipient, quote, thread, origin, reactions, pin.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fields::{Unknown, is_default, numbers, users};
 
-/// One of these; a release that knows others to write to says so in a field of its own.
+/// Exactly one field is set. A release with other recipients adds a field of its own.
 #[derive(Serialize, Deserialize)]
 pub(super) struct To {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ impl TryFrom<To> for Recipient {
     }
 }
 
-/// The status that is spelt so, or else the one that a message has at first.
+/// Returns the status with this name, or the initial one of a message if the name is unknown.
 pub(super) fn status(text: &str, to: Recipient) -> Status {
     let all = [Status::Sent, Status::Pending, Status::Delivered, Status::Read];
     let first = match to {

@@ -1,4 +1,4 @@
-//! Pages of changes: what they hold, where they end, and that nothing falls between two of them.
+//! Pages of changes: what they hold, where they end, and that no change is lost between two of them.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ const GROUP: ConversationId = ConversationId(3);
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
 
-fn concerned() -> Concerned {
+fn concerned() -> ChangedConversation {
     let at = Position;
     let (changed, meta, receipts, joined, state) = (at(90), at(10), at(80), at(20), at(0));
-    Concerned {
+    ChangedConversation {
         id: GROUP,
         last: Seq(9),
         n_members: 2,
@@ -41,8 +41,8 @@ fn group() -> Conversation {
     }
 }
 
-fn place() -> Place {
-    Place { conversation: GROUP, last: Seq(9), n_members: 2, members: Audience::Group(GROUP) }
+fn place() -> PointerScope {
+    PointerScope { conversation: GROUP, last: Seq(9), n_members: 2, members: Audience::Group(GROUP) }
 }
 
 fn at(delivered: i64, read: i64) -> Pointers {
@@ -54,8 +54,8 @@ fn positions(page: &Page) -> Vec<i64> {
 }
 
 #[test]
-fn messages_before_joining_are_for_those_who_were_members_before() {
-    let back = Concerned { is_back: true, ..concerned() };
+fn messages_before_joining_are_for_former_members() {
+    let back = ChangedConversation { is_back: true, ..concerned() };
     for (conversation, after, expected) in
         [(concerned(), 5, 20), (concerned(), 30, 30), (back, 5, 5), (back, 30, 30)]
     {
@@ -64,7 +64,7 @@ fn messages_before_joining_are_for_those_who_were_members_before() {
 }
 
 #[test]
-fn a_conversation_is_seen_at_the_first_of_its_changes() {
+fn a_conversation_comes_at_the_first_of_its_changes() {
     for (after, expected) in [(0, Some(10)), (9, Some(10)), (10, Some(20)), (20, None)] {
         assert_eq!(concerned().seen_at(Position(after)), expected.map(Position), "after {after}");
     }
@@ -73,7 +73,7 @@ fn a_conversation_is_seen_at_the_first_of_its_changes() {
 #[test]
 fn a_full_page_ends_between_two_positions() {
     let fill = |limit| {
-        let mut filling = Filling::new(Position(0), Position(99), limit);
+        let mut filling = PageBuilder::new(Position(0), Position(99), limit);
         for position in [1, 2, 2, 2, 5] {
             filling.posted(Position(position), MessageId(position));
         }
@@ -90,7 +90,7 @@ fn a_full_page_ends_between_two_positions() {
 
 #[test]
 fn nothing_is_looked_for_beyond_a_full_page() {
-    let mut filling = Filling::new(Position(0), Position(99), 2);
+    let mut filling = PageBuilder::new(Position(0), Position(99), 2);
     assert_eq!((filling.horizon(), filling.enough()), (Position(99), 3));
     for position in [8, 4, 6, 9] {
         filling.saved(Position(position), MessageId(position), true);
@@ -101,8 +101,8 @@ fn nothing_is_looked_for_beyond_a_full_page() {
 }
 
 #[test]
-fn the_conversation_comes_before_what_is_in_it() {
-    let mut filling = Filling::new(Position(0), Position(99), 10);
+fn the_conversation_comes_before_its_contents() {
+    let mut filling = PageBuilder::new(Position(0), Position(99), 10);
     filling.posted(Position(10), MessageId(30));
     filling.conversation(&concerned());
     let page = filling.finish(Vec::new());
@@ -114,7 +114,7 @@ fn the_conversation_comes_before_what_is_in_it() {
 fn conversations_that_were_left_come_first_and_are_never_cut_off() {
     let left = [4, 5].map(ConversationId);
     for limit in [1, 10] {
-        let mut filling = Filling::new(Position(0), Position(99), limit);
+        let mut filling = PageBuilder::new(Position(0), Position(99), limit);
         for position in [7, 8, 9] {
             filling.hidden(Position(position), GROUP, MessageId(position));
         }
@@ -123,13 +123,13 @@ fn conversations_that_were_left_come_first_and_are_never_cut_off() {
         assert_eq!(positions(&page)[..3], [7, 7, 7]);
         assert_eq!(page.complete, limit == 10);
     }
-    let page = Filling::new(Position(0), Position(99), 1).finish(vec![(Position(50), left[0], None)]);
+    let page = PageBuilder::new(Position(0), Position(99), 1).finish(vec![(Position(50), left[0], None)]);
     assert_eq!((positions(&page), page.complete), (vec![50], true));
 }
 
 #[test]
-fn pointers_that_moved_together_are_told_together() {
-    let mut filling = Filling::new(Position(0), Position(99), 10);
+fn pointers_that_moved_together_are_one_event() {
+    let mut filling = PageBuilder::new(Position(0), Position(99), 10);
     filling.moved(Position(5), GROUP, (TOM, at(4, 4)));
     filling.moved(Position(5), GROUP, (JERRY, at(3, 0)));
     filling.moved(Position(6), GROUP, (UserId(3), at(2, 0)));
@@ -147,8 +147,8 @@ fn pointers_that_moved_together_are_told_together() {
 }
 
 #[test]
-fn what_is_not_there_any_more_is_left_out() {
-    let mut filling = Filling::new(Position(0), Position(99), 10);
+fn objects_that_no_longer_exist_are_left_out() {
+    let mut filling = PageBuilder::new(Position(0), Position(99), 10);
     filling.conversation(&concerned());
     filling.posted(Position(21), MessageId(30));
     filling.changed(Position(22), MessageId(31), "edited");
@@ -162,8 +162,8 @@ fn what_is_not_there_any_more_is_left_out() {
 }
 
 #[test]
-fn a_page_says_how_things_are_now() {
-    let mut filling = Filling::new(Position(0), Position(99), 10);
+fn a_page_has_the_present_state() {
+    let mut filling = PageBuilder::new(Position(0), Position(99), 10);
     filling.conversation(&concerned());
     filling.posted(Position(21), MessageId(30));
     filling.changed(Position(22), MessageId(31), "pinned");
@@ -192,9 +192,9 @@ fn a_page_says_how_things_are_now() {
     assert_eq!(changes, expected);
 }
 
-/// What a store finds after a position: of each source the first changes, no further than the horizon.
+/// Returns a page as a store fills it: the first changes of each source after a log position, up to the horizon.
 fn page(sources: &[BTreeSet<i64>], after: Position, limit: u16) -> Page {
-    let mut filling = Filling::new(after, Position(100), limit);
+    let mut filling = PageBuilder::new(after, Position(100), limit);
     for source in sources {
         let enough = usize::try_from(filling.enough()).unwrap();
         let horizon = filling.horizon();
@@ -208,18 +208,18 @@ fn page(sources: &[BTreeSet<i64>], after: Position, limit: u16) -> Page {
 }
 
 proptest! {
-    // Page after page, a client gets every change once and in order, whatever a page holds.
+    // Page after page, a client gets every change once and in order, however many changes a page holds.
     #[test]
-    fn nothing_falls_between_two_pages(
+    fn no_change_is_lost_between_two_pages(
         sources in prop::collection::vec(prop::collection::btree_set(1..100_i64, 0..12), 1..4),
         limit in 1..6_u16,
     ) {
-        let mut told = Vec::new();
+        let mut received = Vec::new();
         let mut after = Position(0);
         loop {
             let page = page(&sources, after, limit);
             prop_assert!(positions(&page).iter().all(|position| after.0 < *position && *position <= page.up_to.0));
-            told.extend(positions(&page));
+            received.extend(positions(&page));
             if page.complete {
                 break;
             }
@@ -228,6 +228,6 @@ proptest! {
         }
         let mut all: Vec<i64> = sources.into_iter().flatten().collect();
         all.sort_unstable();
-        prop_assert_eq!(told, all);
+        prop_assert_eq!(received, all);
     }
 }

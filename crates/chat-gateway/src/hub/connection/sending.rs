@@ -1,18 +1,18 @@
-//! Sends frames of the session's own: queues them, and writes them unless a shard is about to.
+//! Sends the session's own frames: queues them, and writes them unless a shard is about to.
 
 use bytes::Bytes;
 
 use super::{Connection, Flush};
 
 impl Connection {
-    /// Queues a frame behind all that waits and writes what the socket takes.
+    /// Queues a frame at the end of the outbox and writes what the socket takes.
     pub(crate) fn send(&self, frame: Bytes) {
         if self.push(frame, None) == Flush::Due {
             self.flush_own();
         }
     }
 
-    /// The same for the answer to a frame, which also goes out while the connection is closing.
+    /// Sends the answer to a frame, even while the connection is closing.
     pub(crate) fn send_answer(&self, frame: Bytes) {
         if self.push_answer(frame) == Flush::Due {
             self.flush_own();

@@ -1,4 +1,4 @@
-//! One connection over a real socket, and what its state says of it.
+//! One connection over a real socket, with a look at its state.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::metrics::Requests;
 
-/// Milliseconds since the start of a hub that has run for 50 days, which is more than 32 bits hold.
+/// Uptime of a hub that has run for 50 days: more than 32 bits of milliseconds hold.
 const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -31,7 +31,7 @@ async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStr
     };
     let bearer =
         Bearer { granted, expires_at, protocol: Protocol::V1, client: ClientAddress::of(&Extensions::new()) };
-    let surroundings = Surroundings {
+    let context = ConnectionContext {
         limits: OutboxLimits::default(),
         slowest,
         heartbeat: HEARTBEAT,
@@ -39,7 +39,7 @@ async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStr
         metrics: Arc::new(Metrics::new(Arc::new(Requests::of(&crate::openapi())))),
         node: None,
     };
-    (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
+    (Connection::new(1, bearer, stream.into(), Arc::new(context)), client)
 }
 
 #[tokio::test]
@@ -52,13 +52,13 @@ async fn a_token_ends_its_stream_however_long_the_server_has_run() {
     assert!(!valid.is_closing());
 }
 
-/// A ping that was sent 11 s ago and not answered, and what has come since.
+/// A ping was sent 11 s ago and not answered; the test varies what has come since.
 #[tokio::test]
-async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
-    let since = |heard_ms_ago: u64, took_ms_ago: u64| async move {
+async fn anything_a_client_sends_after_a_ping_is_a_sign_of_life() {
+    let since = |active_ms_ago: u64, took_ms_ago: u64| async move {
         let (asked, _client) = connection(u64::MAX).await;
         let now = asked.now();
-        asked.heard_at.store(now - heard_ms_ago, Ordering::Relaxed);
+        asked.active_at.store(now - active_ms_ago, Ordering::Relaxed);
         {
             let mut state = asked.state();
             state.ping.sent_at = Some(now - 11_000);
@@ -77,7 +77,7 @@ async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
 async fn a_client_is_asked_when_it_was_silent_for_a_heartbeat_and_no_sooner() {
     let is_asked = |silent_ms: u64| async move {
         let (idle, _client) = connection(u64::MAX).await;
-        idle.heard_at.store(idle.now() - silent_ms, Ordering::Relaxed);
+        idle.active_at.store(idle.now() - silent_ms, Ordering::Relaxed);
         idle.tick();
         idle.state().ping.sent_at.is_some()
     };
@@ -85,7 +85,7 @@ async fn a_client_is_asked_when_it_was_silent_for_a_heartbeat_and_no_sooner() {
     assert!(is_asked(15_100).await);
 }
 
-/// What it has to take first lies in the system's buffers, and its socket looks free.
+/// What the client has to read first lies in the system's buffers, and its socket looks free.
 #[tokio::test]
 async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_answer() {
     let after = |bytes: usize, sent_ms_ago: u64| async move {
@@ -93,7 +93,7 @@ async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_an
         asked.push(vec![b'x'; bytes].into(), None);
         asked.flush_own();
         let now = asked.now();
-        asked.heard_at.store(now - 200_000, Ordering::Relaxed);
+        asked.active_at.store(now - 200_000, Ordering::Relaxed);
         asked.tick();
         asked.state().ping.sent_at = Some(now - sent_ms_ago);
         asked.tick();
@@ -105,7 +105,7 @@ async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_an
     assert!(after(5120, 21_000).await);
 }
 
-/// The pings that a client reads, with how much it read before each, up to the one that asks for a sign of life.
+/// Reads up to the ping that asks for a sign of life. Returns all pings, each with the bytes of text before it.
 async fn pings(client: &mut TcpStream) -> Vec<(usize, Vec<u8>)> {
     let (mut decoder, mut buffer) = (Decoder::new(Role::Client, 1 << 20), vec![0; 4096]);
     let (mut pings, mut before) = (Vec::new(), 0);
@@ -121,8 +121,8 @@ async fn pings(client: &mut TcpStream) -> Vec<(usize, Vec<u8>)> {
     pings
 }
 
-/// It takes 512 bytes a second, so the ping's answer comes long after the time of one that gives no sign of life is up. But
-/// each that lies between the frames is answered when it comes to it.
+/// The client reads 512 bytes a second, so its answer to the ping comes long after a silent client would be dead. But
+/// it answers the pings between frames when it reaches them.
 #[tokio::test]
 async fn a_client_that_has_a_great_deal_to_take_is_seen_to_take_it() {
     let (asked, mut client) = connection(u64::MAX).await;
@@ -130,11 +130,11 @@ async fn a_client_that_has_a_great_deal_to_take_is_seen_to_take_it() {
         asked.push(encode(Opcode::Text, &[b'x'; 4096]), None);
     }
     asked.flush_own();
-    asked.heard_at.fetch_sub(30_000, Ordering::Relaxed);
+    asked.active_at.fetch_sub(30_000, Ordering::Relaxed);
     asked.tick();
     for (before, payload) in pings(&mut client).await {
         let took_ms = u64::try_from(before).unwrap() * 1000 / 512;
-        asked.heard_at.fetch_sub(took_ms, Ordering::Relaxed);
+        asked.active_at.fetch_sub(took_ms, Ordering::Relaxed);
         {
             let ping = &mut asked.state().ping;
             ping.sent_at = ping.sent_at.map(|at| at - took_ms);
@@ -142,7 +142,7 @@ async fn a_client_that_has_a_great_deal_to_take_is_seen_to_take_it() {
         }
         asked.tick();
         assert!(!asked.is_gone() && asked.state().ping.sent_at.is_some(), "{took_ms} ms for {before} bytes");
-        asked.heard();
+        asked.note_activity();
         asked.answered(&payload);
     }
     assert_eq!(asked.state().ping.sent_at, None, "the last one is answered, too");
@@ -153,15 +153,15 @@ async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
     let (asked, _client) = connection(u64::MAX).await;
     let now = asked.now();
     asked.state().ping.sent_at = Some(now - 11_000);
-    asked.heard_at.store(now - 5_000, Ordering::Relaxed);
+    asked.active_at.store(now - 5_000, Ordering::Relaxed);
     asked.tick();
     assert_eq!(asked.state().ping.sent_at, None);
-    asked.heard_at.store(now - 16_000, Ordering::Relaxed);
+    asked.active_at.store(now - 16_000, Ordering::Relaxed);
     asked.tick();
     assert!(asked.state().ping.sent_at.is_some());
 }
 
-/// Nothing may come behind a closing frame, whoever brings it (RFC 6455, section 5.5.1).
+/// Nothing may follow a close frame, whatever queues it (RFC 6455, section 5.5.1).
 #[tokio::test]
 async fn nothing_is_queued_behind_the_closing_frame() {
     let (closing, _client) = connection(u64::MAX).await;
@@ -178,13 +178,13 @@ async fn nothing_is_queued_behind_the_closing_frame() {
         Flush::Due,
         "but the answer to what was taken goes before it"
     );
-    closing.write_last_word().await;
+    closing.write_close_frame().await;
     assert_eq!(closing.push_answer(frame), Flush::NotDue);
 }
 
-/// Else the session would write nothing, and the client wait for a word that nobody writes any more.
+/// Otherwise the session would write nothing, and the client would wait for a close frame that nobody writes.
 #[tokio::test]
-async fn whoever_sees_that_it_closes_finds_the_last_word() {
+async fn a_reader_that_sees_the_connection_closing_finds_the_close_frame() {
     let (closing, mut clients) = (Arc::new(Mutex::new(None::<Arc<Connection>>)), Vec::new());
     let seen = closing.clone();
     let watcher = std::thread::spawn(move || {
@@ -214,7 +214,7 @@ async fn whoever_sees_that_it_closes_finds_the_last_word() {
     watcher.join().unwrap();
 }
 
-/// Each look closes whoever has taken nothing since the one before.
+/// Each tick closes a client that has read nothing since the tick before.
 #[tokio::test]
 async fn a_client_that_answers_pings_behind_a_full_socket_takes_what_it_is_given() {
     let slowest = Slowest { bytes_per_second: 512, over: Duration::ZERO };
@@ -229,7 +229,8 @@ async fn a_client_that_answers_pings_behind_a_full_socket_takes_what_it_is_given
         stuck.is_closing()
     };
     stuck.tick();
-    // Read so far, and the socket is as full as before: its system opens the window when it has room for more.
+    // The client has read this far, but the socket is as full as before: the client's system opens the window only when
+    // it has room for more.
     let mut decoder = Decoder::new(Role::Client, 1 << 20);
     for _ in 0..3 {
         let payload = next_ping(&mut client, &mut decoder).await;
@@ -239,7 +240,7 @@ async fn a_client_that_answers_pings_behind_a_full_socket_takes_what_it_is_given
     assert!(look().await, "it has come to nothing since");
 }
 
-/// The next ping between the frames, byte by byte.
+/// Reads byte by byte up to the next ping between frames.
 async fn next_ping(client: &mut TcpStream, decoder: &mut Decoder) -> Vec<u8> {
     let mut ping = None;
     while ping.is_none() {

@@ -1,17 +1,17 @@
-//! Pings between the frames by which it is seen how far a client has come: a single one behind much is answered only when all
-//! of that is taken, and until then a client that reads slowly would look dead. Pure state.
+//! Pings between frames, which show how far a client has read. A single ping behind a long queue is answered only when
+//! all of the queue is read; until then a slow client would look dead. Pure state.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 use chat_websocket::{Opcode, encode};
 
-/// After so many bytes there is one; a frame is never cut for it.
+/// Bytes between two pings; a frame is never split for one.
 pub(in crate::hub) const EVERY: u64 = 64 * 1024;
-/// Most that wait for their answer. A client that never gives one is sent no more of them.
-const MOST: usize = 256;
+/// Upper bound for the unanswered pings. A client that never answers gets no more of them.
+const MAX_OPEN: usize = 256;
 
-/// The positions of those that are not answered, and of the last one.
+/// Positions of the unanswered pings, and of the last one.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     open: VecDeque<u64>,
@@ -19,9 +19,9 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// The ping that is to be queued at this position, if one is due.
+    /// The ping to be queued at this position, if one is due.
     pub(super) fn due(&mut self, position: u64) -> Option<Bytes> {
-        if position.saturating_sub(self.last) < EVERY || self.open.len() >= MOST {
+        if position.saturating_sub(self.last) < EVERY || self.open.len() >= MAX_OPEN {
             return None;
         }
         self.last = position;
@@ -29,8 +29,8 @@ impl Marks {
         Some(encode(Opcode::Ping, &position.to_be_bytes()))
     }
 
-    /// A pong came. `Some`: the client has taken everything up to there. It may answer the newest of several alone (RFC 6455,
-    /// section 5.5.3). Whoever answers what has yet to be written guesses.
+    /// Handles a pong. `Some`: the client has read everything up to this position. It may answer only the newest of
+    /// several pings (RFC 6455, section 5.5.3). An answer to a ping that is not written yet is a guess and ignored.
     pub(super) fn answered(&mut self, payload: &[u8], written: u64) -> Option<u64> {
         let position = u64::from_be_bytes(payload.try_into().ok()?);
         if position >= written {
@@ -41,18 +41,18 @@ impl Marks {
         Some(position)
     }
 
-    /// By another way it is known that the client has taken everything up to there.
+    /// Notes that the client has read everything up to this position, as something else shows.
     pub(super) fn passed(&mut self, position: u64) {
         while self.open.pop_front_if(|open| *open <= position).is_some() {}
     }
 
-    /// The next one that the client comes to.
+    /// Position of the next ping that the client will reach.
     pub(super) fn next(&self) -> Option<u64> {
         self.open.front().copied()
     }
 
-    /// Gives memory back if nothing waits.
-    pub(super) fn relax(&mut self) {
+    /// Frees memory that is not in use.
+    pub(super) fn free_unused(&mut self) {
         if self.open.is_empty() {
             self.open = VecDeque::new();
         }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_due_after_so_many_bytes_and_answers_may_leave_some_out() {
+    fn one_is_due_at_fixed_distances_and_answers_may_leave_some_out() {
         let mut marks = Marks::default();
         let due: Vec<_> = (0..10).filter(|step| marks.due(step * EVERY / 2).is_some()).collect();
         assert_eq!(due, [2, 4, 6, 8]);
@@ -81,10 +81,10 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_never_answers_is_asked_so_often_and_no_more() {
+    fn the_pings_of_a_client_that_never_answers_are_bounded() {
         let mut marks = Marks::default();
         let due = (1..10_000).filter(|step| marks.due(step * EVERY).is_some()).count();
-        assert_eq!(due, MOST);
+        assert_eq!(due, MAX_OPEN);
         assert!(marks.answered(&EVERY.to_be_bytes(), u64::MAX).is_some());
         assert!(marks.due(20_000 * EVERY).is_some());
     }

@@ -1,5 +1,5 @@
-//! A socket with TLS around it. The session is a state machine without a socket of its own (rustls), so reading and
-//! writing stay attempts that never wait, as with a bare socket.
+//! A socket with TLS. rustls keeps the session as a state machine without a socket, so reads and writes stay attempts
+//! that never wait, as with a plain socket.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +11,17 @@ use tokio_rustls::server::TlsStream;
 
 use crate::pace::Paced;
 
-/// How much may be encrypted ahead of what the socket takes: one record. It is room beyond the client's outbox.
-const AHEAD: usize = 16 * 1024;
-/// Readings in a row that may bring nothing for the client's session, such as a handshake's rest or empty records, before
-/// other tasks get their turn.
-const IN_VAIN: usize = 16;
+/// Upper bound for the data encrypted ahead of what the socket takes, in bytes: one record. It comes on top of the
+/// client's outbox.
+const ENCRYPTED_AHEAD: usize = 16 * 1024;
+/// Reads in a row that may bring no plaintext, such as the rest of a handshake or empty records, before other tasks get
+/// a turn.
+const MAX_EMPTY_READS: usize = 16;
 
 pub(crate) struct TlsSocket {
     stream: TcpStream,
     session: Mutex<ServerConnection>,
-    /// Something decrypted has yet to be read, of which the socket itself would not tell any more.
+    /// Decrypted data is waiting to be read; the socket itself would not report it.
     has_plaintext: AtomicBool,
 }
 
@@ -28,7 +29,7 @@ impl TlsSocket {
     pub(super) fn new(stream: TlsStream<Paced>) -> Self {
         let (stream, mut session) = stream.into_inner();
         let stream = stream.into_inner();
-        session.set_buffer_limit(Some(AHEAD));
+        session.set_buffer_limit(Some(ENCRYPTED_AHEAD));
         let has_plaintext = has_plaintext(&mut session);
         Self { stream, session: Mutex::new(session), has_plaintext: AtomicBool::new(has_plaintext) }
     }
@@ -50,10 +51,10 @@ impl TlsSocket {
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session();
-        for _ in 0..IN_VAIN {
+        for _ in 0..MAX_EMPTY_READS {
             match session.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // The client closed the socket without saying so first, as some do.
+                // Some clients close the socket without a `close_notify`.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 read => {
                     self.has_plaintext.store(has_plaintext(&mut session), Ordering::Release);
@@ -64,17 +65,17 @@ impl TlsSocket {
                 return Ok(0);
             }
             let processed = session.process_new_packets();
-            // An answer to a change of keys, or an alert: if the socket does not take it now, it goes with what is next.
+            // Replies to a key update, or an alert. What the socket does not take now goes out with the next write.
             let flushed = flush(&self.stream, &mut session);
             processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
             flushed?;
         }
-        // What was decrypted last has yet to be looked at, and the socket may have more, of which it will tell.
+        // The last decrypted data is still unread, and the socket may have more, which it will report.
         self.has_plaintext.store(has_plaintext(&mut session), Ordering::Release);
         Err(ErrorKind::WouldBlock.into())
     }
 
-    /// Encrypts some of it, unless what was encrypted before is still waiting.
+    /// Encrypts part of the data, unless earlier encrypted data is still waiting.
     pub(super) fn try_write_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut session = self.session();
         if !flush(&self.stream, &mut session)? {
@@ -89,11 +90,11 @@ impl TlsSocket {
         flush(&self.stream, &mut self.session())
     }
 
-    /// Says that nothing more will come, as far as the socket takes it.
-    pub(super) fn take_leave(&self) {
+    /// Sends `close_notify`, as far as the socket takes it.
+    pub(super) fn send_close_notify(&self) {
         let mut session = self.session();
         session.send_close_notify();
-        // Whoever does not take it has the end of the socket to tell by.
+        // A client that does not get it still sees the end of the socket.
         let _ = flush(&self.stream, &mut session);
     }
 
@@ -104,16 +105,16 @@ impl TlsSocket {
 
 impl Drop for TlsSocket {
     fn drop(&mut self) {
-        self.take_leave();
+        self.send_close_notify();
     }
 }
 
 fn has_plaintext(session: &mut ServerConnection) -> bool {
-    // What is wrong with the stream is found when it is read.
+    // Errors of the stream are reported by the next read.
     session.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
 }
 
-/// Writes what is encrypted. `true`: nothing is left.
+/// Writes encrypted data. `true`: nothing is left.
 fn flush(stream: &TcpStream, session: &mut ServerConnection) -> io::Result<bool> {
     while session.wants_write() {
         match session.write_tls(&mut Bare(stream)) {

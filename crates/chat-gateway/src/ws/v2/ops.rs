@@ -1,4 +1,4 @@
-//! What each op of a v2 client does: decodes its fields, calls one use case, and makes the answer.
+//! Executes the ops of a v2 client: decodes the fields, calls one use case, and makes the answer.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::metrics::Transport;
 use crate::sends::Sender;
 use crate::{App, commands, sends, wire};
 
-/// Most conversations that a client can look at.
+/// Upper bound for the conversations that a client can watch.
 const MAX_VIEWED: usize = 20;
 
-/// How often members are read anew because somebody was removed meanwhile, wherever.
-const LOOKS: usize = 50;
+/// Upper bound for reading the members again because somebody was removed meanwhile, in any conversation.
+const VIEW_ATTEMPTS: usize = 50;
 
-/// A frame that a client sent.
+/// A client's frame.
 pub(super) struct Asked {
     /// `None`: there is no such op.
     pub(super) op: Option<OpName>,
@@ -33,7 +33,7 @@ pub(super) struct Asked {
     pub(super) text: String,
 }
 
-/// What an `ack` carries beside the client's `id`.
+/// Content of an `ack` beside the client's `id`.
 #[derive(Default)]
 struct Done {
     message: Option<Message>,
@@ -63,7 +63,7 @@ impl From<()> for Done {
     }
 }
 
-/// Does what a frame asks for and gives the one answer to it.
+/// Executes a frame and returns its one answer.
 pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked) -> Bytes {
     let Asked { op, id, text } = asked;
     if op == Some(OpName::Ping) {
@@ -87,13 +87,13 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
     }
 }
 
-/// What a frame asks for, with its fields.
+/// Decodes the op with its fields.
 fn read(op: Option<OpName>, text: &str) -> Result<Op, Problem> {
     let unknown = || Problem::new(400, "unknown_op", "Unknown op; docs/stream.md lists all ops");
     op.ok_or_else(unknown)?.read(text).map_err(Problem::invalid)
 }
 
-/// Counts a frame for its user, before its fields are read.
+/// Counts a frame for its user, before its fields are decoded.
 pub(super) fn counted(app: &App, connection: &Connection, op: Option<OpName>) -> Result<(), Problem> {
     let policy = match op {
         Some(OpName::Send | OpName::Forward) => Policy::Send,
@@ -151,12 +151,12 @@ async fn perform(app: &App, connection: &Arc<Connection>, op: Op) -> Result<Done
         Op::Unpin(of) => chat.pin(user, MessageId(of.message_id), false).await?.into(),
         Op::Save(of) => chat.save(user, MessageId(of.message_id), true).await?.into(),
         Op::Unsave(of) => chat.save(user, MessageId(of.message_id), false).await?.into(),
-        Op::Append(v2::Append { message_id, piece }) => {
-            let appended = chat.append(user, MessageId(message_id), commands::piece(piece)).await?;
+        Op::Append(v2::Append { message_id, chunk }) => {
+            let appended = chat.append(user, MessageId(message_id), commands::chunk(chunk)).await?;
             Done { appended: Some(appended), ..Done::default() }
         }
-        Op::Finish(v2::Finish { message_id, ending }) => {
-            chat.finish(user, MessageId(message_id), commands::ending(ending)).await?.into()
+        Op::Finish(v2::Finish { message_id, finish }) => {
+            chat.finish(user, MessageId(message_id), commands::finish(finish)).await?.into()
         }
         Op::Delivered(v2::Pointer { conversation_id, seq, .. }) => {
             chat.delivered(user, ConversationId(conversation_id), Seq(seq)).await?.into()
@@ -178,7 +178,7 @@ async fn perform(app: &App, connection: &Arc<Connection>, op: Op) -> Result<Done
             Done::default()
         }
         Op::View(seen) => view(app, connection, seen).await?.into(),
-        // Answered before anything is counted.
+        // Answered before the frame is counted.
         Op::Ping(v2::Ping {}) => Done::default(),
     })
 }
@@ -196,16 +196,16 @@ async fn set_reaction(app: &App, user: UserId, react: v2::React, is_set: bool) -
     Ok(app.chat.react(user, MessageId(react.message_id), react.emoji, is_set).await?.into())
 }
 
-/// From now on the client looks at the members of these conversations; each one's presence comes at once.
+/// Replaces the conversations that the client watches, and sends the presence of their members.
 async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result<(), Problem> {
     if view.conversation_ids.len() > MAX_VIEWED {
         return Err(Problem::invalid(format!("conversation_ids must have at most {MAX_VIEWED} entries")));
     }
-    for _ in 0..LOOKS {
+    for _ in 0..VIEW_ATTEMPTS {
         let as_of = app.hub.presence().n_removals();
         let companions = companions(app, connection.user(), &view.conversation_ids).await?;
-        // Where somebody was removed meanwhile, what was read may no longer be so.
-        if let Some(frames) = app.hub.presence().look(connection, &companions, as_of) {
+        // If somebody was removed meanwhile, the members that were read may be out of date.
+        if let Some(frames) = app.hub.presence().watch(connection, &companions, as_of) {
             frames.into_iter().for_each(|frame| connection.send(frame));
             return Ok(());
         }

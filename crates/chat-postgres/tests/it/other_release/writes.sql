@@ -1,5 +1,5 @@
--- What nodes of that release write in the course of their work, statement by statement as they send it, with values in
--- place of parameters. Column lists are theirs: what was added since has to do without them.
+-- The writes of nodes of that release, statement by statement as they send them, with values instead of
+-- parameters. The column lists are from that release: they do not name columns that were added later.
 SET search_path = public;
 INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
     VALUES ('nibbles', 'nibbles', 'nibbles@temp.com', 'nibbles@temp.com', 'x', 1795995300000000)

@@ -20,37 +20,37 @@ use crate::inbox::{Inbox, channel};
 use crate::metrics::Metrics;
 use crate::relay::{Parts, Prepared, Relay, Way};
 
-/// The log that all nodes begin with.
+/// Epoch of the log that every node follows at first.
 pub(super) const EPOCH: Epoch = Epoch(1);
 pub(super) const TOM: UserId = UserId(1);
 pub(super) const JERRY: UserId = UserId(2);
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Waits until it is so.
+/// Waits until the condition holds, at most [`DEADLINE`].
 pub(super) async fn eventually(is_so: impl Fn() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < DEADLINE, "it never came to be so");
+        assert!(began.elapsed() < DEADLINE, "the condition never held");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// What nodes share.
+/// The journal and the bus that the nodes share.
 pub(super) struct Cluster {
-    pub(super) journal: Arc<Book>,
+    pub(super) journal: Arc<TestJournal>,
     pub(super) lose_all: Arc<AtomicBool>,
-    wire: Option<Arc<Wire>>,
+    bus: Option<Arc<TestBus>>,
 }
 
-/// One node.
+/// A node and its fakes.
 pub(super) struct Node {
     pub(super) relay: Relay,
     pub(super) local_members: Arc<dyn LocalMembers>,
     pub(super) hub: Arc<Recorder>,
-    pub(super) presence_registry: Arc<People>,
+    pub(super) presence_registry: Arc<TestRegistry>,
     pub(super) resumes: Arc<AtomicUsize>,
-    /// The log that the hub was told of.
+    /// Epoch of the log that was last passed to the hub.
     pub(super) epoch: Arc<Mutex<Epoch>>,
     pub(super) metrics: Metrics,
 }
@@ -67,35 +67,35 @@ impl Node {
 
 impl Cluster {
     pub(super) fn with_bus() -> Self {
-        Self { wire: Some(Arc::default()), ..Self::without_bus() }
+        Self { bus: Some(Arc::default()), ..Self::without_bus() }
     }
 
     pub(super) fn without_bus() -> Self {
-        Self { journal: Arc::default(), lose_all: Arc::default(), wire: None }
+        Self { journal: Arc::default(), lose_all: Arc::default(), bus: None }
     }
 
     pub(super) async fn node(&self, number: u64) -> Node {
         let hub = Arc::new(Recorder::default());
-        let presence_registry = Arc::new(People::default());
+        let presence_registry = Arc::new(TestRegistry::default());
         let resumes = Arc::new(AtomicUsize::new(0));
         let metrics = Metrics::default();
         let counter = resumes.clone();
         let epoch = Arc::new(Mutex::new(EPOCH));
         let is_of = epoch.clone();
-        let bus = self.wire.as_ref().map(|wire| {
+        let bus = self.bus.as_ref().map(|bus| {
             let (inbox, incoming) = channel();
-            let plug = Plug { wire: wire.clone(), number, loses: self.lose_all.clone() };
+            let handle = BusHandle { bus: bus.clone(), number, loses: self.lose_all.clone() };
             inbox.up();
             let end = End { inbox, subjects: HashSet::new(), epoch: EPOCH };
-            wire.ends.lock().unwrap().insert(number, end);
-            (Arc::new(plug) as Arc<dyn Bus>, incoming)
+            bus.ends.lock().unwrap().insert(number, end);
+            (Arc::new(handle) as Arc<dyn Bus>, incoming)
         });
         let prepared = Prepared::new(NodeId(number), Way { bus, epoch: EPOCH, metrics: metrics.clone() });
         let parts = Parts {
             journal: self.journal.clone(),
             hub: hub.clone(),
             presence_registry: presence_registry.clone(),
-            everybody_resumes: Box::new(move || {
+            all_clients_resume: Box::new(move || {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
             is_of: Box::new(move |epoch| *is_of.lock().unwrap() = epoch),
@@ -111,8 +111,8 @@ impl Cluster {
     }
 
     pub(super) fn n_published(&self, subject: Subject) -> usize {
-        let wire = self.wire.as_ref().unwrap();
-        wire.published.lock().unwrap().iter().filter(|one| **one == subject).count()
+        let bus = self.bus.as_ref().unwrap();
+        bus.published.lock().unwrap().iter().filter(|one| **one == subject).count()
     }
 
     pub(super) fn break_link(&self) {
@@ -125,13 +125,13 @@ impl Cluster {
         self.each_end(Inbox::up);
     }
 
-    fn each_end(&self, tell: impl Fn(&Inbox)) {
-        self.wire.as_ref().unwrap().ends.lock().unwrap().values().for_each(|end| tell(&end.inbox));
+    fn each_end(&self, notify: impl Fn(&Inbox)) {
+        self.bus.as_ref().unwrap().ends.lock().unwrap().values().for_each(|end| notify(&end.inbox));
     }
 }
 
 #[derive(Default)]
-struct Wire {
+struct TestBus {
     ends: Mutex<BTreeMap<u64, End>>,
     published: Mutex<Vec<Subject>>,
 }
@@ -142,19 +142,19 @@ struct End {
     epoch: Epoch,
 }
 
-struct Plug {
-    wire: Arc<Wire>,
+struct BusHandle {
+    bus: Arc<TestBus>,
     number: u64,
     loses: Arc<AtomicBool>,
 }
 
-impl Bus for Plug {
+impl Bus for BusHandle {
     fn publish(&self, subject: Subject, payload: Bytes) -> bool {
         if self.loses.load(Ordering::Relaxed) {
             return true;
         }
-        self.wire.published.lock().unwrap().push(subject);
-        let ends = self.wire.ends.lock().unwrap();
+        self.bus.published.lock().unwrap().push(subject);
+        let ends = self.bus.ends.lock().unwrap();
         let epoch = ends[&self.number].epoch;
         for (number, end) in ends.iter() {
             if *number != self.number && end.epoch == epoch && end.subjects.contains(&subject) {
@@ -165,13 +165,13 @@ impl Bus for Plug {
     }
 
     fn subscribe(&self, subject: Subject) {
-        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+        if let Some(end) = self.bus.ends.lock().unwrap().get_mut(&self.number) {
             end.subjects.insert(subject);
         }
     }
 
     fn unsubscribe(&self, subject: Subject) {
-        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+        if let Some(end) = self.bus.ends.lock().unwrap().get_mut(&self.number) {
             end.subjects.remove(&subject);
         }
     }
@@ -181,22 +181,22 @@ impl Bus for Plug {
     }
 
     fn follow(&self, epoch: Epoch) {
-        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+        if let Some(end) = self.bus.ends.lock().unwrap().get_mut(&self.number) {
             end.epoch = epoch;
         }
     }
 }
 
-/// The journal.
+/// A journal that fails and is trimmed on request.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct TestJournal {
     log: Mutex<Vec<Arc<Event>>>,
     kept_after: Mutex<i64>,
     pub(super) fails: AtomicBool,
     pub(super) n_failed: AtomicUsize,
 }
 
-impl Book {
+impl TestJournal {
     /// Commits an event for each of these users.
     pub(super) fn append(&self, users: &[UserId]) -> Vec<Arc<Event>> {
         let mut log = self.log.lock().unwrap();
@@ -210,8 +210,8 @@ impl Book {
         events
     }
 
-    /// What was committed after the first so many is gone.
-    pub(super) fn goes_back_to(&self, count: usize) {
+    /// Discards all events after the first `count`.
+    pub(super) fn truncate(&self, count: usize) {
         self.log.lock().unwrap().truncate(count);
     }
 
@@ -222,14 +222,14 @@ impl Book {
     fn check(&self) -> Result<()> {
         if self.fails.load(Ordering::Relaxed) {
             self.n_failed.fetch_add(1, Ordering::Relaxed);
-            return Err(Error::Unavailable("told to fail".into()));
+            return Err(Error::Unavailable("set to fail".into()));
         }
         Ok(())
     }
 }
 
 #[async_trait]
-impl Journal for Book {
+impl Journal for TestJournal {
     async fn end(&self) -> Result<Position> {
         self.check()?;
         Ok(Position(i64::try_from(self.log.lock().unwrap().len()).unwrap()))
@@ -248,13 +248,13 @@ impl Journal for Book {
     }
 }
 
-/// A hub that remembers what it was given.
+/// A hub that records the events it gets.
 #[derive(Default)]
 pub(super) struct Recorder {
     given: Mutex<Vec<i64>>,
     n_signals: AtomicUsize,
     pub(super) is_stuck: AtomicBool,
-    /// Something is being given to it while it is.
+    /// `publish` was called while the hub is stuck.
     pub(super) waits: AtomicBool,
 }
 
@@ -272,15 +272,15 @@ impl EventSink for Recorder {
     }
 }
 
-/// Who is where.
+/// A presence registry: this node's users and those of the others.
 #[derive(Default)]
-pub(super) struct People {
+pub(super) struct TestRegistry {
     here: Mutex<Vec<(UserId, PresenceStatus)>>,
     there: Mutex<BTreeMap<NodeId, Vec<UserId>>>,
 }
 
-impl People {
-    pub(super) fn come(&self, user: UserId) {
+impl TestRegistry {
+    pub(super) fn connect(&self, user: UserId) {
         self.here.lock().unwrap().push((user, PresenceStatus::Online));
     }
 
@@ -289,7 +289,7 @@ impl People {
     }
 }
 
-impl PresenceRegistry for People {
+impl PresenceRegistry for TestRegistry {
     fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         self.here.lock().unwrap().clone()
     }
@@ -297,9 +297,9 @@ impl PresenceRegistry for People {
     fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)]) {
         let mut there = self.there.lock().unwrap();
         let known = there.entry(node).or_default();
-        for (user, choice) in users {
+        for (user, status) in users {
             known.retain(|one| one != user);
-            known.extend(choice.map(|_| *user));
+            known.extend(status.map(|_| *user));
         }
     }
 

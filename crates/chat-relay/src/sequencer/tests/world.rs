@@ -1,4 +1,4 @@
-//! What the sequencer's tests are made of: events, headers and fixed interests.
+//! Helpers for the sequencer's tests: events, headers and fixed interests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) fn event(position: i64, user: i64) -> Event {
     Event { position: Position(position), change }
 }
 
-/// A user becomes a member of the group.
+/// The event by which a user becomes a member of the group.
 pub(super) fn group_joined(position: i64, user: i64) -> Event {
     let conversation = Conversation {
         id: ConversationId(9),
@@ -42,7 +42,7 @@ pub(super) fn keys(users: &[i64]) -> Vec<Key> {
     users.iter().map(|user| Key::User(UserId(*user))).collect()
 }
 
-/// The header of events that concern one user each.
+/// The header of a batch whose events concern one user each.
 pub(super) fn header(first: i64, users: &[i64]) -> Header {
     Header { first: Position(first), keys: users.iter().map(|user| keys(&[*user])).collect() }
 }

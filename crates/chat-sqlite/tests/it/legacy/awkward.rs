@@ -100,7 +100,7 @@ async fn messages_of_users_who_are_gone_survive_under_a_placeholder() {
     let history = node.store.direct_history(UserId(9), UserId(8), ALL).await.unwrap();
     assert_eq!(contents(&history), ["between nobodies"]);
     let found = node.store.credentials(LoginName::Username("deleted-user-8".into())).await.unwrap().unwrap();
-    assert_eq!(found.password_hash, "!", "no password leads in");
+    assert_eq!(found.password_hash, "!", "no password matches");
     assert_eq!(node.user("spike").await, UserId(10));
     check_invariants(&node);
 }
@@ -191,7 +191,7 @@ async fn an_unreadable_time_is_that_of_the_message_before() {
     let seconds: Vec<_> = history.iter().map(|message| message.sent_at.0 / SECOND - 1_761_399_699).collect();
     assert_eq!(seconds, [0, 0, 0, 0, 1, 2, 2]);
     let tom = node.store.account(UserId(1)).await.unwrap().unwrap();
-    assert_eq!(tom.created_at, Timestamp(1_761_399_699 * SECOND), "the first that can be read stands in");
+    assert_eq!(tom.created_at, Timestamp(1_761_399_699 * SECOND), "the first readable time replaces it");
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn every_group_has_an_owner_and_every_member_a_role() {
 }
 
 #[tokio::test]
-async fn pointers_stop_before_the_first_message_that_has_not_come_so_far() {
+async fn pointers_stop_before_the_first_message_with_less_progress() {
     let go = GoFile::loose(
         "INSERT INTO users VALUES
             (1, 'tom', 'tom@temp.com', 'h', 0), (2, 'jerry', 'j@temp.com', 'h', 0),

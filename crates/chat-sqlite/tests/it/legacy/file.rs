@@ -1,4 +1,4 @@
-//! Makes files as the Go server made them, and looks into files without the store.
+//! Creates files as the Go server did, and reads files without the store.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const STRICT: &str = "
         type TEXT, content TEXT, media_url TEXT, timestamp DATETIME, status TEXT DEFAULT 'PENDING',
         FOREIGN KEY(sender_id) REFERENCES users(id));";
 
-/// The same tables without any rule, as for files that were made by hand or by a version with fewer of them.
+/// The same tables without constraints, as in files that were made by hand or by an early version.
 const LOOSE: &str = "
     CREATE TABLE users (id INTEGER, username, email, password, created_at);
     CREATE TABLE groups (id INTEGER, name, owner_id, created_at);
@@ -57,7 +57,7 @@ impl GoFile {
 
     pub fn connect(&self) -> Connection {
         let connection = Connection::open(&self.path).unwrap();
-        // As it is in Go, where these rows came from.
+        // Go, which wrote these rows, does not enforce foreign keys.
         connection.pragma_update(None, "foreign_keys", false).unwrap();
         connection
     }
@@ -84,7 +84,7 @@ impl GoFile {
     }
 }
 
-/// There are password hashes in a backup.
+/// A backup contains password hashes.
 pub fn assert_owner_only(path: &Path) {
     #[cfg(unix)]
     {
@@ -95,7 +95,7 @@ pub fn assert_owner_only(path: &Path) {
     let _ = path;
 }
 
-/// Everything in a file, by table.
+/// All rows of a file, by table.
 pub fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
     let connection = Connection::open(path).unwrap();
     let mut tables = connection
@@ -114,7 +114,7 @@ pub fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
         .collect()
 }
 
-/// What must hold of every database of ours; each query looks for rows that break it.
+/// Checks the invariants of a database of ours. Each query looks for rows that break one.
 pub fn check_invariants(node: &SqliteStore) {
     let connection = Connection::open(&node.path).unwrap();
     for (rule, sql) in [
@@ -140,7 +140,7 @@ pub fn check_invariants(node: &SqliteStore) {
              WHERE NOT (0 <= read_seq AND read_seq <= delivered_seq AND delivered_seq <= last_seq)",
         ),
         (
-            "everybody who is mentioned is there",
+            "every user who is referred to exists",
             "SELECT 1 FROM (SELECT sender_id id FROM messages UNION SELECT recipient_id FROM messages
                             UNION SELECT user_id FROM members UNION SELECT owner_id FROM groups)
              WHERE id <> 0 AND id NOT IN (SELECT id FROM users)",

@@ -1,4 +1,4 @@
-//! Migrations that do not come to their end: the file is then as it was, and opens the next time.
+//! Tests of migrations that do not finish: the file is then unchanged, and opens the next time.
 
 use std::process::{Command, Stdio};
 
@@ -9,14 +9,14 @@ use rusqlite::Connection;
 use super::file::{GoFile, check_invariants};
 use crate::support::SqliteStore;
 
-/// Together more than the migration keeps in memory, so that it has begun to write into the file before its commit.
+/// Together more than the migration keeps in memory, so that it writes into the file before its commit.
 const MESSAGES: i64 = 9_500;
 const FILE: &str = "CHAT_SQLITE_TEST_FILE";
 
 #[tokio::test]
 async fn a_failed_migration_leaves_the_file_as_it_was_and_no_backup() {
     let go = GoFile::new(super::ORDINARY);
-    // A table of the name of one of ours is in the way.
+    // A table with the name of one of ours blocks the migration.
     go.execute("CREATE TABLE directs (x)");
     let before = (go.rows(), std::fs::read(&go.path).unwrap());
     assert!(matches!(SqliteStore::open(&go.path).map(|_| ()), Err(OpenError::Migration { .. })));
@@ -44,7 +44,7 @@ async fn a_backup_of_the_same_second_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn a_migration_that_is_killed_is_begun_anew() {
+async fn a_killed_migration_starts_again() {
     for (journal_mode, growing) in [("DELETE", ""), ("WAL", "-wal")] {
         let go = large(journal_mode);
         let size =
@@ -52,13 +52,13 @@ async fn a_migration_that_is_killed_is_begun_anew() {
         let before = size();
         for attempt in 1..=3 {
             let mut child = Command::new(std::env::current_exe().unwrap())
-                .args(["legacy::interrupted::opens_the_file_it_is_told", "--exact", "--ignored"])
+                .args(["legacy::interrupted::opens_the_given_file", "--exact", "--ignored"])
                 .env(FILE, &go.path)
                 .stdout(Stdio::null())
                 .spawn()
                 .unwrap();
             while size() < before + attempt * 1_000_000 {
-                assert!(child.try_wait().unwrap().is_none(), "it came to its end before it could be killed");
+                assert!(child.try_wait().unwrap().is_none(), "it finished before it could be killed");
                 std::thread::yield_now();
             }
             child.kill().unwrap();
@@ -67,7 +67,7 @@ async fn a_migration_that_is_killed_is_begun_anew() {
             assert_eq!(
                 (moved, count(&go, "SELECT count(*) FROM messages")),
                 (0, MESSAGES),
-                "half a migration"
+                "a partial migration is visible"
             );
         }
         let node = SqliteStore::open(&go.path).unwrap();
@@ -78,7 +78,7 @@ async fn a_migration_that_is_killed_is_begun_anew() {
 
 #[tokio::test]
 #[ignore = "is the process that another test starts and kills"]
-async fn opens_the_file_it_is_told() {
+async fn opens_the_given_file() {
     if let Ok(path) = std::env::var(FILE) {
         SqliteStore::open(path.as_ref()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Files with any values in any columns: opening never fails, keeps what it can and leaves a sound database.
+//! Files with any values in any columns: opening never fails, keeps what it can, and leaves a sound database.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -63,8 +63,8 @@ fn written(file: &[Rows; 4]) -> GoFile {
     let connection = go.connect();
     for (table, rows) in ["users", "groups", "group_members", "messages"].into_iter().zip(file) {
         for row in rows {
-            let places = ["?"].repeat(row.len()).join(", ");
-            let sql = format!("INSERT INTO {table} VALUES ({places})");
+            let placeholders = ["?"].repeat(row.len()).join(", ");
+            let sql = format!("INSERT INTO {table} VALUES ({placeholders})");
             connection.execute(&sql, rusqlite::params_from_iter(row)).unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! What the session sends, and how it learns what became of it.
+//! Sends frames and waits for the server's response to them.
 
 use anyhow::Context;
 use chat_client::Stream;
@@ -13,7 +13,7 @@ use crate::plain::names::Recipient;
 use crate::plain::outbox::Message;
 
 impl Session {
-    /// What was on its way when the connection broke.
+    /// Resends the messages that had no echo when the connection broke. Reports those that cannot be resent.
     pub(super) async fn send_again(&mut self, stream: &mut Stream) -> Result<(), Stop> {
         for message in self.outbox.messages() {
             if message.is_keyed {
@@ -21,19 +21,24 @@ impl Session {
             } else {
                 display::notice(&format!("not known to have arrived: {}", message.frame));
             }
-            // A message that had been stored before is not echoed again.
+            // The server does not echo a message again that it had stored before, so do not wait for it.
             self.outbox.remove(&message);
         }
         Ok(())
     }
 
-    pub(super) async fn say(&mut self, stream: &mut Stream, text: &str, media_url: &str) -> Result<(), Stop> {
+    pub(super) async fn send_text(
+        &mut self,
+        stream: &mut Stream,
+        text: &str,
+        media_url: &str,
+    ) -> Result<(), Stop> {
         let Some(to) = self.recipient() else { return Ok(()) };
         let message = Message::new(to, text, media_url).context("the system provides no randomness")?;
         self.send(stream, message).await.map(drop)
     }
 
-    pub(super) async fn tell_typing(&mut self, stream: &mut Stream) -> Result<(), Stop> {
+    pub(super) async fn send_typing(&mut self, stream: &mut Stream) -> Result<(), Stop> {
         let Some(to) = self.recipient() else { return Ok(()) };
         let mut frame = ClientFrame { kind: Some("typing".into()), ..ClientFrame::default() };
         match to {
@@ -44,7 +49,7 @@ impl Session {
         self.deliver(stream, &frame).await.map(drop)
     }
 
-    /// A recipient that is chosen by hand is also where plain text goes from then on.
+    /// Sends a frame typed by hand. If it sets the recipient, plain text goes there from then on, too.
     pub(super) async fn send_raw(
         &mut self,
         stream: &mut Stream,
@@ -54,8 +59,8 @@ impl Session {
         if let Some(message) = Message::typed(line, frame) {
             return self.send(stream, message).await;
         }
-        let was_taken = self.deliver(stream, line).await?;
-        if was_taken && frame.action.as_deref() == Some("set_recipient") {
+        let is_accepted = self.deliver(stream, line).await?;
+        if is_accepted && frame.action.as_deref() == Some("set_recipient") {
             let named = |id: Option<i64>| id.filter(|id| *id > 0);
             let user = named(frame.user_id).map(Recipient::User);
             self.recipient = user.or(named(frame.group_id).map(Recipient::Group));
@@ -72,27 +77,28 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a frame and waits until the server has dealt with it; `false`: it was refused. What was too much for now is
-    /// sent again when the server takes it.
+    /// Sends a frame and waits until the server has processed it. Returns `false` if it was refused. After a rate
+    /// limit, sends it again when the server allows it.
     async fn deliver(&mut self, stream: &mut Stream, frame: &str) -> Result<bool, Stop> {
         loop {
             stream.send(frame).await?;
             if !self.settle(stream).await? {
                 return Ok(true);
             }
-            let Some(wait) = self.held_for.take() else { return Ok(false) };
+            let Some(wait) = self.retry_after.take() else { return Ok(false) };
             sleep(wait).await;
         }
     }
 
-    /// Waits until the server has dealt with what was sent, and shows what comes meanwhile; `true`: something was
-    /// refused. However much comes, only silence is too long a wait.
+    /// Waits until the server has processed everything that was sent, and prints what arrives meanwhile. Returns
+    /// whether something was refused. The time limit applies to silence only, so a flood of messages does not end the
+    /// wait.
     pub(super) async fn settle(&mut self, stream: &mut Stream) -> Result<bool, Stop> {
         let ping = stream.ping().await?;
         let mut was_refused = false;
         loop {
             for received in stream.take_received() {
-                was_refused |= self.take(received).await?;
+                was_refused |= self.handle_received(received).await?;
             }
             match timeout(DEADLINE, stream.answered(ping)).await {
                 Ok(Ok(true)) => break,
@@ -105,7 +111,7 @@ impl Session {
             }
         }
         for received in stream.take_received() {
-            was_refused |= self.take(received).await?;
+            was_refused |= self.handle_received(received).await?;
         }
         Ok(was_refused)
     }

@@ -1,4 +1,4 @@
-//! What the session prints: messages and notices as they come, and the answers to what was asked for.
+//! Prints what arrives: messages, notices and the results of commands.
 
 use anyhow::Result;
 use chat_protocol::message;
@@ -17,7 +17,7 @@ impl Session {
         if frame.sender_id == self.names.me.id {
             self.outbox.echoed(frame);
         }
-        if !self.seen.is_first(frame.id) || self.manner.json {
+        if !self.seen.is_first(frame.id) || self.mode.json {
             return Ok(());
         }
         if frame.kind == "system" {
@@ -44,11 +44,11 @@ impl Session {
     pub(super) async fn show_history(&mut self, n: u16) -> Result<()> {
         let Some(recipient) = self.recipient() else { return Ok(()) };
         let client = &self.names.client;
-        let asked = match recipient {
+        let response = match recipient {
             Recipient::User(id) => within(client.direct_history(id, n)).await,
             Recipient::Group(id) => within(client.group_history(id, n)).await,
         };
-        let Some(message::History { messages, .. }) = self.answer(asked) else { return Ok(()) };
+        let Some(message::History { messages, .. }) = self.result_of(response) else { return Ok(()) };
         for message in messages {
             let from = self.names.user(message.sender_id).await;
             let group = self.group_name(message.group_id).await;
@@ -59,23 +59,23 @@ impl Session {
     }
 
     pub(super) async fn list_users(&mut self, prefix: &str) -> Result<()> {
-        let asked = within(self.names.client.users(prefix)).await;
-        for user in self.answer(asked).unwrap_or_default() {
+        let response = within(self.names.client.users(prefix)).await;
+        for user in self.result_of(response).unwrap_or_default() {
             print_line(&format!("{:>6}  {}", user.id, clean(&user.username)))?;
         }
         Ok(())
     }
 
     pub(super) async fn list_groups(&mut self) -> Result<()> {
-        let asked = within(self.names.client.groups()).await;
-        for group in self.answer(asked).unwrap_or_default() {
+        let response = within(self.names.client.groups()).await;
+        for group in self.result_of(response).unwrap_or_default() {
             print_line(&format!("{:>6}  {}", group.id, clean(&group.name)))?;
         }
         Ok(())
     }
 
-    /// An answer; a failure is printed and does not end the session.
-    fn answer<T>(&mut self, asked: Result<T>) -> Option<T> {
-        asked.inspect_err(|error| self.complain(&format!("{error:#}"))).ok()
+    /// The result of a request. Prints a failure, which does not end the session.
+    fn result_of<T>(&mut self, response: Result<T>) -> Option<T> {
+        response.inspect_err(|error| self.report_error(&format!("{error:#}"))).ok()
     }
 }

@@ -1,11 +1,11 @@
-//! Commands: what is written in the composer behind a slash.
+//! Commands: lines of the composer that start with a slash.
 
 use chat_names::is_same_name;
 
-use super::{Asking, Effect, Model};
-use crate::screen::errand::Errand;
+use super::{Effect, Model, PromptKind};
+use crate::screen::request::Request;
 
-/// Each command with what it takes and what it does, for the help.
+/// Each command with its arguments and its description, for the help page.
 pub(crate) const COMMANDS: [(&str, &str); 18] = [
     ("/to NAME", "write to a user"),
     ("/new NAME", "create a group"),
@@ -28,48 +28,48 @@ pub(crate) const COMMANDS: [(&str, &str); 18] = [
 ];
 
 impl Model {
-    pub(super) fn obey(&mut self, command: &str) {
+    pub(super) fn run_command(&mut self, command: &str) {
         let (word, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         let rest = rest.trim();
         match (word, rest) {
-            ("to", "") => self.ask_for(Asking::GoTo),
-            ("to", name) => self.run(Errand::Find(name.into())),
-            ("new", "") => self.ask_for(Asking::NewGroup),
-            ("new", name) => self.run(Errand::CreateGroup(name.into())),
-            ("add", "") => self.ask_for(Asking::AddMember),
+            ("to", "") => self.open_prompt(PromptKind::GoTo),
+            ("to", name) => self.send_request(Request::Find(name.into())),
+            ("new", "") => self.open_prompt(PromptKind::NewGroup),
+            ("new", name) => self.send_request(Request::CreateGroup(name.into())),
+            ("add", "") => self.open_prompt(PromptKind::AddMember),
             ("add", name) => self.add_member(name),
             ("remove", name) => self.remove_member(name),
-            ("members", _) => self.ask_for(Asking::Members),
+            ("members", _) => self.open_prompt(PromptKind::Members),
             ("leave", _) => self.leave(),
-            ("search", "") => self.ask_for(Asking::Search),
+            ("search", "") => self.open_prompt(PromptKind::Search),
             ("search", words) => {
-                self.ask_for(Asking::Search);
+                self.open_prompt(PromptKind::Search);
                 self.search_for(words);
             }
-            ("pins", _) => self.ask_for(Asking::Pins),
-            ("react", "") => self.ask_for_reaction(),
+            ("pins", _) => self.open_prompt(PromptKind::Pins),
+            ("react", "") => self.open_reaction_prompt(),
             ("react", emoji) => {
                 if let Some(seq) = self.addressed().map(|message| message.seq) {
                     self.react(seq, emoji);
                 }
             }
             ("edit", _) => self.begin_edit(true),
-            ("mute", hours) => self.toggle_muted(self.place, hours.parse().ok()),
-            ("pin", _) => self.toggle_conversation_pin(self.place),
-            ("archive", _) => self.toggle_archived(self.place),
-            ("read", _) => self.mark_read(self.place),
-            ("unread", _) => self.mark_unread(self.place),
+            ("mute", hours) => self.toggle_muted(self.chat, hours.parse().ok()),
+            ("pin", _) => self.toggle_conversation_pin(self.chat),
+            ("archive", _) => self.toggle_archived(self.chat),
+            ("read", _) => self.mark_read(self.chat),
+            ("unread", _) => self.mark_unread(self.chat),
             ("retry", _) => self.retry(),
             ("drop", _) => self.drop_refused(),
-            ("help", _) => self.ask_for(Asking::Help),
+            ("help", _) => self.open_prompt(PromptKind::Help),
             ("quit", _) => self.quit(),
-            _ => self.complain(format!("there is no command /{word}; F1 lists them")),
+            _ => self.notify_error(format!("there is no command /{word}; F1 lists them")),
         }
     }
 
     pub(super) fn add_member(&mut self, name: &str) {
         if let Some((conversation, group)) = self.group() {
-            self.run(Errand::AddMember { conversation, group, name: name.into() });
+            self.send_request(Request::AddMember { conversation, group, name: name.into() });
         }
     }
 
@@ -78,26 +78,26 @@ impl Model {
         match self.members().iter().find(|member| is_same_name(&member.username, name)) {
             Some(member) => {
                 let user = member.id;
-                self.run(Errand::RemoveMember { conversation, group, user });
+                self.send_request(Request::RemoveMember { conversation, group, user });
             }
-            None => self.complain(format!("there is no member {name}")),
+            None => self.notify_error(format!("there is no member {name}")),
         }
     }
 
     fn leave(&mut self) {
         if let Some((conversation, group)) = self.group() {
             let user = self.me();
-            self.run(Errand::RemoveMember { conversation, group, user });
+            self.send_request(Request::RemoveMember { conversation, group, user });
         }
     }
 
-    /// Ends; what waits to be sent is asked about first, because it would be lost.
+    /// Quits. Asks first if messages are unsent, because they would be lost.
     pub(super) fn quit(&mut self) {
-        let is_asked = self.prompt.as_ref().is_some_and(|prompt| prompt.asking == Asking::Quit);
+        let is_asked = self.prompt.as_ref().is_some_and(|prompt| prompt.kind == PromptKind::Quit);
         if self.n_waiting() == 0 || is_asked {
             self.effects.push(Effect::Quit);
         } else {
-            self.ask_for(Asking::Quit);
+            self.open_prompt(PromptKind::Quit);
         }
     }
 }

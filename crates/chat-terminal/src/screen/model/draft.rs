@@ -1,53 +1,54 @@
-//! What is written and not sent, here and on the user's other devices: who gives way to whom, and when the server is
-//! told. What was typed here and has not reached the server stays; where nothing was typed, the server's word is taken.
+//! Drafts: synchronizes unsent text with the user's other devices through the server. Text that was typed here and has
+//! not reached the server wins; otherwise the server's draft replaces the text.
 
-use super::{Desk, Model, Place, Writing};
+use super::{Chat, Model, Pane, Writing};
 use crate::screen::editor::Editor;
-use crate::screen::errand::Errand;
+use crate::screen::request::Request;
 
-/// How long nobody has typed when the server is told, in milliseconds.
+/// Pause in typing after which the draft is saved, in milliseconds.
 const PAUSE: i64 = 1_000;
-/// So many of this client's own changes may still come back to it.
+/// Most saved texts whose echo from the server may be outstanding.
 const MAX_ECHOES: usize = 8;
 
-/// How far a text and the server's draft are in step.
+/// State of the synchronization of one conversation's draft.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Draft {
-    /// What the server has, as far as this client and it agree.
+    /// The last text on which this client and the server agreed.
     base: String,
-    /// The server's word as it was last heard, to tell a new one from the same one heard again.
-    heard: Option<String>,
-    /// What the server was told, and will say once more.
+    /// The server's draft as last received, to ignore repetitions of it.
+    received: Option<String>,
+    /// Texts that were saved and whose echo from the server is outstanding.
     echoes: Vec<String>,
-    /// The text as it was last looked at, and since when it is so.
+    /// The text at the last check.
     seen: String,
+    /// When the text last changed, in milliseconds since 1970. A failed save counts as a change.
     since: i64,
     pub(super) is_saving: bool,
 }
 
 impl Draft {
-    /// The server says what it has. Whether the text is to become that.
-    fn told(&mut self, remote: &str, text: &str) -> bool {
-        if self.heard.as_deref() == Some(remote) {
+    /// Takes the server's draft. Returns whether it replaces the text.
+    fn receive(&mut self, remote: &str, text: &str) -> bool {
+        if self.received.as_deref() == Some(remote) {
             return false;
         }
-        self.heard = Some(remote.to_owned());
+        self.received = Some(remote.to_owned());
         if let Some(at) = self.echoes.iter().position(|echo| echo == remote) {
             self.echoes.drain(..=at);
             return false;
         }
-        let gives_way = text == self.base && text != remote;
+        let is_replaced = text == self.base && text != remote;
         remote.clone_into(&mut self.base);
-        gives_way
+        is_replaced
     }
 
-    /// Whether the server is to be told of the text now; `is_left`: nobody goes on typing there.
+    /// Whether to save the text now. `is_left`: it is no longer open, so nobody goes on typing.
     fn is_due(&mut self, text: &str, now: i64, is_left: bool) -> bool {
         if self.seen != text {
             text.clone_into(&mut self.seen);
             self.since = now;
         }
-        // What has been sent is no draft any longer, on no device.
+        // A text that was sent must disappear from all devices at once.
         let is_at_rest = is_left || text.is_empty() || now - self.since >= PAUSE;
         text != self.base && is_at_rest && !self.is_saving
     }
@@ -72,8 +73,8 @@ impl Draft {
     }
 }
 
-impl Desk {
-    /// What is written and not sent; another text for a message is none.
+impl Pane {
+    /// The text that has not been sent. During an edit it is the text that was put aside.
     fn unsent(&self) -> &str {
         match self.writing {
             Writing::Edit(..) => &self.put_aside,
@@ -90,63 +91,63 @@ impl Desk {
 }
 
 impl Model {
-    /// What the user has begun to write in a conversation, here or elsewhere.
+    /// The draft of a conversation: the text in its composer, or else the server's.
     pub(crate) fn draft(&self, id: i64) -> &str {
-        match self.desks.get(&Place::Room(id)) {
-            Some(desk) => desk.unsent(),
+        match self.panes.get(&Chat::Room(id)) {
+            Some(pane) => pane.unsent(),
             None => self.room(id).and_then(|room| room.own()?.draft.as_deref()).unwrap_or_default(),
         }
     }
 
-    /// Brings what is written here and what the server has into step.
-    pub(super) fn keep_drafts(&mut self) {
-        let (now, asked) = (self.millis(), self.state.now());
-        let open = self.place.filter(|_| !self.is_leaving);
-        let mut errands = Vec::new();
-        for (place, desk) in &mut self.desks {
-            let Place::Room(id) = *place else { continue };
+    /// Saves drafts that are due and takes over the server's.
+    pub(super) fn sync_drafts(&mut self) {
+        let (now, asked_at) = (self.millis(), self.state.now());
+        let open = self.chat.filter(|_| !self.is_leaving);
+        let mut due = Vec::new();
+        for (chat, pane) in &mut self.panes {
+            let Chat::Room(id) = *chat else { continue };
             let Some(own) = self.state.rooms().get(&id).and_then(|room| room.own()) else { continue };
             let remote = own.draft.as_deref().unwrap_or_default();
-            let text = desk.unsent().to_owned();
-            if desk.draft.told(remote, &text) {
-                desk.fill(remote);
+            let text = pane.unsent().to_owned();
+            if pane.draft.receive(remote, &text) {
+                pane.fill(remote);
                 continue;
             }
-            let is_kept = !is_command(&text) && text.len() <= super::deeds::MAX_TEXT;
-            if is_kept && desk.draft.is_due(&text, now, open != Some(*place)) {
-                desk.draft.saving(&text);
-                errands.push(Errand::SaveDraft { asked, id, text });
+            let is_kept = !is_command(&text) && text.len() <= super::actions::MAX_TEXT;
+            if is_kept && pane.draft.is_due(&text, now, open != Some(*chat)) {
+                pane.draft.saving(&text);
+                due.push(Request::SaveDraft { asked_at, id, text });
             }
         }
-        for errand in errands {
-            self.run(errand);
+        for request in due {
+            self.send_request(request);
         }
     }
 
-    /// Whether the server has yet to answer that it has a draft.
+    /// Whether the server has not confirmed a draft yet.
     pub(crate) fn is_saving(&self) -> bool {
-        self.desks.values().any(|desk| desk.draft.is_saving)
+        self.panes.values().any(|pane| pane.draft.is_saving)
     }
 
     pub(super) fn draft_saved(&mut self, id: i64, text: &str) {
-        if let Some(desk) = self.desks.get_mut(&Place::Room(id)) {
-            desk.draft.saved(text);
+        if let Some(pane) = self.panes.get_mut(&Chat::Room(id)) {
+            pane.draft.saved(text);
         }
     }
 
-    /// What may go well later is tried again; what the server does not want stays here.
-    pub(super) fn draft_failed(&mut self, id: i64, text: &str, is_passing: bool) {
+    /// Saves the draft again later after a temporary failure. A draft that the server refuses stays on this device.
+    pub(super) fn draft_failed(&mut self, id: i64, text: &str, is_temporary: bool) {
         let now = self.millis();
-        if let Some(desk) = self.desks.get_mut(&Place::Room(id)) {
-            desk.draft.failed(text, now);
-            if !is_passing {
-                desk.draft.saved(text);
+        if let Some(pane) = self.panes.get_mut(&Chat::Room(id)) {
+            pane.draft.failed(text, now);
+            if !is_temporary {
+                pane.draft.saved(text);
             }
         }
     }
 }
 
-/// Whether it is a command, and no text for others.
+/// Whether the text is a command and not a message.
 pub(super) fn is_command(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//")
 }
@@ -156,16 +157,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_here_stays_and_what_was_not_gives_way() {
+    fn typed_text_stays_and_other_text_is_replaced() {
         let mut draft = Draft::default();
-        assert!(draft.told("from elsewhere", ""), "nothing was typed");
-        assert!(!draft.told("from elsewhere", "typed on"), "it was heard already");
-        assert!(!draft.told("other", "typed on"), "the server does not have what was typed here");
+        assert!(draft.receive("from elsewhere", ""), "nothing was typed");
+        assert!(!draft.receive("from elsewhere", "typed on"), "it was heard already");
+        assert!(!draft.receive("other", "typed on"), "the server does not have what was typed here");
         assert!(draft.is_due("typed on", 0, true));
     }
 
     #[test]
-    fn what_was_told_comes_back_without_harm() {
+    fn the_echo_of_a_saved_draft_changes_nothing() {
         let mut draft = Draft::default();
         assert!(!draft.is_due("a", 0, false), "somebody is typing");
         assert!(draft.is_due("a", PAUSE, false));
@@ -175,12 +176,12 @@ mod tests {
         assert!(draft.is_due("ab", 4 * PAUSE, false));
         draft.saving("ab");
         draft.saved("ab");
-        assert!(!draft.told("a", "ab") && !draft.told("ab", "ab"), "its own words");
-        assert!(draft.told("", "ab"), "sent on another device");
+        assert!(!draft.receive("a", "ab") && !draft.receive("ab", "ab"), "its own words");
+        assert!(draft.receive("", "ab"), "sent on another device");
     }
 
     #[test]
-    fn what_did_not_reach_the_server_is_told_again_and_an_empty_text_at_once() {
+    fn a_failed_save_is_repeated_and_an_empty_text_is_saved_at_once() {
         let mut draft = Draft::default();
         assert!(draft.is_due("a", 0, true));
         draft.saving("a");

@@ -1,12 +1,12 @@
-//! What keys do, by what they go to.
+//! What each key does in each part of the screen.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::{Asking, Effect, Focus, Model, Writing};
+use super::{Effect, Focus, Model, PromptKind, Writing};
 use crate::screen::editor::{Editor, Move};
 use crate::screen::layout;
 
-/// Each key with what it does, for the help.
+/// Each key with its description, for the help page.
 pub(crate) const KEYS: [(&str, &str); 22] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "new line"),
@@ -58,10 +58,10 @@ impl Model {
             return;
         }
         self.stop_selecting();
-        if let Some(desk) = self.desk_mut() {
-            desk.editor.insert(text);
+        if let Some(pane) = self.pane_mut() {
+            pane.editor.insert(text);
         }
-        self.tell_typing();
+        self.send_typing();
     }
 
     fn press_anywhere(&mut self, key: KeyEvent) -> bool {
@@ -70,11 +70,11 @@ impl Model {
             KeyCode::Char('c') if is_control => self.quit(),
             KeyCode::Char('z') if is_control => self.effects.push(Effect::Suspend),
             KeyCode::Char('l') if is_control => self.effects.push(Effect::Redraw),
-            KeyCode::F(1) => self.ask_for(Asking::Help),
+            KeyCode::F(1) => self.open_prompt(PromptKind::Help),
             _ if self.prompt.is_some() => return false,
-            KeyCode::Char('k') if is_control => self.ask_for(Asking::GoTo),
-            KeyCode::Char('f') if is_control => self.ask_for(Asking::Search),
-            KeyCode::Char('g') if is_control => self.ask_for(Asking::NewGroup),
+            KeyCode::Char('k') if is_control => self.open_prompt(PromptKind::GoTo),
+            KeyCode::Char('f') if is_control => self.open_prompt(PromptKind::Search),
+            KeyCode::Char('g') if is_control => self.open_prompt(PromptKind::NewGroup),
             KeyCode::Char('n') if is_control => self.step(true),
             KeyCode::Char('p') if is_control => self.step(false),
             KeyCode::Down if key.modifiers.contains(KeyModifiers::ALT) => self.step(true),
@@ -90,7 +90,7 @@ impl Model {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         let is_alt = key.modifiers.contains(KeyModifiers::ALT);
         let width = layout::composer_width(self);
-        let Some(desk) = self.desk_mut() else {
+        let Some(pane) = self.pane_mut() else {
             if key.code == KeyCode::Tab {
                 self.focus = Focus::List;
             }
@@ -98,11 +98,11 @@ impl Model {
         };
         match key.code {
             KeyCode::Enter if is_alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
-                desk.editor.insert("\n");
+                pane.editor.insert("\n");
             }
-            KeyCode::Char('j') if is_control => desk.editor.insert("\n"),
+            KeyCode::Char('j') if is_control => pane.editor.insert("\n"),
             KeyCode::Enter => self.submit(),
-            KeyCode::Char('e') if is_control && desk.editor.is_empty() => self.begin_edit(true),
+            KeyCode::Char('e') if is_control && pane.editor.is_empty() => self.begin_edit(true),
             KeyCode::Esc => {
                 if !self.cancel_writing() && !self.leave_thread() {
                     self.go_to_end();
@@ -111,14 +111,14 @@ impl Model {
             KeyCode::Tab => self.go_to_list(),
             KeyCode::BackTab => self.begin_selecting(),
             KeyCode::Up => {
-                if !desk.editor.go_line(false, width) {
+                if !pane.editor.go_line(false, width) {
                     self.begin_selecting();
                 }
             }
-            KeyCode::Down => drop(desk.editor.go_line(true, width)),
+            KeyCode::Down => drop(pane.editor.go_line(true, width)),
             _ => {
-                if edit(&mut desk.editor, key) {
-                    self.tell_typing();
+                if edit(&mut pane.editor, key) {
+                    self.send_typing();
                 }
             }
         }
@@ -126,7 +126,7 @@ impl Model {
 
     fn go_to_list(&mut self) {
         self.focus = Focus::List;
-        self.listed = self.place.map(super::Place::entry).or_else(|| self.listing().first().copied());
+        self.listed = self.chat.map(super::Chat::entry).or_else(|| self.listing().first().copied());
     }
 
     fn press_in_list(&mut self, key: KeyEvent) {
@@ -137,8 +137,8 @@ impl Model {
             KeyCode::Home | KeyCode::Char('g') => self.listed = self.listing().first().copied(),
             KeyCode::End | KeyCode::Char('G') => self.listed = self.listing().last().copied(),
             KeyCode::Enter | KeyCode::Right => {
-                if let Some(place) = listed {
-                    self.open(place);
+                if let Some(chat) = listed {
+                    self.open(chat);
                 }
             }
             KeyCode::Tab | KeyCode::Esc => self.focus = Focus::Composer,
@@ -148,50 +148,50 @@ impl Model {
             KeyCode::Char('A') => self.toggle_shows_archived(),
             KeyCode::Char('r') => self.mark_read(listed),
             KeyCode::Char('u') => self.mark_unread(listed),
-            KeyCode::Char('n') => self.ask_for(Asking::GoTo),
-            KeyCode::Char('/') => self.ask_for(Asking::Search),
-            KeyCode::Char('?') => self.ask_for(Asking::Help),
+            KeyCode::Char('n') => self.open_prompt(PromptKind::GoTo),
+            KeyCode::Char('/') => self.open_prompt(PromptKind::Search),
+            KeyCode::Char('?') => self.open_prompt(PromptKind::Help),
             _ => {}
         }
     }
 
     fn press_in_messages(&mut self, key: KeyEvent) {
         match key.code {
-            KeyCode::Down | KeyCode::Char('j') => self.select_beside(true),
-            KeyCode::Up | KeyCode::Char('k') => self.select_beside(false),
+            KeyCode::Down | KeyCode::Char('j') => self.select_neighbour(true),
+            KeyCode::Up | KeyCode::Char('k') => self.select_neighbour(false),
             KeyCode::Home | KeyCode::Char('g') => self.select_edge(false),
             KeyCode::End | KeyCode::Char('G') => self.select_edge(true),
             KeyCode::Esc | KeyCode::Tab | KeyCode::Char('q') => {
                 self.stop_selecting();
                 self.go_to_end();
             }
-            KeyCode::Char('r') => self.answer(),
+            KeyCode::Char('r') => self.reply(),
             KeyCode::Char('t') => self.open_thread(),
             KeyCode::Char('e') => self.begin_edit(false),
-            KeyCode::Char('d') | KeyCode::Delete => self.ask_for_deletion(),
-            KeyCode::Char('+' | 'x') if self.selected().is_some() => self.ask_for_reaction(),
+            KeyCode::Char('d') | KeyCode::Delete => self.open_deletion_prompt(),
+            KeyCode::Char('+' | 'x') if self.selected().is_some() => self.open_reaction_prompt(),
             KeyCode::Char('p') => self.toggle_pin(),
             KeyCode::Enter => self.follow(),
-            KeyCode::Char('/') => self.ask_for(Asking::Search),
-            KeyCode::Char('?') => self.ask_for(Asking::Help),
+            KeyCode::Char('/') => self.open_prompt(PromptKind::Search),
+            KeyCode::Char('?') => self.open_prompt(PromptKind::Help),
             _ => {}
         }
     }
 
-    fn answer(&mut self) {
+    fn reply(&mut self) {
         if let Some((id, seq)) = self.selected().map(|message| (message.id, message.seq)) {
             self.write(Writing::Reply(id, seq));
         }
     }
 
-    /// Goes to what the selected message answers, or else to its thread.
+    /// Goes to the message that the selected one replies to, or else to its thread.
     fn follow(&mut self) {
         let Some(message) = self.selected() else { return };
         let (conversation, has_thread) = (message.conversation_id, message.thread.is_some());
         match (message.reply_to, message.thread_id) {
             (Some(id), _) => match self.message_of(conversation, id).map(|message| message.seq) {
                 Some(seq) => self.jump(conversation, seq),
-                None => self.tell("it is further up: load it with PgUp"),
+                None => self.notify("it is further up: load it with PgUp"),
             },
             (None, Some(_)) => self.open_thread(),
             (None, None) if has_thread => self.open_thread(),
@@ -205,14 +205,14 @@ impl Model {
         match key.code {
             KeyCode::Esc => self.prompt = None,
             KeyCode::Enter => self.decide(),
-            KeyCode::Down | KeyCode::Tab if prompt.asking == Asking::Help => prompt.chosen += 1,
-            KeyCode::Char('q') if prompt.asking == Asking::Help => self.prompt = None,
+            KeyCode::Down | KeyCode::Tab if prompt.kind == PromptKind::Help => prompt.chosen += 1,
+            KeyCode::Char('q') if prompt.kind == PromptKind::Help => self.prompt = None,
             KeyCode::Down | KeyCode::Tab => prompt.chosen = (prompt.chosen + 1).min(last),
             KeyCode::Up | KeyCode::BackTab => prompt.chosen = prompt.chosen.saturating_sub(1),
             KeyCode::PageDown => prompt.chosen = (prompt.chosen + 8).min(last),
             KeyCode::PageUp => prompt.chosen = prompt.chosen.saturating_sub(8),
             KeyCode::Char(digit @ '1'..='9')
-                if matches!(prompt.asking, Asking::React(_)) && prompt.editor.is_empty() =>
+                if matches!(prompt.kind, PromptKind::React(_)) && prompt.editor.is_empty() =>
             {
                 let number = usize::try_from(u32::from(digit) - u32::from('1')).unwrap_or_default();
                 if number <= last {
@@ -220,7 +220,7 @@ impl Model {
                     self.decide();
                 }
             }
-            _ if !prompt.asking.has_line() => {}
+            _ if !prompt.kind.has_line() => {}
             _ => {
                 if edit(&mut prompt.editor, key) {
                     self.prompt_changed();
@@ -230,7 +230,7 @@ impl Model {
     }
 }
 
-/// Keys that every line understands; `true`: the text has changed.
+/// Handles keys that every input line shares. Returns whether the text has changed.
 fn edit(editor: &mut Editor, key: KeyEvent) -> bool {
     let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
     let is_alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -265,7 +265,7 @@ fn change(editor: &mut Editor, key: KeyEvent, by_word: bool) -> bool {
         KeyCode::Delete if by_word => editor.delete(Move::WordRight),
         KeyCode::Backspace => editor.delete(Move::Left),
         KeyCode::Delete => editor.delete(Move::Right),
-        // Some keyboards write characters with both.
+        // Some keyboard layouts produce characters with Ctrl and Alt together (AltGr).
         KeyCode::Char(c) if is_control == key.modifiers.contains(KeyModifiers::ALT) => {
             editor.insert(c.encode_utf8(&mut [0; 4]));
         }

@@ -1,49 +1,50 @@
-//! Messages of this client that the server has not confirmed. The session asks until it is told, over as many
-//! connections as that takes, and the key keeps a message from being stored twice.
+//! Messages of this client that the server has not confirmed. The session resends each over new connections until the
+//! server answers, and its `client_msg_id` keeps it from being stored twice.
 
 use chat_client::v2::Op;
 use chat_names::comparable;
 use chat_protocol::message::{Message, SendRequest};
 use chat_protocol::v2;
 
-use super::{Model, Place, Scroll, Writing};
+use super::{Chat, Model, Scroll, Writing};
 
-/// A message on its way.
+/// A message that is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    pub(crate) place: Place,
+    pub(crate) chat: Chat,
     pub(crate) content: String,
-    /// What the server said against it.
+    /// Why the server refused it; `None` while it waits.
     pub(crate) refused: Option<String>,
+    /// Its `client_msg_id`.
     key: String,
     writing: Writing,
 }
 
 impl Model {
-    /// Messages of the open place that wait, the oldest first, with their numbers.
+    /// Unconfirmed and refused messages of what is open, oldest first, with their indices in `outgoing`.
     pub(crate) fn waiting(&self) -> impl DoubleEndedIterator<Item = (usize, &Outgoing)> {
-        let place = self.place;
-        self.outgoing.iter().enumerate().filter(move |(_, outgoing)| Some(outgoing.place) == place)
+        let chat = self.chat;
+        self.outgoing.iter().enumerate().filter(move |(_, outgoing)| Some(outgoing.chat) == chat)
     }
 
-    /// How many have not been refused and have not been confirmed.
+    /// Number of messages that are neither confirmed nor refused, in all conversations.
     pub(crate) fn n_waiting(&self) -> usize {
         self.outgoing.iter().filter(|outgoing| outgoing.refused.is_none()).count()
     }
 
     pub(super) fn send(&mut self, content: String, writing: Writing) {
-        let Some(place) = self.place else { return };
+        let Some(chat) = self.chat else { return };
         self.n_sent += 1;
-        let key = format!("{}-{}", self.fixed.name, self.n_sent);
-        let outgoing = Outgoing { place, content, refused: None, key, writing };
+        let key = format!("{}-{}", self.config.run_id, self.n_sent);
+        let outgoing = Outgoing { chat, content, refused: None, key, writing };
         self.dispatch(&outgoing);
         self.outgoing.push(outgoing);
-        if let Some(desk) = self.desk_mut() {
-            desk.scroll = Scroll::Bottom;
-            desk.new_from = None;
-            // What was written belongs to the end, wherever one was reading.
-            if desk.window.is_some_and(|window| window.last.is_some()) {
-                desk.window = None;
+        if let Some(pane) = self.pane_mut() {
+            pane.scroll = Scroll::Bottom;
+            pane.new_from = None;
+            // The message stands at the end, so show the end even if the person was reading elsewhere.
+            if pane.window.is_some_and(|window| window.last.is_some()) {
+                pane.window = None;
             }
         }
     }
@@ -60,79 +61,79 @@ impl Model {
             },
             ..v2::Send::default()
         };
-        match outgoing.place {
-            Place::Room(id) => send.conversation_id = Some(id),
-            Place::User(id) => send.to_user = Some(id),
-            Place::Thread(id, root) => {
+        match outgoing.chat {
+            Chat::Room(id) => send.conversation_id = Some(id),
+            Chat::User(id) => send.to_user = Some(id),
+            Chat::Thread(id, root) => {
                 send.conversation_id = Some(id);
                 send.body.thread_id = Some(root);
             }
         }
         if let Writing::Reply(id, seq) = outgoing.writing {
             send.body.reply_to = Some(id);
-            // What is in a thread is answered there.
+            // A reply to a message of a thread belongs to that thread.
             let thread = self.message_at(seq).and_then(|message| message.thread_id);
             send.body.thread_id = send.body.thread_id.or(thread);
         }
-        self.ask(Op::Send(send));
+        self.submit_op(Op::Send(send));
     }
 
-    /// The members that a text calls upon by `@name`, and whether by `@all` everybody.
+    /// The ids of the members that a text mentions by `@name`, and whether it mentions everybody by `@all`.
     fn mentioned(&self, content: &str) -> (Vec<i64>, bool) {
         let words: Vec<_> = content
             .split(|c: char| c.is_whitespace() || ",.;:!?()".contains(c))
             .filter_map(|word| word.strip_prefix('@'))
             .map(comparable)
             .collect();
-        let is_called = |name: &str| words.contains(&comparable(name));
+        let is_mentioned = |name: &str| words.contains(&comparable(name));
         let members = self.members();
-        let called = members.iter().filter(|member| is_called(&member.username));
-        (called.map(|member| member.id).collect(), !members.is_empty() && is_called("all"))
+        let mentioned = members.iter().filter(|member| is_mentioned(&member.username));
+        (mentioned.map(|member| member.id).collect(), !members.is_empty() && is_mentioned("all"))
     }
 
-    /// The server has stored a message of the user's own.
-    pub(super) fn sent(&mut self, message: &Message) {
+    /// Removes a message that the server has stored.
+    pub(super) fn confirm_sent(&mut self, message: &Message) {
         if let Some(key) = &message.client_msg_id {
             self.outgoing.retain(|outgoing| outgoing.key != *key);
         }
     }
 
-    /// `false`: it was no sending.
+    /// Keeps a refused message with the reason. Returns `false` if the operation sends no message.
     pub(super) fn send_refused(&mut self, op: &Op, why: &str) -> bool {
         let Op::Send(send) = op else { return false };
         let key = send.body.client_msg_id.as_deref();
         for outgoing in self.outgoing.iter_mut().filter(|outgoing| Some(outgoing.key.as_str()) == key) {
             outgoing.refused = Some(crate::clean::clean(why));
         }
-        self.complain(format!("not sent: {why}"));
+        self.notify_error(format!("not sent: {why}"));
         true
     }
 
-    pub(super) fn not_taken(&mut self, op: Op) {
+    pub(super) fn outbox_full(&mut self, op: Op) {
         let why = "too many messages are already waiting for the server";
         if !self.send_refused(&op, why) && !matches!(op, Op::Typing(_) | Op::View(_)) {
-            self.complain(format!("not done: {why}"));
+            self.notify_error(format!("not done: {why}"));
         }
     }
 
-    /// Sends once more what was refused.
+    /// Resends the refused messages of what is open, under new keys.
     pub(super) fn retry(&mut self) {
-        let place = self.place;
+        let chat = self.chat;
         let (again, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.outgoing)
             .into_iter()
-            .partition(|outgoing| outgoing.refused.is_some() && Some(outgoing.place) == place);
+            .partition(|outgoing| outgoing.refused.is_some() && Some(outgoing.chat) == chat);
         self.outgoing = kept;
         if again.is_empty() {
-            self.tell("no message was refused here");
+            self.notify("no message was refused here");
         }
         for outgoing in again {
             self.send(outgoing.content, outgoing.writing);
         }
     }
 
-    /// Lets go of what was refused.
+    /// Discards the refused messages of what is open.
     pub(super) fn drop_refused(&mut self) {
-        let place = self.place;
-        self.outgoing.retain(|outgoing| outgoing.refused.is_none() || Some(outgoing.place) != place);
+        let chat = self.chat;
+        self.outgoing.retain(|outgoing| outgoing.refused.is_none() || Some(outgoing.chat) != chat);
     }
 }

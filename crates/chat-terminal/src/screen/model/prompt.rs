@@ -1,52 +1,52 @@
-//! What is laid over the screen to ask for something: a line to write, things to choose from, or both.
+//! Prompts over the screen: an input line, choices, or both.
 
-use chat_names::{fit, is_found, wanted};
+use chat_names::{is_found, match_name, wanted};
 use chat_protocol::rest::User;
 
-use super::{Effect, Model, Place};
+use super::{Chat, Effect, Model};
 use crate::screen::editor::Editor;
-use crate::screen::errand::Errand;
+use crate::screen::request::Request;
 
-/// Reactions that are offered.
+/// Reactions that the prompt offers.
 pub(crate) const EMOJI: [&str; 8] = ["👍", "💛", "😂", "🎉", "😮", "😢", "🙏", "🧀"];
 
-/// What is asked for.
+/// What a prompt asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum PromptKind {
     /// A conversation, or a user to write to.
     GoTo,
     /// A name for a new group.
     NewGroup,
-    /// A user's name.
+    /// The name of a user to add to the group.
     AddMember,
     /// One of the members, to write to.
     Members,
-    /// Words to look for.
+    /// Words to search for.
     Search,
     /// One of the pinned messages.
     Pins,
     /// A reaction to the message of this `seq`.
     React(i64),
-    /// For whom to delete the message of this id.
+    /// Whether to delete the message of this id for the user or for everyone.
     Delete(i64),
-    /// Whether to leave with something unsent.
+    /// Whether to quit although messages are unsent.
     Quit,
-    /// Nothing: it explains the keys.
+    /// Nothing: the help page.
     Help,
 }
 
-/// Something to choose.
+/// A choice of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {
     pub(crate) label: String,
     pub(crate) detail: String,
-    pub(crate) deed: Deed,
+    pub(crate) action: Action,
 }
 
-/// What choosing does.
+/// What a choice does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Deed {
-    Open(Place),
+pub(crate) enum Action {
+    Open(Chat),
     OpenUser(i64),
     Jump { conversation: i64, seq: i64 },
     React(String),
@@ -55,43 +55,45 @@ pub(crate) enum Deed {
     Stay,
 }
 
-/// The question.
+/// An open prompt.
 #[derive(Debug, Clone)]
 pub(crate) struct Prompt {
-    pub(crate) asking: Asking,
+    pub(crate) kind: PromptKind,
     pub(crate) editor: Editor,
     pub(crate) choices: Vec<Choice>,
+    /// Index of the highlighted choice. On the help page, the number of rows scrolled.
     pub(crate) chosen: usize,
     pub(crate) note: String,
-    /// The words whose finds are shown.
+    /// The words whose search results are shown.
     pub(crate) searched: String,
+    /// Users whose names match the input line, from the server.
     users: Vec<User>,
 }
 
-impl Asking {
-    /// Whether there is a line to write in.
+impl PromptKind {
+    /// Whether the prompt has an input line.
     pub(crate) fn has_line(self) -> bool {
         !matches!(self, Self::Members | Self::Pins | Self::Delete(_) | Self::Quit | Self::Help)
     }
 }
 
 impl Model {
-    pub(super) fn ask_for(&mut self, asking: Asking) {
+    pub(super) fn open_prompt(&mut self, kind: PromptKind) {
         let conversation = self.room_id();
-        match asking {
-            Asking::AddMember | Asking::Members => {
+        match kind {
+            PromptKind::AddMember | PromptKind::Members => {
                 let Some((conversation, group)) = self.group() else { return };
-                self.run(Errand::Members { conversation, group });
+                self.send_request(Request::Members { conversation, group });
             }
-            Asking::Pins => {
+            PromptKind::Pins => {
                 let Some(id) = conversation else { return };
-                self.run(Errand::Pins(id));
+                self.send_request(Request::Pins(id));
             }
-            Asking::GoTo => self.run(Errand::Users(String::new())),
+            PromptKind::GoTo => self.send_request(Request::Users(String::new())),
             _ => {}
         }
         self.prompt = Some(Prompt {
-            asking,
+            kind,
             editor: Editor::default(),
             choices: Vec::new(),
             chosen: 0,
@@ -102,26 +104,26 @@ impl Model {
         self.offer();
     }
 
-    pub(super) fn ask_for_reaction(&mut self) {
+    pub(super) fn open_reaction_prompt(&mut self) {
         match self.addressed().map(|message| message.seq) {
-            Some(seq) => self.ask_for(Asking::React(seq)),
-            None => self.tell("there is no message to react to"),
+            Some(seq) => self.open_prompt(PromptKind::React(seq)),
+            None => self.notify("there is no message to react to"),
         }
     }
 
-    pub(super) fn ask_for_deletion(&mut self) {
+    pub(super) fn open_deletion_prompt(&mut self) {
         if let Some(id) = self.selected().map(|message| message.id) {
-            self.ask_for(Asking::Delete(id));
+            self.open_prompt(PromptKind::Delete(id));
         }
     }
 
-    /// Another letter: what is offered may change.
+    /// The text of the input line has changed: refreshes the choices.
     pub(super) fn prompt_changed(&mut self) {
         let Some(prompt) = &mut self.prompt else { return };
-        if prompt.asking == Asking::GoTo {
+        if prompt.kind == PromptKind::GoTo {
             let prefix = prompt.editor.text().trim().to_owned();
             prompt.chosen = 0;
-            self.run(Errand::Users(prefix));
+            self.send_request(Request::Users(prefix));
         }
         self.offer();
     }
@@ -131,7 +133,7 @@ impl Model {
             self.learn_name(user.id, &user.username);
         }
         if let Some(prompt) = &mut self.prompt
-            && prompt.asking == Asking::GoTo
+            && prompt.kind == PromptKind::GoTo
             && prompt.editor.text().trim() == prefix
         {
             prompt.users = users.to_vec();
@@ -140,23 +142,31 @@ impl Model {
     }
 
     pub(super) fn offer_members(&mut self) {
-        if self.prompt.as_ref().is_some_and(|prompt| prompt.asking == Asking::Members) {
+        if self.prompt.as_ref().is_some_and(|prompt| prompt.kind == PromptKind::Members) {
             self.offer();
         }
     }
 
+    /// Refreshes the choices that depend on the model alone.
     fn offer(&mut self) {
         let Some(prompt) = &self.prompt else { return };
         let text = prompt.editor.text().trim().to_owned();
-        let choices = match prompt.asking {
-            Asking::GoTo => self.destinations(&text, &prompt.users),
-            Asking::React(seq) => self.reactions(seq),
-            Asking::Members => self.people(),
-            Asking::Delete(id) => self.deletions(id),
-            Asking::Quit => {
-                vec![choice("stay", "", Deed::Stay), choice("leave all the same", "and lose it", Deed::Quit)]
+        let choices = match prompt.kind {
+            PromptKind::GoTo => self.destinations(&text, &prompt.users),
+            PromptKind::React(seq) => self.reactions(seq),
+            PromptKind::Members => self.people(),
+            PromptKind::Delete(id) => self.deletions(id),
+            PromptKind::Quit => {
+                vec![
+                    choice("stay", "", Action::Stay),
+                    choice("leave all the same", "and lose it", Action::Quit),
+                ]
             }
-            Asking::Search | Asking::Pins | Asking::NewGroup | Asking::AddMember | Asking::Help => return,
+            PromptKind::Search
+            | PromptKind::Pins
+            | PromptKind::NewGroup
+            | PromptKind::AddMember
+            | PromptKind::Help => return,
         };
         if let Some(prompt) = &mut self.prompt {
             prompt.choices = choices;
@@ -164,25 +174,25 @@ impl Model {
         }
     }
 
-    /// The conversations of whose names a word begins so, and then the users with whom there is none yet.
+    /// The conversations whose names match, best match first, then the users without a conversation with this user.
     fn destinations(&self, text: &str, users: &[User]) -> Vec<Choice> {
-        let places =
+        let chats =
             self.state.rooms().iter().filter(|(_, room)| {
                 room.about().is_some() && room.own().is_some_and(|own| own.role.is_some())
             });
         let wanted = wanted(text);
-        let mut choices: Vec<_> = places
-            .map(|(id, _)| Place::Room(*id))
-            .filter(|place| is_found(&self.title(*place), &wanted))
-            .map(|place| {
-                let kind = if self.other_side(place).is_some() { "" } else { "group" };
-                choice(&self.title(place), kind, Deed::Open(place))
+        let mut choices: Vec<_> = chats
+            .map(|(id, _)| Chat::Room(*id))
+            .filter(|chat| is_found(&self.title(*chat), &wanted))
+            .map(|chat| {
+                let kind = if self.other_side(chat).is_some() { "" } else { "group" };
+                choice(&self.title(chat), kind, Action::Open(chat))
             })
             .collect();
-        choices.sort_by_key(|choice| fit(&choice.label, &wanted));
+        choices.sort_by_key(|choice| match_name(&choice.label, &wanted));
         for user in users.iter().filter(|user| user.id != self.me()) {
-            if let Place::User(id) = self.place_of_user(user.id) {
-                choices.push(choice(&self.name(id), "new", Deed::OpenUser(id)));
+            if let Chat::User(id) = self.chat_with_user(user.id) {
+                choices.push(choice(&self.name(id), "new", Action::OpenUser(id)));
             }
         }
         choices
@@ -201,7 +211,7 @@ impl Model {
                 choice(
                     &crate::clean::clean_name(emoji),
                     if mine { "take back" } else { "" },
-                    Deed::React(emoji.to_owned()),
+                    Action::React(emoji.to_owned()),
                 )
             })
             .collect()
@@ -212,13 +222,13 @@ impl Model {
             .iter()
             .map(|member| {
                 let name = crate::clean::clean_name(&member.username);
-                choice(&name, &crate::clean::clean_name(&member.role), Deed::OpenUser(member.id))
+                choice(&name, &crate::clean::clean_name(&member.role), Action::OpenUser(member.id))
             })
             .collect()
     }
 
     fn deletions(&self, id: i64) -> Vec<Choice> {
-        let for_me = choice("for me", "it stays for everybody else", Deed::Delete { is_for_all: false });
+        let for_me = choice("for me", "it stays for everybody else", Action::Delete { is_for_all: false });
         let room = self.room_id().and_then(|id| self.room(id));
         let is_mine = room.is_some_and(|room| {
             room.messages().values().any(|message| message.id == id && message.sender_id == self.me())
@@ -226,7 +236,7 @@ impl Model {
         let own = room.and_then(chat_client::v2::Room::own);
         let may = own.is_some_and(|own| own.capabilities.iter().any(|it| it == "delete_any"));
         if is_mine || may {
-            vec![choice("for everyone", "", Deed::Delete { is_for_all: true }), for_me]
+            vec![choice("for everyone", "", Action::Delete { is_for_all: true }), for_me]
         } else {
             vec![for_me]
         }
@@ -237,60 +247,62 @@ impl Model {
             prompt.editor = Editor::with(words);
             prompt.note = "searching …".into();
         }
-        self.run(Errand::Search { words: words.into(), conversation: None });
+        self.send_request(Request::Search { words: words.into(), conversation: None });
     }
 
-    /// Enter: what is chosen, or what is written.
+    /// Handles Enter: carries out the choice, or uses the text of the input line.
     pub(super) fn decide(&mut self) {
         let Some(prompt) = self.prompt.clone() else { return };
         let text = prompt.editor.text().trim().to_owned();
-        let chosen = prompt.choices.get(prompt.chosen).map(|choice| choice.deed.clone());
-        match (prompt.asking, chosen) {
-            (Asking::Search, _) if text.is_empty() => {}
-            // The index follows the messages, so what was not there may be there now.
-            (Asking::Search, chosen) if chosen.is_none() || text != prompt.searched => self.search_for(&text),
-            (Asking::React(seq), _) if !text.is_empty() => {
+        let chosen = prompt.choices.get(prompt.chosen).map(|choice| choice.action.clone());
+        match (prompt.kind, chosen) {
+            (PromptKind::Search, _) if text.is_empty() => {}
+            // The index lags behind the messages, so the same words may find more the next time.
+            (PromptKind::Search, chosen) if chosen.is_none() || text != prompt.searched => {
+                self.search_for(&text);
+            }
+            (PromptKind::React(seq), _) if !text.is_empty() => {
                 self.prompt = None;
                 self.react(seq, &text);
             }
-            (Asking::NewGroup | Asking::AddMember, _) if text.is_empty() => {}
-            (Asking::NewGroup, _) => {
+            (PromptKind::NewGroup | PromptKind::AddMember, _) if text.is_empty() => {}
+            (PromptKind::NewGroup, _) => {
                 self.prompt = None;
-                self.run(Errand::CreateGroup(text));
+                self.send_request(Request::CreateGroup(text));
             }
-            (Asking::AddMember, _) => {
+            (PromptKind::AddMember, _) => {
                 self.prompt = None;
                 self.add_member(&text);
             }
-            (asking, Some(deed)) => {
+            (kind, Some(action)) => {
                 self.prompt = None;
-                self.carry_out(asking, deed);
+                self.carry_out(kind, action);
             }
-            (Asking::GoTo, None) if !text.is_empty() => {
+            (PromptKind::GoTo, None) if !text.is_empty() => {
                 self.prompt = None;
-                self.run(Errand::Find(text));
+                self.send_request(Request::Find(text));
             }
-            (Asking::Help, None) => self.prompt = None,
+            (PromptKind::Help, None) => self.prompt = None,
             (_, None) => {}
         }
     }
 
-    fn carry_out(&mut self, asking: Asking, deed: Deed) {
-        match (asking, deed) {
-            (_, Deed::Open(place)) => self.open(place),
-            (_, Deed::OpenUser(user)) => self.open_user(user),
-            (_, Deed::Jump { conversation, seq }) => self.jump(conversation, seq),
-            (Asking::React(seq), Deed::React(emoji)) => self.react(seq, &emoji),
-            (Asking::Delete(id), Deed::Delete { is_for_all }) => {
+    fn carry_out(&mut self, kind: PromptKind, action: Action) {
+        match (kind, action) {
+            (_, Action::Open(chat)) => self.open(chat),
+            (_, Action::OpenUser(user)) => self.open_user(user),
+            (_, Action::Jump { conversation, seq }) => self.jump(conversation, seq),
+            (PromptKind::React(seq), Action::React(emoji)) => self.react(seq, &emoji),
+            (PromptKind::Delete(id), Action::Delete { is_for_all }) => {
                 self.stop_selecting();
                 self.delete(id, is_for_all);
             }
-            (_, Deed::Quit) => self.effects.push(Effect::Quit),
-            (_, Deed::Stay | Deed::React(_) | Deed::Delete { .. }) => {}
+            (_, Action::Quit) => self.effects.push(Effect::Quit),
+            (_, Action::Stay | Action::React(_) | Action::Delete { .. }) => {}
         }
     }
 }
 
-fn choice(label: &str, detail: &str, deed: Deed) -> Choice {
-    Choice { label: label.to_owned(), detail: detail.to_owned(), deed }
+fn choice(label: &str, detail: &str, action: Action) -> Choice {
+    Choice { label: label.to_owned(), detail: detail.to_owned(), action }
 }

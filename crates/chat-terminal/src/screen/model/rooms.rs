@@ -1,4 +1,4 @@
-//! The conversations as a list: their order, their names, and what waits in them.
+//! The list of conversations: order, names and unread counts.
 
 use chat_client::v2::Room;
 use chat_protocol::conversation::Conversation;
@@ -6,21 +6,22 @@ use chat_protocol::message::Message;
 use chat_protocol::rest::Member;
 use chat_protocol::time::Time;
 
-use super::{Model, Place};
+use super::{Chat, Model};
 use crate::clean::clean_name;
 
-/// What waits in a conversation.
+/// Unread messages of a conversation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) unread: u32,
     pub(crate) mentions: u32,
-    /// Messages up to this `seq` are in it.
+    /// Messages up to this `seq` are counted.
     upto: i64,
 }
 
 impl Model {
-    /// What the list shows, top first: what is pinned, then what has the newest message.
-    pub(crate) fn listing(&self) -> Vec<Place> {
+    /// What the list shows, top first: a user without a conversation if open, pinned conversations, then the others by
+    /// newest message.
+    pub(crate) fn listing(&self) -> Vec<Chat> {
         let mut listed: Vec<_> = self
             .state
             .rooms()
@@ -29,22 +30,22 @@ impl Model {
             .filter_map(|(id, room)| {
                 let own = room.own()?;
                 let is_shown = own.role.is_some() && (own.archived == self.shows_archived);
-                is_shown.then_some(((!own.pinned, -last_at(room)), Place::Room(*id)))
+                is_shown.then_some(((!own.pinned, -last_at(room)), Chat::Room(*id)))
             })
             .collect();
         listed.sort();
-        let mut places: Vec<_> = listed.into_iter().map(|(_, place)| place).collect();
-        if let Some(place @ Place::User(_)) = self.place {
-            places.insert(0, place);
+        let mut chats: Vec<_> = listed.into_iter().map(|(_, chat)| chat).collect();
+        if let Some(chat @ Chat::User(_)) = self.chat {
+            chats.insert(0, chat);
         }
-        places
+        chats
     }
 
-    /// The name of a place.
-    pub(crate) fn title(&self, place: Place) -> String {
-        match place {
-            Place::User(user) => self.name(user).into_owned(),
-            Place::Room(id) | Place::Thread(id, _) => match self.about(id) {
+    /// The name to show: a user's or a group's, or `conversation ID` until it is known.
+    pub(crate) fn title(&self, chat: Chat) -> String {
+        match chat {
+            Chat::User(user) => self.name(user).into_owned(),
+            Chat::Room(id) | Chat::Thread(id, _) => match self.about(id) {
                 Some(Conversation { user_id: Some(user), .. }) => self.name(*user).into_owned(),
                 Some(Conversation { name: Some(name), .. }) => clean_name(name),
                 _ => format!("conversation {id}"),
@@ -52,11 +53,11 @@ impl Model {
         }
     }
 
-    /// The other side of a direct conversation.
-    pub(crate) fn other_side(&self, place: Place) -> Option<i64> {
-        match place {
-            Place::User(user) => Some(user),
-            Place::Room(id) | Place::Thread(id, _) => self.about(id)?.user_id,
+    /// The other user of a direct conversation; `None` for a group.
+    pub(crate) fn other_side(&self, chat: Chat) -> Option<i64> {
+        match chat {
+            Chat::User(user) => Some(user),
+            Chat::Room(id) | Chat::Thread(id, _) => self.about(id)?.user_id,
         }
     }
 
@@ -68,20 +69,19 @@ impl Model {
         self.state.rooms().get(&id)
     }
 
-    /// The last message that is known of a conversation.
+    /// The last known message of a conversation.
     pub(crate) fn last_message(&self, id: i64) -> Option<&Message> {
         self.room(id)?.messages().last_key_value().map(|(_, message)| message)
     }
 
-    /// What waits there.
     pub(crate) fn count(&self, id: i64) -> Count {
         self.counts.get(&id).copied().unwrap_or_default()
     }
 
-    /// The members of the open group, once they are known.
+    /// The members of the open group; empty until they are loaded.
     pub(crate) fn members(&self) -> &[Member] {
-        let desk = self.place.and_then(|place| self.desks.get(&place.entry()));
-        desk.map(|desk| desk.members.as_slice()).unwrap_or_default()
+        let pane = self.chat.and_then(|chat| self.panes.get(&chat.entry()));
+        pane.map(|pane| pane.members.as_slice()).unwrap_or_default()
     }
 
     /// The message of this `seq` in the open conversation.
@@ -89,32 +89,33 @@ impl Model {
         self.room(self.room_id()?)?.messages().get(&seq)
     }
 
-    /// The conversation with this user, if there is one.
-    pub(super) fn place_of_user(&self, user: i64) -> Place {
+    /// The conversation with this user, or the user if there is none yet.
+    pub(super) fn chat_with_user(&self, user: i64) -> Chat {
         let found = self
             .state
             .rooms()
             .iter()
             .find(|(_, room)| room.about().is_some_and(|about| about.user_id == Some(user)));
-        found.map_or(Place::User(user), |(id, _)| Place::Room(*id))
+        found.map_or(Chat::User(user), |(id, _)| Chat::Room(*id))
     }
 
-    /// The conversation of this group, once it is known.
-    pub(super) fn place_of_group(&self, group: i64) -> Option<Place> {
+    /// The conversation of this group; `None` until it is loaded.
+    pub(super) fn chat_of_group(&self, group: i64) -> Option<Chat> {
         let mut rooms = self.state.rooms().iter();
         let found = rooms.find(|(_, room)| room.about().is_some_and(|about| about.group_id == Some(group)));
-        found.map(|(id, _)| Place::Room(*id))
+        found.map(|(id, _)| Chat::Room(*id))
     }
 
-    /// The server said what waits in a conversation whose last message was this.
-    pub(super) fn count_as_told(&mut self, id: i64, told: (u32, u32), upto: i64) {
+    /// Takes the server's counts of unread messages and mentions up to the `seq` `upto`. Ignores them if they are older
+    /// than the known counts.
+    pub(super) fn set_count(&mut self, id: i64, (unread, mentions): (u32, u32), upto: i64) {
         let count = self.counts.entry(id).or_default();
         if upto >= count.upto {
-            *count = Count { unread: told.0, mentions: told.1, upto };
+            *count = Count { unread, mentions, upto };
         }
     }
 
-    /// A message came; it waits unless it is one's own or was counted.
+    /// Counts a new message as unread, unless it is the user's own, read, deleted or already counted.
     pub(super) fn count_message(&mut self, message: &Message) {
         let me = self.me();
         let read_to = self.room(message.conversation_id).and_then(Room::own).map_or(0, |own| own.read_seq);
@@ -125,17 +126,17 @@ impl Model {
         count.upto = message.seq;
         if message.sender_id != me && message.seq > read_to && message.deleted_at.is_none() {
             count.unread += 1;
-            let is_for_me = message.mention_all || message.mentions.contains(&me);
-            count.mentions += u32::from(is_for_me);
+            let mentions_me = message.mention_all || message.mentions.contains(&me);
+            count.mentions += u32::from(mentions_me);
         }
     }
 
-    /// The highest `seq` that is known of a conversation.
+    /// The highest known `seq` of a conversation; 0 if no message is known.
     pub(super) fn top(&self, id: i64) -> i64 {
         self.last_message(id).map_or(0, |message| message.seq)
     }
 
-    /// Unread messages in the other conversations that are not muted.
+    /// Number of unread messages in the other conversations, without muted ones.
     pub(crate) fn unread_elsewhere(&self) -> u32 {
         let others =
             self.counts.iter().filter(|(id, _)| self.room_id() != Some(**id) && !self.is_muted(**id));

@@ -1,4 +1,4 @@
-//! What the stream tells.
+//! Applies the events of the stream session.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use chat_protocol::conversation::Presence;
 use chat_protocol::message::Message;
 use chat_protocol::v2::{Ack, Hello, Receipt, Refusal, ServerFrame, Typing};
 
-use super::{Link, Model, Place};
-use crate::screen::errand::Errand;
+use super::{Chat, Link, Model};
+use crate::screen::request::Request;
 
 impl Model {
-    pub(super) fn hear(&mut self, event: Event) {
+    pub(super) fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Frame(frame) => self.take(&frame),
+            Event::Frame(frame) => self.apply_frame(&frame),
             Event::Acked { op, ack, .. } => self.acked(&op, &ack),
             Event::Refused { op, refusal, .. } => self.refused(&op, &refusal),
             Event::Disconnected { why, again_in } => self.disconnected(why, again_in),
@@ -21,57 +21,58 @@ impl Model {
         }
     }
 
-    fn take(&mut self, frame: &ServerFrame) {
+    fn apply_frame(&mut self, frame: &ServerFrame) {
         match frame {
-            ServerFrame::Hello(hello) => return self.greeted(hello, frame),
+            ServerFrame::Hello(hello) => return self.connected(hello, frame),
             ServerFrame::Live(_) => {
                 self.link = Link::Online;
                 self.refresh();
             }
-            ServerFrame::Typing(typing) => self.types(typing),
+            ServerFrame::Typing(typing) => self.typing_received(typing),
             ServerFrame::Presence(Presence { user_id, status, .. }) => {
                 self.presence.insert(*user_id, status.clone());
             }
-            ServerFrame::Message(told) => {
-                self.arrived(&told.message, told.event == "created");
+            ServerFrame::Message(change) => {
+                self.message_changed(&change.message, change.event == "created");
             }
             _ => {}
         }
         self.state.apply(frame);
         match frame {
-            ServerFrame::Conversation(told) => {
-                let conversation = &told.conversation;
+            ServerFrame::Conversation(change) => {
+                let conversation = &change.conversation;
                 if let Some(own) = &conversation.own {
                     let counted = (own.unread, own.mentions);
-                    self.count_as_told(conversation.id, counted, conversation.last_seq);
+                    self.set_count(conversation.id, counted, conversation.last_seq);
                 }
-                self.place_became_room(conversation.user_id, conversation.id);
+                self.user_became_room(conversation.user_id, conversation.id);
                 if own_part_is_missing(self, conversation.id) {
                     self.load_conversation(conversation.id);
                 }
             }
-            ServerFrame::Receipt(receipt) => self.receipt(receipt),
-            ServerFrame::Message(told) if self.about(told.conversation_id).is_none() => {
-                self.load_conversation(told.conversation_id);
+            ServerFrame::Receipt(receipt) => self.receipt_received(receipt),
+            ServerFrame::Message(change) if self.about(change.conversation_id).is_none() => {
+                self.load_conversation(change.conversation_id);
             }
             _ => {}
         }
     }
 
-    /// A stream that does not go on where the last one ended knows nothing of what was between: all is loaded anew.
-    fn greeted(&mut self, hello: &Hello, frame: &ServerFrame) {
+    /// Handles the start of a connection. If the stream does not resume where the last one ended, the events in between
+    /// are unknown and everything is loaded again.
+    fn connected(&mut self, hello: &Hello, frame: &ServerFrame) {
         self.link = Link::CatchingUp;
-        self.told.forget_connection();
+        self.reported.forget_connection();
         self.typing.clear();
         if !hello.resumed {
             self.generation += 1;
             self.state = State::default();
             self.counts.clear();
             self.is_loaded = false;
-            for desk in self.desks.values_mut() {
-                desk.window = None;
-                desk.is_loading = false;
-                desk.draft.is_saving = false;
+            for pane in self.panes.values_mut() {
+                pane.window = None;
+                pane.is_loading = false;
+                pane.draft.is_saving = false;
             }
         }
         self.state.apply(frame);
@@ -89,10 +90,10 @@ impl Model {
         self.presence.clear();
     }
 
-    fn arrived(&mut self, message: &Message, is_new: bool) {
+    fn message_changed(&mut self, message: &Message, is_new: bool) {
         self.typing.remove(&(message.conversation_id, message.sender_id));
         if message.sender_id == self.me() {
-            self.sent(message);
+            self.confirm_sent(message);
         }
         if !is_new {
             return;
@@ -100,35 +101,35 @@ impl Model {
         let before = self.count(message.conversation_id);
         self.count_message(message);
         let after = self.count(message.conversation_id);
-        let is_called = after.mentions > before.mentions;
+        let is_mentioned = after.mentions > before.mentions;
         if after.unread > before.unread
-            && !self.is_looked_at
-            && (is_called || message.group_id == 0)
+            && !self.has_focus
+            && (is_mentioned || message.group_id == 0)
             && !self.is_muted(message.conversation_id)
         {
             self.effects.push(super::Effect::Ring);
         }
     }
 
-    fn types(&mut self, typing: &Typing) {
+    fn typing_received(&mut self, typing: &Typing) {
         let until = self.millis() + i64::from(typing.expires_in_ms);
         self.typing.insert((typing.conversation_id, typing.user_id), until);
     }
 
-    fn receipt(&mut self, receipt: &Receipt) {
+    fn receipt_received(&mut self, receipt: &Receipt) {
         if receipt.user_id != self.me() {
             return;
         }
         if let (Some(unread), Some(mentions)) = (receipt.unread, receipt.mentions) {
             let upto = self.top(receipt.conversation_id).max(receipt.read_seq);
-            self.count_as_told(receipt.conversation_id, (unread, mentions), upto);
+            self.set_count(receipt.conversation_id, (unread, mentions), upto);
         }
     }
 
     fn acked(&mut self, op: &Op, ack: &Ack) {
         if let Some(message) = &ack.message {
             if message.sender_id == self.me() {
-                self.sent(message);
+                self.confirm_sent(message);
             }
             if self.state.rooms().contains_key(&message.conversation_id) {
                 self.state.load_messages(std::slice::from_ref(message));
@@ -136,7 +137,7 @@ impl Model {
             if let Op::Send(send) = op
                 && let Some(user) = send.to_user
             {
-                self.place_became_room(Some(user), message.conversation_id);
+                self.user_became_room(Some(user), message.conversation_id);
                 if self.about(message.conversation_id).is_none() {
                     self.load_conversation(message.conversation_id);
                 }
@@ -146,30 +147,30 @@ impl Model {
 
     fn refused(&mut self, op: &Op, refusal: &Refusal) {
         if !self.send_refused(op, &refusal.error) {
-            self.complain(format!("not done: {}", refusal.error));
+            self.notify_error(format!("not done: {}", refusal.error));
         }
     }
 
-    /// Whoever was written to for the first time has a conversation now.
-    pub(super) fn place_became_room(&mut self, user: Option<i64>, conversation: i64) {
+    /// Moves the state of a user without a conversation to the conversation that now exists with that user.
+    pub(super) fn user_became_room(&mut self, user: Option<i64>, conversation: i64) {
         let Some(user) = user else { return };
-        let (old, new) = (Place::User(user), Place::Room(conversation));
-        if let Some(desk) = self.desks.remove(&old) {
-            self.desks.entry(new).or_insert(desk);
+        let (old, new) = (Chat::User(user), Chat::Room(conversation));
+        if let Some(pane) = self.panes.remove(&old) {
+            self.panes.entry(new).or_insert(pane);
         }
-        for place in [&mut self.place, &mut self.listed].into_iter().flatten() {
-            if *place == old {
-                *place = new;
+        for chat in [&mut self.chat, &mut self.listed].into_iter().flatten() {
+            if *chat == old {
+                *chat = new;
             }
         }
-        for outgoing in self.outgoing.iter_mut().filter(|outgoing| outgoing.place == old) {
-            outgoing.place = new;
+        for outgoing in self.outgoing.iter_mut().filter(|outgoing| outgoing.chat == old) {
+            outgoing.chat = new;
         }
     }
 
     pub(super) fn load_conversation(&mut self, id: i64) {
-        let asked = self.state.now();
-        self.run(Errand::Conversation { asked, id });
+        let asked_at = self.state.now();
+        self.send_request(Request::Conversation { asked_at, id });
     }
 }
 

@@ -1,4 +1,4 @@
-//! The model without a terminal or a server: what is told to it, and what it wants done.
+//! Tests of the model without a terminal or a server: inputs in, effects out.
 
 mod conversations;
 
@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::screen::errand::{Failure, Fruit};
-use crate::screen::walk;
+use crate::screen::request::{Failure, Response};
+use crate::screen::viewport;
 
-/// 2025-10-25T16:00:00Z
+/// 2025-10-25T16:00:00Z, in seconds since 1970.
 pub(crate) const START: i64 = 1_761_408_000;
 
 pub(crate) fn user(id: i64, name: &str) -> User {
@@ -75,65 +75,65 @@ pub(crate) fn conversation(id: i64, last: Option<Message>, own: OwnPart) -> Conv
     }
 }
 
-/// A model and what it has wanted so far.
-pub(crate) struct Bench {
+/// A model with the effects that it has returned, and a clock.
+pub(crate) struct Harness {
     pub(crate) model: Model,
-    pub(crate) wanted: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     second: i64,
 }
 
-impl Bench {
-    /// Tom's screen, before anything came.
+impl Harness {
+    /// Tom's screen before the first input.
     pub(crate) fn new(size: (u16, u16)) -> Self {
-        let fixed = Circumstances {
+        let config = Config {
             me: user(1, "tom"),
             server: "127.0.0.1:8080".into(),
             zone: TimeZone::UTC,
-            name: "run".into(),
-            wish: None,
+            run_id: "run".into(),
+            pending: None,
         };
-        Self { model: Model::new(fixed, size), wanted: Vec::new(), second: START + 3600 }
+        Self { model: Model::new(config, size), effects: Vec::new(), second: START + 3600 }
     }
 
-    /// Tom's screen with these conversations, the first of which is open, whole, with these messages.
+    /// Tom's screen with these conversations. The first is open and has exactly these messages.
     pub(crate) fn chatting(size: (u16, u16), conversations: &[Conversation], messages: &[Message]) -> Self {
-        let mut bench = Self::new(size);
-        bench.greet(false);
-        bench.live();
-        bench.load(conversations);
-        if let Some(conversation) = bench.model.room_id() {
-            bench.answer(
-                Errand::Older { conversation, thread: None, before: None },
-                Ok(Fruit::Messages(messages.to_vec())),
+        let mut harness = Self::new(size);
+        harness.greet(false);
+        harness.live();
+        harness.load(conversations);
+        if let Some(conversation) = harness.model.room_id() {
+            harness.respond(
+                Request::Older { conversation, thread: None, before: None },
+                Ok(Response::Messages(messages.to_vec())),
             );
         }
-        bench.answer(Errand::User(2), Ok(Fruit::User(user(2, "jerry"))));
-        bench.wanted.clear();
-        bench
+        harness.respond(Request::User(2), Ok(Response::User(user(2, "jerry"))));
+        harness.effects.clear();
+        harness
     }
 
     pub(crate) fn load(&mut self, conversations: &[Conversation]) {
-        let asked = self.model.state.now();
+        let asked_at = self.model.state.now();
         let page = Conversations { conversations: conversations.to_vec(), next_cursor: None };
-        self.answer(Errand::Conversations { asked, cursor: None }, Ok(Fruit::Conversations(page)));
+        self.respond(Request::Conversations { asked_at, cursor: None }, Ok(Response::Conversations(page)));
     }
 
-    pub(crate) fn take(&mut self, input: Input) {
+    pub(crate) fn update(&mut self, input: Input) {
         let now = Timestamp::from_second(self.second).unwrap();
-        self.wanted.extend(self.model.update(now, input));
+        self.effects.extend(self.model.update(now, input));
     }
 
     pub(crate) fn wait(&mut self, seconds: i64) {
         self.second += seconds;
-        self.take(Input::Tick);
+        self.update(Input::Tick);
     }
 
-    pub(crate) fn hear(&mut self, frame: ServerFrame) {
-        self.take(Input::Stream(Box::new(Event::Frame(frame))));
+    pub(crate) fn receive(&mut self, frame: ServerFrame) {
+        self.update(Input::Stream(Box::new(Event::Frame(frame))));
     }
 
     pub(crate) fn greet(&mut self, resumed: bool) {
-        self.hear(ServerFrame::Hello(Hello {
+        self.receive(ServerFrame::Hello(Hello {
             user_id: 1,
             session_id: "s".into(),
             cursor: "c-1".into(),
@@ -145,19 +145,19 @@ impl Bench {
     }
 
     pub(crate) fn live(&mut self) {
-        self.hear(ServerFrame::Live(At { cursor: "c-1".into() }));
+        self.receive(ServerFrame::Live(At { cursor: "c-1".into() }));
     }
 
     pub(crate) fn disconnect(&mut self) {
         let again_in = std::time::Duration::from_secs(3);
-        self.take(Input::Stream(Box::new(Event::Disconnected {
+        self.update(Input::Stream(Box::new(Event::Disconnected {
             why: "the connection broke".into(),
             again_in,
         })));
     }
 
-    pub(crate) fn arrive(&mut self, event: &'static str, message: Message) {
-        self.hear(ServerFrame::Message(MessageFrame {
+    pub(crate) fn receive_message(&mut self, event: &'static str, message: Message) {
+        self.receive(ServerFrame::Message(MessageFrame {
             event: event.into(),
             conversation_id: message.conversation_id,
             message: Box::new(message),
@@ -165,66 +165,69 @@ impl Bench {
         }));
     }
 
-    pub(crate) fn answer(&mut self, errand: Errand, outcome: Result<Fruit, Failure>) {
+    pub(crate) fn respond(&mut self, request: Request, outcome: Result<Response, Failure>) {
         let generation = self.model.generation;
-        self.take(Input::Answer(Answer { errand, generation, outcome }));
+        self.update(Input::Completed(Completed { request, generation, outcome }));
     }
 
     pub(crate) fn key(&mut self, code: KeyCode) {
-        self.take(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+        self.update(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)));
     }
 
     pub(crate) fn control(&mut self, letter: char) {
-        self.take(Input::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL)));
+        self.update(Input::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL)));
     }
 
-    pub(crate) fn write(&mut self, text: &str) {
+    pub(crate) fn type_text(&mut self, text: &str) {
         for c in text.chars() {
             self.key(KeyCode::Char(c));
         }
     }
 
-    pub(crate) fn say(&mut self, text: &str) {
-        self.write(text);
+    /// Types a text and presses Enter.
+    pub(crate) fn enter(&mut self, text: &str) {
+        self.type_text(text);
         self.key(KeyCode::Enter);
     }
 
-    pub(crate) fn asked(&self) -> Vec<&Op> {
-        let ops = self.wanted.iter().filter_map(|effect| match effect {
-            Effect::Ask(op) => Some(op),
+    pub(crate) fn submitted(&self) -> Vec<&Op> {
+        let ops = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Submit(op) => Some(op),
             _ => None,
         });
         ops.collect()
     }
 
     pub(crate) fn sends(&self) -> Vec<chat_protocol::v2::Send> {
-        let sends = self.asked().into_iter().filter_map(|op| match op {
+        let sends = self.submitted().into_iter().filter_map(|op| match op {
             Op::Send(send) => Some(send.clone()),
             _ => None,
         });
         sends.collect()
     }
 
-    fn errands(&self) -> Vec<&Errand> {
-        let errands = self.wanted.iter().filter_map(|effect| match effect {
-            Effect::Run(errand, _) => Some(errand),
+    fn requests(&self) -> Vec<&Request> {
+        let requests = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Request(request, _) => Some(request),
             _ => None,
         });
-        errands.collect()
+        requests.collect()
     }
 }
 
-fn talk(n: i64) -> Vec<Message> {
+/// The messages 1 to `n` with Jerry. Odd ones are Jerry's, even ones Tom's.
+fn numbered_messages(n: i64) -> Vec<Message> {
     (1..=n).map(|seq| message(1, seq, 1 + seq % 2, &format!("number {seq}"))).collect()
 }
 
-fn with_jerry(n: i64) -> Bench {
-    let messages = talk(n);
-    Bench::chatting((80, 24), &[conversation(1, messages.last().cloned(), own(0))], &messages)
+fn with_jerry(n: i64) -> Harness {
+    let messages = numbered_messages(n);
+    Harness::chatting((80, 24), &[conversation(1, messages.last().cloned(), own(0))], &messages)
 }
 
-fn ack(bench: &mut Bench, number: usize, seq: i64) {
-    let op = Op::Send(bench.sends()[number].clone());
+/// Acknowledges a send, counted from 0, as the message `seq`.
+fn ack(harness: &mut Harness, number: usize, seq: i64) {
+    let op = Op::Send(harness.sends()[number].clone());
     let Op::Send(send) = &op else { panic!() };
     let mut stored = message(1, seq, 1, send.body.content.as_deref().unwrap());
     stored.client_msg_id.clone_from(&send.body.client_msg_id);
@@ -236,43 +239,43 @@ fn ack(bench: &mut Bench, number: usize, seq: i64) {
         rev: None,
         length: None,
     };
-    bench.take(Input::Stream(Box::new(Event::Acked { id: 1, op, ack })));
+    harness.update(Input::Stream(Box::new(Event::Acked { id: 1, op, ack })));
 }
 
 #[test]
-fn what_is_sent_waits_until_the_server_has_it_and_stands_there_once() {
-    let mut bench = with_jerry(3);
-    bench.say("hello");
-    bench.say("again");
-    let sends = bench.sends();
+fn a_sent_message_waits_for_the_server_and_is_shown_once() {
+    let mut harness = with_jerry(3);
+    harness.enter("hello");
+    harness.enter("again");
+    let sends = harness.sends();
     assert_eq!(sends.iter().map(|send| send.conversation_id).collect::<Vec<_>>(), [Some(1), Some(1)]);
     assert_ne!(sends[0].body.client_msg_id, sends[1].body.client_msg_id);
-    assert_eq!(bench.model.n_waiting(), 2);
+    assert_eq!(harness.model.n_waiting(), 2);
     let mut stored = message(1, 4, 1, "hello");
     stored.client_msg_id.clone_from(&sends[0].body.client_msg_id);
-    bench.arrive("created", stored);
-    assert_eq!(bench.model.n_waiting(), 1);
-    ack(&mut bench, 1, 5);
-    assert_eq!((bench.model.n_waiting(), walk::shown_seqs(&bench.model)), (0, vec![1, 2, 3, 4, 5]));
+    harness.receive_message("created", stored);
+    assert_eq!(harness.model.n_waiting(), 1);
+    ack(&mut harness, 1, 5);
+    assert_eq!((harness.model.n_waiting(), viewport::shown_seqs(&harness.model)), (0, vec![1, 2, 3, 4, 5]));
 }
 
 #[test]
-fn what_is_sent_while_offline_is_asked_for_once() {
-    let mut bench = with_jerry(3);
-    bench.disconnect();
-    bench.say("meanwhile");
-    bench.greet(true);
-    bench.live();
-    assert_eq!((bench.sends().len(), bench.model.n_waiting()), (1, 1));
-    ack(&mut bench, 0, 4);
-    assert_eq!(bench.model.n_waiting(), 0);
+fn a_message_sent_offline_is_submitted_once() {
+    let mut harness = with_jerry(3);
+    harness.disconnect();
+    harness.enter("meanwhile");
+    harness.greet(true);
+    harness.live();
+    assert_eq!((harness.sends().len(), harness.model.n_waiting()), (1, 1));
+    ack(&mut harness, 0, 4);
+    assert_eq!(harness.model.n_waiting(), 0);
 }
 
 #[test]
-fn what_is_refused_stays_with_the_reason_and_can_be_sent_again_or_dropped() {
-    let mut bench = with_jerry(1);
-    bench.say("hello");
-    let op = Op::Send(bench.sends()[0].clone());
+fn a_refused_message_stays_with_the_reason_and_can_be_resent_or_dropped() {
+    let mut harness = with_jerry(1);
+    harness.enter("hello");
+    let op = Op::Send(harness.sends()[0].clone());
     let refusal = Refusal {
         id: None,
         code: "forbidden".into(),
@@ -281,48 +284,48 @@ fn what_is_refused_stays_with_the_reason_and_can_be_sent_again_or_dropped() {
         retry_after_ms: None,
         policy: None,
     };
-    bench.take(Input::Stream(Box::new(Event::Refused { id: 1, op, refusal })));
-    assert_eq!(bench.model.outgoing[0].refused.as_deref(), Some("not here"));
-    bench.say("/retry");
-    assert_eq!((bench.sends().len(), bench.model.outgoing.len()), (2, 1));
-    bench.model.outgoing[0].refused = Some("again".into());
-    bench.say("/drop");
-    assert_eq!(bench.model.outgoing, []);
+    harness.update(Input::Stream(Box::new(Event::Refused { id: 1, op, refusal })));
+    assert_eq!(harness.model.outgoing[0].refused.as_deref(), Some("not here"));
+    harness.enter("/retry");
+    assert_eq!((harness.sends().len(), harness.model.outgoing.len()), (2, 1));
+    harness.model.outgoing[0].refused = Some("again".into());
+    harness.enter("/drop");
+    assert_eq!(harness.model.outgoing, []);
 }
 
 #[test]
-fn what_is_seen_is_read_and_what_is_not_waits() {
-    let mut bench = with_jerry(2);
-    let last = |bench: &Bench| bench.asked().iter().filter(|op| matches!(op, Op::Read(_))).count();
-    bench.arrive("created", message(1, 3, 2, "hi"));
-    assert_eq!((last(&bench), bench.model.count(1).unread), (1, 0));
-    bench.take(Input::Focus(false));
-    bench.arrive("created", message(1, 4, 2, "are you there?"));
-    assert_eq!((last(&bench), bench.model.count(1).unread), (1, 1));
-    assert!(bench.wanted.iter().any(|effect| matches!(effect, Effect::Ring)));
-    bench.take(Input::Focus(true));
-    assert_eq!((last(&bench), bench.model.count(1).unread), (2, 0));
+fn messages_on_the_screen_are_read_and_others_stay_unread() {
+    let mut harness = with_jerry(2);
+    let last = |harness: &Harness| harness.submitted().iter().filter(|op| matches!(op, Op::Read(_))).count();
+    harness.receive_message("created", message(1, 3, 2, "hi"));
+    assert_eq!((last(&harness), harness.model.count(1).unread), (1, 0));
+    harness.update(Input::Focus(false));
+    harness.receive_message("created", message(1, 4, 2, "are you there?"));
+    assert_eq!((last(&harness), harness.model.count(1).unread), (1, 1));
+    assert!(harness.effects.iter().any(|effect| matches!(effect, Effect::Ring)));
+    harness.update(Input::Focus(true));
+    assert_eq!((last(&harness), harness.model.count(1).unread), (2, 0));
 }
 
 #[test]
-fn what_waits_elsewhere_is_counted_once_and_mentions_apart() {
+fn unread_messages_elsewhere_are_counted_once_and_mentions_apart() {
     let direct = conversation(1, Some(message(1, 9, 2, "hi")), own(0));
     let mut group = conversation(7, Some(message(7, 4, 2, "hi")), own(3));
     group.created_at = Time(0);
-    let mut bench = Bench::chatting((80, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
-    assert_eq!(bench.model.place, Some(Place::Room(1)));
-    let mut called = message(7, 5, 2, "@tom");
-    called.mentions = vec![1];
+    let mut harness = Harness::chatting((80, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
+    assert_eq!(harness.model.chat, Some(Chat::Room(1)));
+    let mut mention = message(7, 5, 2, "@tom");
+    mention.mentions = vec![1];
     for _ in 0..2 {
-        bench.arrive("created", called.clone());
+        harness.receive_message("created", mention.clone());
     }
-    bench.arrive("edited", Message { rev: 99, ..message(7, 5, 2, "@tom!") });
-    bench.arrive("created", message(7, 6, 1, "mine"));
-    let count = bench.model.count(7);
+    harness.receive_message("edited", Message { rev: 99, ..message(7, 5, 2, "@tom!") });
+    harness.receive_message("created", message(7, 6, 1, "mine"));
+    let count = harness.model.count(7);
     assert_eq!((count.unread, count.mentions), (4, 1));
     // Read on another device.
     let cursor = String::new();
-    bench.hear(ServerFrame::Receipt(Receipt {
+    harness.receive(ServerFrame::Receipt(Receipt {
         conversation_id: 7,
         user_id: 1,
         delivered_seq: 6,
@@ -331,187 +334,194 @@ fn what_waits_elsewhere_is_counted_once_and_mentions_apart() {
         mentions: Some(0),
         cursor,
     }));
-    assert_eq!(bench.model.count(7).unread, 0);
+    assert_eq!(harness.model.count(7).unread, 0);
 }
 
 #[test]
-fn typing_is_shown_until_it_is_over_and_told_now_and_then() {
-    let mut bench = with_jerry(1);
-    bench.hear(ServerFrame::Typing(Typing { conversation_id: 1, user_id: 2, expires_in_ms: 5_000 }));
-    assert_eq!(bench.model.typists(1).collect::<Vec<_>>(), [2]);
-    bench.wait(6);
-    assert_eq!(bench.model.typists(1).count(), 0);
-    bench.write("hello");
-    let told = |bench: &Bench| bench.asked().iter().filter(|op| matches!(op, Op::Typing(_))).count();
-    assert_eq!(told(&bench), 1);
-    bench.wait(4);
-    bench.write(" there");
-    assert_eq!(told(&bench), 2);
+fn typing_is_shown_until_it_expires_and_signalled_now_and_then() {
+    let mut harness = with_jerry(1);
+    harness.receive(ServerFrame::Typing(Typing { conversation_id: 1, user_id: 2, expires_in_ms: 5_000 }));
+    assert_eq!(harness.model.typists(1).collect::<Vec<_>>(), [2]);
+    harness.wait(6);
+    assert_eq!(harness.model.typists(1).count(), 0);
+    harness.type_text("hello");
+    let signals =
+        |harness: &Harness| harness.submitted().iter().filter(|op| matches!(op, Op::Typing(_))).count();
+    assert_eq!(signals(&harness), 1);
+    harness.wait(4);
+    harness.type_text(" there");
+    assert_eq!(signals(&harness), 2);
 }
 
 #[test]
 fn history_is_loaded_page_by_page_until_it_is_whole() {
-    let all = talk(250);
+    let all = numbered_messages(250);
     let conversations = [conversation(1, all.last().cloned(), own(0))];
-    let mut bench = Bench::chatting((80, 24), &conversations, &all[150..]);
-    let older = |bench: &Bench| {
-        let befores = bench.errands().into_iter().filter_map(|errand| match errand {
-            Errand::Older { before, .. } => *before,
+    let mut harness = Harness::chatting((80, 24), &conversations, &all[150..]);
+    let older = |harness: &Harness| {
+        let befores = harness.requests().into_iter().filter_map(|request| match request {
+            Request::Older { before, .. } => *before,
             _ => None,
         });
         befores.collect::<Vec<_>>()
     };
     for _ in 0..8 {
-        bench.key(KeyCode::PageUp);
+        harness.key(KeyCode::PageUp);
     }
-    assert_eq!(older(&bench), [151], "once, and before the top is reached");
-    bench.answer(
-        Errand::Older { conversation: 1, thread: None, before: Some(151) },
-        Ok(Fruit::Messages(all[50..150].to_vec())),
+    assert_eq!(older(&harness), [151], "once, and before the top is reached");
+    harness.respond(
+        Request::Older { conversation: 1, thread: None, before: Some(151) },
+        Ok(Response::Messages(all[50..150].to_vec())),
     );
     for _ in 0..8 {
-        bench.key(KeyCode::PageUp);
+        harness.key(KeyCode::PageUp);
     }
-    assert_eq!(older(&bench), [151, 51]);
-    bench.answer(
-        Errand::Older { conversation: 1, thread: None, before: Some(51) },
-        Ok(Fruit::Messages(all[..50].to_vec())),
+    assert_eq!(older(&harness), [151, 51]);
+    harness.respond(
+        Request::Older { conversation: 1, thread: None, before: Some(51) },
+        Ok(Response::Messages(all[..50].to_vec())),
     );
     for _ in 0..8 {
-        bench.key(KeyCode::PageUp);
+        harness.key(KeyCode::PageUp);
     }
-    assert_eq!((older(&bench).len(), walk::shown_seqs(&bench.model)[0]), (2, 1));
+    assert_eq!((older(&harness).len(), viewport::shown_seqs(&harness.model)[0]), (2, 1));
 }
 
 #[test]
-fn what_comes_does_not_move_what_is_being_read() {
-    let mut bench = with_jerry(90);
-    bench.key(KeyCode::PageUp);
-    let before = walk::shown_seqs(&bench.model);
-    bench.arrive("created", message(1, 91, 2, "news"));
-    assert_eq!(walk::shown_seqs(&bench.model), before);
-    assert_eq!(bench.model.count(1).unread, 1, "it has not been seen");
+fn a_new_message_does_not_scroll_the_messages_being_read() {
+    let mut harness = with_jerry(90);
+    harness.key(KeyCode::PageUp);
+    let before = viewport::shown_seqs(&harness.model);
+    harness.receive_message("created", message(1, 91, 2, "news"));
+    assert_eq!(viewport::shown_seqs(&harness.model), before);
+    assert_eq!(harness.model.count(1).unread, 1, "it has not been seen");
     for _ in 0..3 {
-        bench.key(KeyCode::PageDown);
+        harness.key(KeyCode::PageDown);
     }
-    assert_eq!(walk::shown_seqs(&bench.model).last(), Some(&91));
-    assert_eq!(bench.model.count(1).unread, 0);
+    assert_eq!(viewport::shown_seqs(&harness.model).last(), Some(&91));
+    assert_eq!(harness.model.count(1).unread, 0);
 }
 
 #[test]
-fn messages_are_chosen_and_acted_on() {
-    let mut bench = with_jerry(30);
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Char('+'));
-    bench.key(KeyCode::Char('1'));
+fn messages_are_selected_and_acted_on() {
+    let mut harness = with_jerry(30);
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Char('+'));
+    harness.key(KeyCode::Char('1'));
     assert!(
-        matches!(bench.asked().last(), Some(Op::React(react)) if react.message_id == 100_029 && react.emoji == "👍")
+        matches!(harness.submitted().last(), Some(Op::React(react)) if react.message_id == 100_029 && react.emoji == "👍")
     );
-    bench.key(KeyCode::Char('r'));
-    bench.say("yes");
-    assert_eq!(bench.sends()[0].body.reply_to, Some(100_029));
-    // 29 is Jerry's, 28 is Tom's: an even number plus one.
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Char('d'));
+    harness.key(KeyCode::Char('r'));
+    harness.enter("yes");
+    assert_eq!(harness.sends()[0].body.reply_to, Some(100_029));
+    // Message 29 is Jerry's, 28 is Tom's own.
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Char('d'));
     assert_eq!(
-        bench.model.prompt.as_ref().unwrap().choices.len(),
+        harness.model.prompt.as_ref().unwrap().choices.len(),
         2,
         "one's own may be deleted for everyone"
     );
-    bench.key(KeyCode::Enter);
+    harness.key(KeyCode::Enter);
     assert!(
-        matches!(bench.asked().last(), Some(Op::Delete(delete)) if delete.message_id == 100_028 && delete.scope.is_none())
+        matches!(harness.submitted().last(), Some(Op::Delete(delete)) if delete.message_id == 100_028 && delete.scope.is_none())
     );
 }
 
 #[test]
-fn the_own_last_message_is_edited_and_the_text_that_was_there_comes_back() {
-    let mut bench = with_jerry(4);
-    bench.control('e');
-    assert_eq!(bench.model.desk().unwrap().editor.text(), "number 4");
-    bench.say("!");
+fn the_last_own_message_is_edited_and_the_draft_comes_back() {
+    let mut harness = with_jerry(4);
+    harness.control('e');
+    assert_eq!(harness.model.pane().unwrap().editor.text(), "number 4");
+    harness.enter("!");
     assert!(
-        matches!(bench.asked().last(), Some(Op::Edit(edit)) if edit.message_id == 100_004 && edit.edit.content == "number 4!")
+        matches!(harness.submitted().last(), Some(Op::Edit(edit)) if edit.message_id == 100_004 && edit.edit.content == "number 4!")
     );
-    bench.write("a draft");
-    bench.key(KeyCode::Up);
-    bench.key(KeyCode::Char('e'));
-    bench.key(KeyCode::Esc);
-    assert_eq!(bench.model.desk().unwrap().editor.text(), "a draft");
+    harness.type_text("a draft");
+    harness.key(KeyCode::Up);
+    harness.key(KeyCode::Char('e'));
+    harness.key(KeyCode::Esc);
+    assert_eq!(harness.model.pane().unwrap().editor.text(), "a draft");
 }
 
 #[test]
 fn a_message_on_its_way_is_not_edited_and_neither_is_the_one_before_it() {
-    let mut bench = with_jerry(4);
-    bench.say("on its way");
-    bench.control('e');
-    assert_eq!(bench.model.desk().unwrap().editor.text(), "");
-    ack(&mut bench, 0, 5);
-    bench.control('e');
-    assert_eq!(bench.model.desk().unwrap().editor.text(), "on its way");
+    let mut harness = with_jerry(4);
+    harness.enter("on its way");
+    harness.control('e');
+    assert_eq!(harness.model.pane().unwrap().editor.text(), "");
+    ack(&mut harness, 0, 5);
+    harness.control('e');
+    assert_eq!(harness.model.pane().unwrap().editor.text(), "on its way");
 }
 
 #[test]
 fn a_new_conversation_begins_with_its_first_message() {
-    let mut bench = Bench::chatting((80, 24), &[], &[]);
-    bench.control('k');
-    bench.write("jer");
-    bench.answer(Errand::Users("jer".into()), Ok(Fruit::Users(vec![user(2, "jerry")])));
-    bench.key(KeyCode::Enter);
-    assert_eq!(bench.model.place, Some(Place::User(2)));
-    bench.say("hi");
-    assert_eq!(bench.sends()[0].to_user, Some(2));
-    bench.hear(ServerFrame::Conversation(ConversationFrame {
+    let mut harness = Harness::chatting((80, 24), &[], &[]);
+    harness.control('k');
+    harness.type_text("jer");
+    harness.respond(Request::Users("jer".into()), Ok(Response::Users(vec![user(2, "jerry")])));
+    harness.key(KeyCode::Enter);
+    assert_eq!(harness.model.chat, Some(Chat::User(2)));
+    harness.enter("hi");
+    assert_eq!(harness.sends()[0].to_user, Some(2));
+    harness.receive(ServerFrame::Conversation(ConversationFrame {
         conversation: Box::new(conversation(1, None, own(0))),
         cursor: String::new(),
     }));
-    ack(&mut bench, 0, 1);
-    assert_eq!((bench.model.place, bench.model.outgoing.len()), (Some(Place::Room(1)), 0));
+    ack(&mut harness, 0, 1);
+    assert_eq!((harness.model.chat, harness.model.outgoing.len()), (Some(Chat::Room(1)), 0));
 }
 
 #[test]
-fn a_stream_that_cannot_resume_loads_all_anew() {
-    let mut bench = with_jerry(5);
-    bench.disconnect();
-    bench.greet(false);
-    bench.live();
-    assert!(bench.errands().iter().any(|errand| matches!(errand, Errand::Conversations { .. })));
-    bench.load(&[conversation(1, Some(message(1, 9, 2, "later")), own(4))]);
-    let again =
-        bench.errands().into_iter().filter(|errand| matches!(errand, Errand::Older { before: None, .. }));
+fn a_stream_that_cannot_resume_reloads_everything() {
+    let mut harness = with_jerry(5);
+    harness.disconnect();
+    harness.greet(false);
+    harness.live();
+    assert!(harness.requests().iter().any(|request| matches!(request, Request::Conversations { .. })));
+    harness.load(&[conversation(1, Some(message(1, 9, 2, "later")), own(4))]);
+    let again = harness
+        .requests()
+        .into_iter()
+        .filter(|request| matches!(request, Request::Older { before: None, .. }));
     assert_eq!(again.count(), 1, "what is open is loaded again");
 }
 
 #[test]
 fn a_found_message_is_shown_among_its_neighbours_and_the_end_is_loaded_again() {
-    let all = talk(400);
-    let mut bench = Bench::chatting((80, 24), &[conversation(1, all.last().cloned(), own(0))], &all[300..]);
-    bench.control('f');
-    bench.say("cheese");
-    bench.answer(
-        Errand::Search { words: "cheese".into(), conversation: None },
-        Ok(Fruit::Messages(vec![all[99].clone()])),
+    let all = numbered_messages(400);
+    let mut harness =
+        Harness::chatting((80, 24), &[conversation(1, all.last().cloned(), own(0))], &all[300..]);
+    harness.control('f');
+    harness.enter("cheese");
+    harness.respond(
+        Request::Search { words: "cheese".into(), conversation: None },
+        Ok(Response::Messages(vec![all[99].clone()])),
     );
-    bench.key(KeyCode::Enter);
-    assert!(matches!(bench.errands().last(), Some(Errand::Around { seq: 100, .. })));
-    bench.answer(Errand::Around { conversation: 1, seq: 100 }, Ok(Fruit::Messages(all[70..170].to_vec())));
-    let seqs = walk::shown_seqs(&bench.model);
+    harness.key(KeyCode::Enter);
+    assert!(matches!(harness.requests().last(), Some(Request::Around { seq: 100, .. })));
+    harness.respond(
+        Request::Around { conversation: 1, seq: 100 },
+        Ok(Response::Messages(all[70..170].to_vec())),
+    );
+    let seqs = viewport::shown_seqs(&harness.model);
     assert!(seqs.contains(&100) && !seqs.contains(&400), "{seqs:?}");
-    bench.key(KeyCode::Esc);
-    assert!(matches!(bench.errands().last(), Some(Errand::Older { before: None, .. })));
+    harness.key(KeyCode::Esc);
+    assert!(matches!(harness.requests().last(), Some(Request::Older { before: None, .. })));
 }
 
 #[test]
-fn leaving_with_something_unsent_is_asked_about() {
-    let mut bench = with_jerry(1);
-    bench.disconnect();
-    bench.say("unsent");
-    bench.control('c');
-    assert!(!bench.wanted.iter().any(|effect| matches!(effect, Effect::Quit)));
-    bench.key(KeyCode::Down);
-    bench.key(KeyCode::Enter);
-    assert!(bench.wanted.iter().any(|effect| matches!(effect, Effect::Quit)));
+fn quitting_with_unsent_messages_asks_first() {
+    let mut harness = with_jerry(1);
+    harness.disconnect();
+    harness.enter("unsent");
+    harness.control('c');
+    assert!(!harness.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
+    harness.key(KeyCode::Down);
+    harness.key(KeyCode::Enter);
+    assert!(harness.effects.iter().any(|effect| matches!(effect, Effect::Quit)));
 }

@@ -1,4 +1,4 @@
-//! The page that explains keys and commands.
+//! The help page: keys and commands.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,10 +8,10 @@ use super::{boxed, row};
 use crate::screen::model::{COMMANDS, KEYS, Prompt};
 use crate::screen::{style, wrap};
 
-/// From this width on, keys and commands stand side by side.
+/// Screens of at least this width show keys and commands side by side.
 const WIDE: u16 = 104;
 
-/// Below this width, what a key does stands under it.
+/// Screens below this width show each description under its key.
 const NARROW: u16 = 76;
 
 pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
@@ -69,12 +69,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_knows_all_keys_and_commands() {
+    fn the_documentation_lists_all_keys_and_commands() {
         let document = include_str!("../../../../../docs/terminal.md");
         let keys = KEYS.iter().flat_map(|(keys, _)| keys.rsplit(": ").next().unwrap_or_default().split(", "));
         let commands = COMMANDS.iter().flat_map(|(commands, _)| commands.split(", "));
         for key in keys.chain(commands).map(|key| key.split_whitespace().next().unwrap_or_default()) {
-            // One letter stands in many words; a command may be followed by what it takes.
+            // A single letter occurs in many words, so it must be quoted. A command may be followed by its arguments.
             let quoted = [format!("`{key}`"), format!("`{key} ")];
             let is_known = match key.chars().count() > 1 && !key.starts_with('/') {
                 true => document.contains(key),

@@ -1,4 +1,4 @@
-//! A question laid over the screen.
+//! Draws a prompt over the screen.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -6,26 +6,26 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{boxed, ends, row};
-use crate::screen::model::{Asking, Prompt};
+use crate::screen::model::{Prompt, PromptKind};
 use crate::screen::{style, wrap};
 
-/// Most choices that are shown at a time.
+/// Most choices on the screen at a time.
 const CHOICES: u16 = 12;
 
 pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
-    let (title, width) = match prompt.asking {
-        Asking::GoTo => ("go to", 46),
-        Asking::NewGroup => ("name of the new group", 46),
-        Asking::AddMember => ("user name of the new member", 46),
-        Asking::Members => ("members", 46),
-        Asking::Search => ("search", 76),
-        Asking::Pins => ("pinned", 76),
-        Asking::React(_) => ("react", 34),
-        Asking::Delete(_) => ("delete", 46),
-        Asking::Quit => ("something has not been sent", 46),
-        Asking::Help => ("help", 46),
+    let (title, width) = match prompt.kind {
+        PromptKind::GoTo => ("go to", 46),
+        PromptKind::NewGroup => ("name of the new group", 46),
+        PromptKind::AddMember => ("user name of the new member", 46),
+        PromptKind::Members => ("members", 46),
+        PromptKind::Search => ("search", 76),
+        PromptKind::Pins => ("pinned", 76),
+        PromptKind::React(_) => ("react", 34),
+        PromptKind::Delete(_) => ("delete", 46),
+        PromptKind::Quit => ("something has not been sent", 46),
+        PromptKind::Help => ("help", 46),
     };
-    let line = u16::from(prompt.asking.has_line());
+    let line = u16::from(prompt.kind.has_line());
     let note = u16::from(!prompt.note.is_empty());
     let n_choices = u16::try_from(prompt.choices.len()).unwrap_or(CHOICES).min(CHOICES);
     let inner = boxed(frame, title, (width, 2 + line + note + n_choices));
@@ -44,7 +44,7 @@ pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
 
 fn write_line(prompt: &Prompt, frame: &mut Frame<'_>, area: Rect) {
     let room = usize::from(area.width).saturating_sub(3).max(2);
-    // Only the part of a long line around the cursor is shown.
+    // Of a long line, only the part around the cursor fits.
     let (shown, column) = prompt.editor.position(room);
     let lines = prompt.editor.lines(room);
     let text = lines.get(shown).map(|line| line.text.clone()).unwrap_or_default();
@@ -61,8 +61,8 @@ fn choices(prompt: &Prompt, frame: &mut Frame<'_>, area: Rect) {
     for ((number, choice), y) in prompt.choices.iter().enumerate().skip(first).take(fitting).zip(area.y..) {
         let is_chosen = number == prompt.chosen;
         let base = if is_chosen { style::reversed() } else { Style::new() };
-        let label = match prompt.asking {
-            Asking::React(_) if number < 9 => format!("{} {}", number + 1, choice.label),
+        let label = match prompt.kind {
+            PromptKind::React(_) if number < 9 => format!("{} {}", number + 1, choice.label),
             _ => choice.label.clone(),
         };
         let half = usize::from(area.width) / 2;

@@ -1,4 +1,4 @@
-//! What is on the screen, drawn without a terminal.
+//! Tests of the drawn screen, without a terminal.
 
 use chat_protocol::message::{Message, Quote, Reaction, ThreadSummary};
 use chat_protocol::time::Time;
@@ -9,9 +9,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::view;
-use crate::screen::errand::{Errand, Fruit};
-use crate::screen::model::tests::{Bench, conversation, message, own};
+use crate::screen::model::tests::{Harness, conversation, message, own};
 use crate::screen::model::{Input, Model};
+use crate::screen::request::{Request, Response};
 
 /// The rows of the screen as text.
 fn screen(model: &Model) -> Vec<String> {
@@ -28,8 +28,8 @@ fn shows(model: &Model, text: &str) {
     assert!(screen.iter().any(|row| row.contains(text)), "no {text:?} in\n{}", screen.join("\n"));
 }
 
-fn chatting(size: (u16, u16), messages: &[Message]) -> Bench {
-    Bench::chatting(size, &[conversation(1, messages.last().cloned(), own(0))], messages)
+fn chatting(size: (u16, u16), messages: &[Message]) -> Harness {
+    Harness::chatting(size, &[conversation(1, messages.last().cloned(), own(0))], messages)
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_message_is_shown_with_all_that_belongs_to_it() {
     second.thread = Some(ThreadSummary { replies: 3, last_reply_at: Time(1_761_408_300_000_000) });
     let mut third = message(1, 3, 2, "");
     third.deleted_at = Some(Time(1));
-    let bench = chatting((80, 24), &[first, second, third]);
+    let harness = chatting((80, 24), &[first, second, third]);
     for text in [
         "16:00 jerry Is there cheese?",
         "┃ jerry: Is there cheese?",
@@ -54,43 +54,43 @@ fn a_message_is_shown_with_all_that_belongs_to_it() {
         "─ today ─",
         "● tom online",
     ] {
-        shows(&bench.model, text);
+        shows(&harness.model, text);
     }
 }
 
 #[test]
-fn a_thread_says_below_which_message_it_is() {
+fn a_thread_shows_its_root() {
     let mut root = message(1, 1, 2, "Is there cheese?");
     root.thread = Some(ThreadSummary { replies: 1, last_reply_at: Time(1_761_408_300_000_000) });
     let reply = Message { thread_id: Some(root.id), ..message(1, 2, 1, "There is.") };
-    let mut bench = chatting((80, 24), &[root.clone(), reply.clone(), message(1, 3, 2, "aside")]);
-    shows(&bench.model, "└ in the thread of jerry: Is there cheese?");
+    let mut harness = chatting((80, 24), &[root.clone(), reply.clone(), message(1, 3, 2, "aside")]);
+    shows(&harness.model, "└ in the thread of jerry: Is there cheese?");
     for key in [KeyCode::Up, KeyCode::Up, KeyCode::Char('t')] {
-        bench.key(key);
+        harness.key(key);
     }
-    let older = Errand::Older { conversation: 1, thread: Some(root.id), before: None };
-    bench.answer(older, Ok(Fruit::Messages(vec![reply])));
+    let older = Request::Older { conversation: 1, thread: Some(root.id), before: None };
+    harness.respond(older, Ok(Response::Messages(vec![reply])));
     for text in
         ["└ thread jerry: Is there cheese?", "1 reply", "16:00 jerry Is there", "There is.", "Esc back to"]
     {
-        shows(&bench.model, text);
+        shows(&harness.model, text);
     }
-    let screen = screen(&bench.model).join("\n");
+    let screen = screen(&harness.model).join("\n");
     assert!(!screen.contains("in the thread of"), "{screen}");
     // The list shows the last message of the conversation.
     assert_eq!(screen.matches("aside").count(), 1, "{screen}");
 }
 
 #[test]
-fn ticks_tell_how_far_a_message_has_come() {
-    let mut bench = chatting((80, 24), &[message(1, 1, 1, "hello")]);
-    let tick = |bench: &Bench| {
-        let rows = screen(&bench.model);
+fn ticks_show_delivery_and_reading() {
+    let mut harness = chatting((80, 24), &[message(1, 1, 1, "hello")]);
+    let tick = |harness: &Harness| {
+        let rows = screen(&harness.model);
         let row = rows.iter().find(|row| row.contains("tom hello")).unwrap().clone();
         row.matches('✓').count()
     };
-    assert_eq!(tick(&bench), 1);
-    bench.hear(ServerFrame::Receipt(Receipt {
+    assert_eq!(tick(&harness), 1);
+    harness.receive(ServerFrame::Receipt(Receipt {
         conversation_id: 1,
         user_id: 2,
         delivered_seq: 1,
@@ -99,16 +99,16 @@ fn ticks_tell_how_far_a_message_has_come() {
         mentions: None,
         cursor: String::new(),
     }));
-    assert_eq!(tick(&bench), 2);
+    assert_eq!(tick(&harness), 2);
 }
 
 #[test]
 fn text_grows_while_it_is_written() {
     let mut growing = message(1, 1, 2, "Once");
     growing.streaming = Some("growing".into());
-    let mut bench = chatting((80, 24), &[growing]);
-    shows(&bench.model, "Once▌");
-    bench.hear(ServerFrame::Append(AppendFrame {
+    let mut harness = chatting((80, 24), &[growing]);
+    shows(&harness.model, "Once▌");
+    harness.receive(ServerFrame::Append(AppendFrame {
         conversation_id: 1,
         message_id: 100_001,
         seq: 1,
@@ -117,72 +117,75 @@ fn text_grows_while_it_is_written() {
         content: " upon".into(),
         cursor: String::new(),
     }));
-    shows(&bench.model, "Once upon▌");
+    shows(&harness.model, "Once upon▌");
 }
 
 #[test]
-fn being_offline_is_said_and_what_waits_is_counted() {
-    let mut bench = chatting((80, 24), &[message(1, 1, 2, "hi")]);
-    bench.disconnect();
-    bench.say("meanwhile");
-    shows(&bench.model, "Offline · 1 message waits · the connection broke");
-    shows(&bench.model, "tom meanwhile");
-    shows(&bench.model, "offline, again in 3 s");
+fn the_offline_banner_counts_waiting_messages() {
+    let mut harness = chatting((80, 24), &[message(1, 1, 2, "hi")]);
+    harness.disconnect();
+    harness.enter("meanwhile");
+    shows(&harness.model, "Offline · 1 message waits · the connection broke");
+    shows(&harness.model, "tom meanwhile");
+    shows(&harness.model, "offline, again in 3 s");
 }
 
 #[test]
-fn the_list_tells_what_waits_and_who_types() {
+fn the_list_shows_unread_messages_and_typing() {
     let group = conversation(7, Some(message(7, 4, 2, "four")), own(3));
     let direct = conversation(1, Some(message(1, 9, 2, "hi")), own(0));
-    let mut bench = Bench::chatting((80, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
-    shows(&bench.model, "# Group 7");
-    shows(&bench.model, "jerry: four");
-    bench.hear(ServerFrame::Typing(Typing { conversation_id: 7, user_id: 2, expires_in_ms: 5_000 }));
-    shows(&bench.model, "typing …");
-    bench.hear(ServerFrame::Typing(Typing { conversation_id: 1, user_id: 2, expires_in_ms: 5_000 }));
-    shows(&bench.model, "jerry is typing …");
+    let mut harness = Harness::chatting((80, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
+    shows(&harness.model, "# Group 7");
+    shows(&harness.model, "jerry: four");
+    harness.receive(ServerFrame::Typing(Typing { conversation_id: 7, user_id: 2, expires_in_ms: 5_000 }));
+    shows(&harness.model, "typing …");
+    harness.receive(ServerFrame::Typing(Typing { conversation_id: 1, user_id: 2, expires_in_ms: 5_000 }));
+    shows(&harness.model, "jerry is typing …");
 }
 
 #[test]
-fn the_list_tells_what_was_begun() {
+fn the_list_shows_drafts() {
     let mut begun = own(0);
     begun.draft = Some("half a \u{1b}[2Jsentence".into());
     let group = conversation(7, Some(message(7, 4, 2, "four")), begun);
     let direct = conversation(1, Some(message(1, 9, 2, "hi")), own(0));
-    let mut bench = Bench::chatting((100, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
-    shows(&bench.model, "draft: half a sente");
-    bench.control('n');
-    shows(&bench.model, "› half a");
-    assert!(!screen(&bench.model).iter().any(|row| row.contains("draft:")), "it stands where it is written");
-    bench.control('p');
-    shows(&bench.model, "draft: half a");
+    let mut harness = Harness::chatting((100, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
+    shows(&harness.model, "draft: half a sente");
+    harness.control('n');
+    shows(&harness.model, "› half a");
+    assert!(
+        !screen(&harness.model).iter().any(|row| row.contains("draft:")),
+        "it stands where it is written"
+    );
+    harness.control('p');
+    shows(&harness.model, "draft: half a");
 }
 
 #[test]
 fn a_narrow_screen_shows_one_thing_at_a_time() {
-    let mut bench = chatting((40, 10), &[message(1, 1, 2, "Is there cheese?")]);
-    shows(&bench.model, "Is there cheese?");
-    bench.key(KeyCode::Tab);
-    shows(&bench.model, "jerry");
-    assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00 jerry Is")));
-    bench.key(KeyCode::F(1));
-    shows(&bench.model, "Keys");
+    let mut harness = chatting((40, 10), &[message(1, 1, 2, "Is there cheese?")]);
+    shows(&harness.model, "Is there cheese?");
+    harness.key(KeyCode::Tab);
+    shows(&harness.model, "jerry");
+    assert!(!screen(&harness.model).iter().any(|row| row.contains("16:00 jerry Is")));
+    harness.key(KeyCode::F(1));
+    shows(&harness.model, "Keys");
     for _ in 0..5 {
-        bench.key(KeyCode::Down);
+        harness.key(KeyCode::Down);
     }
-    shows(&bench.model, "    cancel a reply or edit;");
+    shows(&harness.model, "    cancel a reply or edit;");
 }
 
 #[test]
-fn questions_are_laid_over_the_screen() {
-    let mut bench = chatting((80, 24), &[message(1, 1, 2, "hi")]);
+fn prompts_are_drawn_over_the_screen() {
+    let mut harness = chatting((80, 24), &[message(1, 1, 2, "hi")]);
     for (open, text) in [('k', "go to"), ('f', "search"), ('g', "name of the new group")] {
-        bench.control(open);
-        shows(&bench.model, text);
-        bench.key(KeyCode::Esc);
+        harness.control(open);
+        shows(&harness.model, text);
+        harness.key(KeyCode::Esc);
     }
-    bench.key(KeyCode::F(1));
-    shows(&bench.model, "Ctrl-K");
+    harness.key(KeyCode::F(1));
+    shows(&harness.model, "Ctrl-K");
 }
 
 fn hostile() -> impl Strategy<Value = String> {
@@ -192,31 +195,30 @@ fn hostile() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever others wrote, and however large the screen is: nothing that controls a terminal gets into a cell, and
-    /// every row is as wide as the screen.
+    /// For any text of other users and any screen size, no cell contains a character that controls a terminal.
     #[test]
-    fn nothing_of_what_others_wrote_controls_the_terminal(
+    fn text_of_other_users_never_controls_the_terminal(
         texts in proptest::collection::vec(hostile(), 4),
         size in (1_u16..120, 1_u16..40),
         keys in proptest::collection::vec(0_usize..8, 0..12),
     ) {
         let [content, name, group, emoji] = &texts[..] else { panic!() };
-        let mut told = message(7, 1, 2, content);
-        told.reactions = vec![Reaction { emoji: emoji.clone(), count: 1, me: false }];
-        told.quote = Some(Quote { message_id: 1, sender_id: 2, content: content.clone(), deleted: false });
-        told.media = vec![chat_protocol::message::Media { url: name.clone(), kind: Some(emoji.clone()), ..Default::default() }];
-        let mut room = conversation(7, Some(told.clone()), own(1));
+        let mut sent = message(7, 1, 2, content);
+        sent.reactions = vec![Reaction { emoji: emoji.clone(), count: 1, me: false }];
+        sent.quote = Some(Quote { message_id: 1, sender_id: 2, content: content.clone(), deleted: false });
+        sent.media = vec![chat_protocol::message::Media { url: name.clone(), kind: Some(emoji.clone()), ..Default::default() }];
+        let mut room = conversation(7, Some(sent.clone()), own(1));
         room.name = Some(group.clone());
-        let mut bench = Bench::chatting(size, &[room], &[told]);
-        bench.answer(
-            Errand::User(2),
-            Ok(Fruit::User(crate::screen::model::tests::user(2, name))),
+        let mut harness = Harness::chatting(size, &[room], &[sent]);
+        harness.respond(
+            Request::User(2),
+            Ok(Response::User(crate::screen::model::tests::user(2, name))),
         );
-        bench.take(Input::Paste(content.clone()));
+        harness.update(Input::Paste(content.clone()));
         let codes = [KeyCode::Up, KeyCode::Down, KeyCode::Tab, KeyCode::PageUp, KeyCode::F(1), KeyCode::Esc, KeyCode::Char('+'), KeyCode::Enter];
         for key in keys {
-            bench.key(codes[key]);
-            for cell in screen(&bench.model) {
+            harness.key(codes[key]);
+            for cell in screen(&harness.model) {
                 prop_assert!(!cell.chars().any(|c| c.is_control()
                     || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)), "{cell:?}");
             }

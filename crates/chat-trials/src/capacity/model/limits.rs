@@ -1,24 +1,24 @@
-//! What more nodes do not help with, how much of it is used, and what then.
+//! Limits that more nodes do not raise: how much of each is used, and what to do then.
 
 use super::{Bus, Database, Load, Nodes, Traffic, delivering, m, others_connected, row_time};
 
-/// Something of which there is one for the whole cluster, or as much on every node however many there are.
+/// A resource that exists once for the whole cluster, or whose load on every node does not shrink with their number.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Limit {
     pub(in super::super) name: &'static str,
-    /// How much of it the busiest time takes; above 1 it breaks.
+    /// Share of it used at peak time; above 1 it breaks.
     pub(in super::super) share: f64,
     pub(in super::super) then: &'static str,
 }
 
 impl Limit {
-    /// How many times the load it would bear.
+    /// The multiple of the load that it would bear.
     pub(in super::super) fn headroom(&self) -> f64 {
         1.0 / self.share.max(f64::MIN_POSITIVE)
     }
 }
 
-/// All of them, the busiest first.
+/// All limits, the most used first.
 pub(super) fn limits(
     load: &Load,
     traffic: &Traffic,

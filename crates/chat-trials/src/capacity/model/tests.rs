@@ -1,5 +1,4 @@
-//! The model against what was measured, each point with the tolerance that it is held to, and what must hold for any
-//! load.
+//! The model against measurements, each with its tolerance, and properties that must hold for any load.
 
 use proptest::prelude::*;
 
@@ -42,18 +41,18 @@ fn the_measured_logins_and_their_sender_fill_one_node() {
     within(0.15, work(&Traffic { logins: 65.0, sends: 3_094.0, ..idle() }), 1.0);
 }
 
-/// docs/performance.md: at 50 sends/s to 100 connections cores fell asleep between messages.
+/// docs/performance.md: at 50 sends/s to 100 connections, cores slept between messages.
 #[test]
 fn the_measured_latency_was_taken_on_an_almost_idle_node() {
     let measured = Traffic { connections: 100.0, sends: 50.0, deliveries: 5_000.0, ..idle() };
     assert!(work(&measured) < 0.1, "{}", work(&measured));
 }
 
-/// docs/performance.md: an idle v2 connection took 4,835 bytes, with 10,000 held.
+/// docs/performance.md: an idle v2 connection took 4,835 bytes, with 10,000 open.
 #[test]
 fn ten_thousand_idle_connections_take_what_was_measured() {
     let said = |connections| {
-        // Two nodes share them, and hold as many as one does of half.
+        // Two nodes share them, so each has `connections`.
         let nodes = nodes(&Traffic { connections: 2.0 * connections, ..idle() });
         assert_eq!(nodes.count, 2.0);
         nodes.memory_bytes
@@ -69,21 +68,26 @@ fn batches_commit_as_fast_as_was_measured() {
     }
 }
 
-/// docs/scaling.md: what is written at the lock's limit comes in batches, and at little load one by one.
+/// docs/scaling.md: writes come in batches at the lock's limit, and one by one at little load.
 #[test]
 fn batches_grow_with_the_load_as_was_measured() {
     assert_eq!(commits(100.0, 0.0), 100.0);
-    // The more rows there are, the smaller is the difference that is left for commits: of the last, a tenth.
+    // The more rows a batch has, the less time is left for commits, and the larger is the relative error.
     for (tolerance, measured, batch) in [(0.1, 842.0, 8.0), (0.2, 355.0, 64.0), (0.3, 131.0, 256.0)] {
         within(tolerance, commits(measured * batch, 0.0), measured);
     }
 }
 
-/// docs/scaling.md: bytes of WAL for a message, with page images, by messages written since the checkpoint.
+/// docs/scaling.md: WAL bytes per message, with page images, by messages written since the checkpoint.
 #[test]
 fn the_log_takes_the_bytes_that_were_measured() {
-    // 100,000 conversations; leaves of the order's index and of the keys' index by the size that they had.
-    let pages = |places, keys| Pages { conversations: 100_000.0 / 60.0, places, keys, members: 1.0 };
+    // 100,000 conversations; leaves of the two indexes from their sizes in the measurement.
+    let pages = |order_leaves, key_leaves| Pages {
+        conversations: 100_000.0 / 60.0,
+        order_leaves,
+        key_leaves,
+        members: 1.0,
+    };
     let small = pages(986_083.0 * 51.0 / 8_192.0, 986_083.0 * 87.0 / 8_192.0);
     let large = pages(1_493_961.0 * 51.0 / 8_192.0, 1_493_961.0 * 87.0 / 8_192.0);
     for (pages, written, batch, measured) in [
@@ -96,7 +100,7 @@ fn the_log_takes_the_bytes_that_were_measured() {
     }
 }
 
-/// docs/scaling.md: microseconds of the bus for a message of 256 bytes, by listeners.
+/// docs/scaling.md: the bus's microseconds per message of 256 bytes, by subscribers.
 #[test]
 fn the_bus_takes_the_time_that_was_measured() {
     for (listeners, measured) in [(1.0, 1.15), (2.0, 1.38), (4.0, 1.98), (8.0, 4.67), (16.0, 8.13)] {
@@ -105,7 +109,7 @@ fn the_bus_takes_the_time_that_was_measured() {
 }
 
 #[test]
-fn nobody_needs_nothing_but_a_node_and_its_spare() {
+fn a_load_of_nothing_needs_a_node_and_its_spare() {
     let forecast = forecast(&Load { messages: 0.0, online: 0.0, ..load(1.0) });
     assert_eq!(forecast.nodes.count, 2.0);
     assert!(forecast.nodes.one_is_enough);
@@ -121,7 +125,7 @@ fn without_groups_every_message_is_direct() {
 }
 
 #[test]
-fn in_large_groups_a_pointer_is_told_to_its_owner_alone() {
+fn in_large_groups_a_receipt_goes_to_its_owner_only() {
     let at = |group_size| forecast(&Load { group_size, ..load(1e6) }).traffic;
     let (small, large) = (at(100.0), at(101.0));
     assert!(large.pointers > small.pointers);
@@ -130,7 +134,7 @@ fn in_large_groups_a_pointer_is_told_to_its_owner_alone() {
 
 /// A lost node must not make the others more than half busy.
 #[test]
-fn the_nodes_that_are_left_are_not_more_than_half_busy() {
+fn the_remaining_nodes_are_at_most_half_busy() {
     for users in [1e3, 1e5, 1e6, 1e7] {
         let Nodes { count, busy, connections, .. } = forecast(&load(users)).nodes;
         assert!(busy * count / (count - 1.0) <= m::BUSY + 1e-9);
@@ -151,8 +155,8 @@ fn loads() -> impl Strategy<Value = Load> {
     )
 }
 
-/// What must not shrink when more is asked for. Commits may: batches grow in their stead. Where more nodes share the
-/// work, the largest group has it sooner.
+/// Figures that must not shrink when the load grows. Commits may shrink, because batches grow instead. The time for a
+/// whole group may shrink, because more nodes share the work.
 fn demands(forecast: &Forecast) -> Vec<f64> {
     let Forecast { traffic, nodes, database, bus, limits } = forecast;
     let mut named: Vec<_> = limits.iter().filter(|limit| !limit.name.contains("group")).collect();

@@ -1,4 +1,4 @@
-//! Each kind of violation is found, and what is right is not taken for one.
+//! Each kind of violation is found, and a correct log has none.
 
 use chat_protocol::message::Reaction;
 use chat_protocol::time::Time;
@@ -39,119 +39,121 @@ fn message(id: i64, seq: i64, key: &str) -> Message {
     }
 }
 
-/// Three messages that were sent, acknowledged and stored.
-fn good() -> (Ledger, Log) {
-    let mut ledger = Ledger::default();
-    let mut kept = Kept { pointers: [(1, (3, 2)), (2, (0, 0))].into(), ..Kept::default() };
+/// The record and the log of three messages that were sent, acknowledged and stored.
+fn correct() -> (ClientRecord, Log) {
+    let mut record = ClientRecord::default();
+    let mut kept =
+        StoredConversation { pointers: [(1, (3, 2)), (2, (0, 0))].into(), ..StoredConversation::default() };
     for (number, key) in (1..).zip(["a", "b", "c"]) {
         let message = message(10 + number, number, key);
-        ledger.sending(key, &message.content);
-        ledger.sent(key, place_of(&message), message.rev);
+        record.sending(key, &message.content);
+        record.sent(key, place_of(&message), message.rev);
         kept.messages.push(message);
     }
-    ledger.read(5, 1, 2);
-    (ledger, [(5, kept)].into())
+    record.read(5, 1, 2);
+    (record, [(5, kept)].into())
 }
 
-/// What is found once the log, or what was told, is spoilt.
-fn found(spoil: impl FnOnce(&mut Ledger, &mut Kept)) -> Vec<(Violation, u64)> {
-    let (mut ledger, mut log) = good();
-    spoil(&mut ledger, log.get_mut(&5).unwrap());
-    judge(&ledger, &log).counts.into_iter().collect()
+/// The violations that are found after the record or the log was corrupted.
+fn found(corrupt: impl FnOnce(&mut ClientRecord, &mut StoredConversation)) -> Vec<(Violation, u64)> {
+    let (mut record, mut log) = correct();
+    corrupt(&mut record, log.get_mut(&5).unwrap());
+    judge(&record, &log).counts.into_iter().collect()
 }
 
 #[test]
-fn nothing_is_wrong_with_what_is_right() {
+fn a_correct_log_has_no_violations() {
     assert_eq!(found(|_, _| ()), []);
-    // A retry that was told the same.
-    assert_eq!(found(|ledger, kept| ledger.sent("b", place_of(&kept.messages[1]), 1)), []);
-    // Of an earlier cycle only the end is known.
-    let since = |ledger: &mut Ledger, kept: &mut Kept| {
+    // A retry that got the same answer.
+    assert_eq!(found(|record, kept| record.sent("b", place_of(&kept.messages[1]), 1)), []);
+    // The messages of an earlier cycle are before the base.
+    let since = |record: &mut ClientRecord, kept: &mut StoredConversation| {
         kept.base = 1;
         kept.messages.remove(0);
-        ledger.sends.remove("a");
+        record.sends.remove("a");
     };
     assert_eq!(found(since), []);
 }
 
 #[test]
-fn a_message_that_is_gone_is_lost_and_leaves_a_gap() {
-    let spoilt = found(|_, kept| drop(kept.messages.remove(1)));
-    assert_eq!(spoilt, [(Violation::Lost, 1), (Violation::Gap, 1)]);
+fn a_missing_message_is_lost_and_leaves_a_gap() {
+    let violations = found(|_, kept| drop(kept.messages.remove(1)));
+    assert_eq!(violations, [(Violation::Lost, 1), (Violation::Gap, 1)]);
     assert_eq!(found(|_, kept| drop(kept.messages.pop())), [(Violation::Lost, 1)]);
 }
 
 #[test]
 fn a_message_at_another_place_or_with_another_text_is_lost() {
-    let spoilt = found(|ledger, _| ledger.sends.get_mut("c").unwrap().told[0].id += 1);
-    assert_eq!(spoilt, [(Violation::Lost, 1)]);
+    let violations = found(|record, _| record.sends.get_mut("c").unwrap().reported[0].id += 1);
+    assert_eq!(violations, [(Violation::Lost, 1)]);
     assert_eq!(found(|_, kept| kept.messages[0].content.clear()), [(Violation::Lost, 1)]);
     assert_eq!(found(|_, kept| kept.messages[2].rev = 1), [(Violation::Lost, 1)]);
 }
 
 #[test]
-fn a_message_that_is_there_twice_is_doubled() {
-    let spoilt = found(|_, kept| kept.messages.push(message(20, 4, "b")));
-    assert_eq!(spoilt, [(Violation::Doubled, 1)]);
+fn a_message_that_is_stored_twice_is_doubled() {
+    let violations = found(|_, kept| kept.messages.push(message(20, 4, "b")));
+    assert_eq!(violations, [(Violation::Doubled, 1)]);
 }
 
 #[test]
-fn a_retry_that_is_told_another_place_is_doubled() {
-    let spoilt = found(|ledger, _| ledger.sent("b", Place { id: 20, conversation: 5, seq: 4 }, 2));
-    assert_eq!(spoilt, [(Violation::Doubled, 1)]);
+fn a_retry_that_gets_another_place_is_doubled() {
+    let violations = found(|record, _| record.sent("b", Place { id: 20, conversation: 5, seq: 4 }, 2));
+    assert_eq!(violations, [(Violation::Doubled, 1)]);
 }
 
 #[test]
 fn a_log_out_of_order_is_in_disorder() {
-    let spoilt = found(|_, kept| kept.messages[2].id = 1);
-    assert!(spoilt.contains(&(Violation::Disorder, 1)), "{spoilt:?}");
-    let spoilt = found(|_, kept| kept.messages.swap(0, 1));
-    assert!(spoilt.iter().any(|(violation, _)| *violation == Violation::Disorder), "{spoilt:?}");
+    let violations = found(|_, kept| kept.messages[2].id = 1);
+    assert!(violations.contains(&(Violation::Disorder, 1)), "{violations:?}");
+    let violations = found(|_, kept| kept.messages.swap(0, 1));
+    assert!(violations.iter().any(|(violation, _)| *violation == Violation::Disorder), "{violations:?}");
 }
 
 #[test]
-fn a_message_that_nobody_sent_is_a_phantom() {
-    let spoilt = found(|_, kept| kept.messages.push(message(20, 4, "z")));
-    assert_eq!(spoilt, [(Violation::Phantom, 1)]);
+fn a_message_that_no_client_sent_is_a_phantom() {
+    let violations = found(|_, kept| kept.messages.push(message(20, 4, "z")));
+    assert_eq!(violations, [(Violation::Phantom, 1)]);
 }
 
 #[test]
-fn what_has_no_answer_or_a_refusal_is_noted() {
+fn missing_answers_and_refusals_are_noted() {
     assert_eq!(
-        found(|ledger, _| ledger.sends.get_mut("a").unwrap().told.clear()),
+        found(|record, _| record.sends.get_mut("a").unwrap().reported.clear()),
         [(Violation::Unanswered, 1)]
     );
-    assert_eq!(found(|ledger, _| ledger.unanswered = 2), [(Violation::Unanswered, 2)]);
-    assert_eq!(found(|ledger, _| ledger.refusals.push("no".into())), [(Violation::Refused, 1)]);
+    assert_eq!(found(|record, _| record.unanswered = 2), [(Violation::Unanswered, 2)]);
+    assert_eq!(found(|record, _| record.refusals.push("no".into())), [(Violation::Refused, 1)]);
 }
 
 #[test]
-fn an_edit_a_reaction_or_a_reading_that_is_gone_is_lost() {
-    let edited = |ledger: &mut Ledger| drop(ledger.edits.insert(11, "new".into()));
-    assert_eq!(found(|ledger, _| edited(ledger)), [(Violation::Lost, 1)]);
-    let kept_edit = |ledger: &mut Ledger, kept: &mut Kept| {
-        edited(ledger);
+fn a_missing_edit_reaction_or_read_pointer_is_lost() {
+    let edited = |record: &mut ClientRecord| drop(record.edits.insert(11, "new".into()));
+    assert_eq!(found(|record, _| edited(record)), [(Violation::Lost, 1)]);
+    let kept_edit = |record: &mut ClientRecord, kept: &mut StoredConversation| {
+        edited(record);
         kept.messages[0].content = "new".into();
     };
     assert_eq!(found(kept_edit), []);
 
-    let reacted = |ledger: &mut Ledger| ledger.reactions.extend([(12, "+".into(), 1), (12, "+".into(), 2)]);
-    let shown = |kept: &mut Kept, count| {
+    let reacted =
+        |record: &mut ClientRecord| record.reactions.extend([(12, "+".into(), 1), (12, "+".into(), 2)]);
+    let shown = |kept: &mut StoredConversation, count| {
         kept.messages[1].reactions.push(Reaction { emoji: "+".into(), count, me: false });
     };
-    assert_eq!(found(|ledger, _| reacted(ledger)), [(Violation::Lost, 1)]);
+    assert_eq!(found(|record, _| reacted(record)), [(Violation::Lost, 1)]);
     for (count, expected) in [(1, Some(Violation::Lost)), (2, None), (3, Some(Violation::Phantom))] {
-        let spoilt = found(|ledger, kept| {
-            reacted(ledger);
+        let violations = found(|record, kept| {
+            reacted(record);
             shown(kept, count);
         });
-        assert_eq!(spoilt.first().map(|(violation, _)| *violation), expected);
+        assert_eq!(violations.first().map(|(violation, _)| *violation), expected);
     }
 
-    assert_eq!(found(|ledger, _| ledger.read(5, 1, 3)), [(Violation::Lost, 1)]);
+    assert_eq!(found(|record, _| record.read(5, 1, 3)), [(Violation::Lost, 1)]);
 }
 
-fn told(kept: &Kept) -> State {
+fn state_of(kept: &StoredConversation) -> State {
     let mut state = State::default();
     for message in &kept.messages {
         state.apply(&ServerFrame::Message(MessageFrame {
@@ -174,11 +176,11 @@ fn told(kept: &Kept) -> State {
 }
 
 #[test]
-fn a_client_that_has_something_else_than_the_log_is_noticed() {
-    let (_, log) = good();
-    let different = |user, change: fn(&mut Kept)| {
+fn a_client_that_differs_from_the_log_is_noticed() {
+    let (_, log) = correct();
+    let different = |user, change: fn(&mut StoredConversation)| {
         let mut log = log.clone();
-        let state = told(&log[&5]);
+        let state = state_of(&log[&5]);
         change(log.get_mut(&5).unwrap());
         compare(user, &state, &log).count(Violation::Different)
     };
@@ -187,15 +189,15 @@ fn a_client_that_has_something_else_than_the_log_is_noticed() {
     assert_eq!(different(1, |kept| kept.messages.push(message(20, 4, "d"))), 1);
     assert_eq!(different(1, |kept| drop(kept.messages.pop())), 1);
     assert_eq!(different(2, |kept| kept.pointers.extend([(2, (1, 0))])), 1);
-    // Somebody who is no member is told nothing.
+    // A user who is not a member receives nothing.
     assert_eq!(different(3, |kept| drop(kept.messages.pop())), 0);
 }
 
 #[test]
-fn a_client_that_sees_a_later_message_first_is_noticed() {
+fn a_client_that_receives_a_later_message_first_is_noticed() {
     let gaps = |seen: &[i64]| {
-        let (mut sight, mut findings) = (Sight::default(), Findings::default());
-        seen.iter().for_each(|seq| sight.note(5, *seq, &mut findings));
+        let (mut seen_order, mut findings) = (SeenOrder::default(), Findings::default());
+        seen.iter().for_each(|seq| seen_order.note(5, *seq, &mut findings));
         findings.count(Violation::Gap)
     };
     assert_eq!(gaps(&[1, 2, 2, 1, 3]), 0);

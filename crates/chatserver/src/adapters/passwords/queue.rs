@@ -1,6 +1,6 @@
-//! Whose password is hashed next. Kinds of callers have their turns one after another, and within a kind the shares do, so
-//! that whoever asks for three hundred at once makes nobody wait for more than one or two of them. The queue is bounded:
-//! when it is full, room is made at the expense of a share that has the most in it.
+//! The order in which passwords are hashed. Ranks of callers take turns, and within a rank the shares do, so that a
+//! caller that asks for 300 hashes at once makes others wait for one or two of them at most. The queue is bounded: when
+//! it is full, the longest share loses its last entry.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,9 @@ use chat_core::ports::{Rank, Turn};
 use chat_core::{Error, Result};
 use tokio::sync::oneshot;
 
-/// Hashes that may wait: a few seconds' work.
+/// Upper bound of waiting hashes: a few seconds' work.
 pub(super) const CAPACITY: usize = 256;
-/// The order of turns; who has nothing waiting is passed over.
+/// Order of turns. A rank with nothing waiting is skipped.
 const TURNS: [Rank; 7] =
     [Rank::Known, Rank::Stranger, Rank::Known, Rank::Newcomer, Rank::Known, Rank::Stranger, Rank::Known];
 
@@ -19,20 +19,20 @@ const TURNS: [Rank; 7] =
 pub(super) struct Queue(Mutex<State>);
 
 struct State {
-    /// How many more could run now; none where somebody waits.
+    /// Number of hashes that may start now. 0 while any wait.
     free: usize,
     n_waiting: usize,
-    /// Where the order of turns stands.
+    /// Index into `TURNS` of the next turn.
     turn: usize,
     next_number: u64,
-    known: Kind,
-    strangers: Kind,
-    newcomers: Kind,
+    known: RankQueue,
+    strangers: RankQueue,
+    newcomers: RankQueue,
 }
 
-/// What waits of one kind: the shares, and in which order they have their turns.
+/// Waiting hashes of one rank, by share, and the order in which the shares take turns.
 #[derive(Default)]
-struct Kind {
+struct RankQueue {
     shares: HashMap<u64, VecDeque<Waiting>>,
     order: VecDeque<u64>,
 }
@@ -42,11 +42,11 @@ struct Waiting {
     go: oneshot::Sender<Permit>,
 }
 
-/// One hash may run as long as this is kept.
+/// Permission to run one hash. Dropping it starts the next one.
 pub(super) struct Permit(Option<Arc<Queue>>);
 
-/// A place in the queue; dropping it gives the place back.
-struct Place<'a> {
+/// An entry of the queue. Dropping it removes the entry.
+struct Entry<'a> {
     queue: &'a Queue,
     turn: Turn,
     number: u64,
@@ -60,13 +60,16 @@ impl Queue {
             n_waiting: 0,
             turn: 0,
             next_number: 0,
-            known: Kind::default(),
-            strangers: Kind::default(),
-            newcomers: Kind::default(),
+            known: RankQueue::default(),
+            strangers: RankQueue::default(),
+            newcomers: RankQueue::default(),
         })))
     }
 
-    /// Waits for the turn; `Overloaded` where there is no room for it.
+    /// Waits for its turn.
+    ///
+    /// # Errors
+    /// `Overloaded` if the queue has no room, or the entry lost its place to another.
     pub(super) async fn enter(self: &Arc<Self>, turn: Turn) -> Result<Permit> {
         let (go, may_go) = oneshot::channel();
         let number = {
@@ -77,11 +80,11 @@ impl Queue {
             }
             state.put(turn, go)?
         };
-        let _place = Place { queue: self, turn, number };
+        let _entry = Entry { queue: self, turn, number };
         may_go.await.map_err(|_| Error::Overloaded)
     }
 
-    /// One has ended: the next may run.
+    /// Starts the next hash after one has ended.
     fn release(self: &Arc<Self>) {
         loop {
             let next = {
@@ -93,7 +96,7 @@ impl Queue {
                 next
             };
             let Some(next) = next else { return };
-            // Whoever has gone meanwhile needs no turn.
+            // A caller that has gone meanwhile passes its turn on.
             match next.go.send(Permit(Some(self.clone()))) {
                 Ok(()) => return,
                 Err(mut unused) => unused.0 = None,
@@ -107,7 +110,7 @@ impl Queue {
 }
 
 impl State {
-    fn kind(&mut self, rank: Rank) -> &mut Kind {
+    fn rank_queue(&mut self, rank: Rank) -> &mut RankQueue {
         match rank {
             Rank::Known => &mut self.known,
             Rank::Stranger => &mut self.strangers,
@@ -115,7 +118,7 @@ impl State {
         }
     }
 
-    /// Puts one at the end of its share.
+    /// Appends an entry to its share and returns the entry's number.
     fn put(&mut self, turn: Turn, go: oneshot::Sender<Permit>) -> Result<u64> {
         if self.n_waiting >= CAPACITY {
             self.make_room(turn)?;
@@ -123,25 +126,26 @@ impl State {
         let number = self.next_number;
         self.next_number += 1;
         self.n_waiting += 1;
-        self.kind(turn.rank).put(turn.share, Waiting { number, go });
+        self.rank_queue(turn.rank).put(turn.share, Waiting { number, go });
         Ok(number)
     }
 
-    /// Lets go of the last one of the longest share, unless the newcomer's own would then be as long.
+    /// Drops the last entry of the longest share, unless the new entry's own share would then be as long.
     fn make_room(&mut self, turn: Turn) -> Result<()> {
-        let own = self.kind(turn.rank).shares.get(&turn.share).map_or(0, VecDeque::len);
+        let own = self.rank_queue(turn.rank).shares.get(&turn.share).map_or(0, VecDeque::len);
         let longest = [Rank::Newcomer, Rank::Stranger, Rank::Known].into_iter().filter_map(|rank| {
-            let (share, waiting) = self.kind(rank).shares.iter().max_by_key(|(_, waiting)| waiting.len())?;
+            let (share, waiting) =
+                self.rank_queue(rank).shares.iter().max_by_key(|(_, waiting)| waiting.len())?;
             Some((waiting.len(), rank, *share))
         });
-        // The first of equals, so that those who are known stay.
+        // Of equally long shares the first, so that the known ranks keep theirs.
         let longest = longest.reduce(|longest, other| if other.0 > longest.0 { other } else { longest });
         let (length, rank, share) = longest.ok_or(Error::Overloaded)?;
         let goes_first = is_before(turn.rank, rank) && length > own;
         if length <= own + 1 && !goes_first {
             return Err(Error::Overloaded);
         }
-        self.kind(rank).take_last(share);
+        self.rank_queue(rank).take_last(share);
         self.n_waiting -= 1;
         Ok(())
     }
@@ -150,7 +154,7 @@ impl State {
         for passed in 0..TURNS.len() {
             let at = (self.turn + passed) % TURNS.len();
             let rank = TURNS.get(at).copied()?;
-            if let Some(next) = self.kind(rank).next() {
+            if let Some(next) = self.rank_queue(rank).next() {
                 self.turn = at + 1;
                 self.n_waiting -= 1;
                 return Some(next);
@@ -160,17 +164,17 @@ impl State {
     }
 }
 
-/// Whether one rank's turn matters more than another's.
+/// Whether one rank has priority over another.
 fn is_before(one: Rank, other: Rank) -> bool {
-    let place = |rank| match rank {
+    let order = |rank| match rank {
         Rank::Known => 0,
         Rank::Stranger => 1,
         Rank::Newcomer => 2,
     };
-    place(one) < place(other)
+    order(one) < order(other)
 }
 
-impl Kind {
+impl RankQueue {
     fn put(&mut self, share: u64, waiting: Waiting) {
         let others = self.shares.entry(share).or_default();
         if others.is_empty() {
@@ -198,7 +202,7 @@ impl Kind {
         self.forget_if_empty(share);
     }
 
-    /// `false`: it is not there any more.
+    /// Removes an entry. Returns `false` if it was gone already.
     fn remove(&mut self, share: u64, number: u64) -> bool {
         let Some(waiting) = self.shares.get_mut(&share) else { return false };
         let Some(at) = waiting.iter().position(|one| one.number == number) else { return false };
@@ -215,10 +219,10 @@ impl Kind {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Entry<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        if state.kind(self.turn.rank).remove(self.turn.share, self.number) {
+        if state.rank_queue(self.turn.rank).remove(self.turn.share, self.number) {
             state.n_waiting -= 1;
         }
     }
@@ -246,7 +250,7 @@ mod tests {
         Turn { rank, share }
     }
 
-    /// Asks for a turn; it does not come at once.
+    /// Asks for a turn, which does not come at once.
     fn ask(queue: &Arc<Queue>, turn: Turn) -> Entering {
         let queue = queue.clone();
         let mut entering: Entering = Box::pin(async move { queue.enter(turn).await });
@@ -258,7 +262,7 @@ mod tests {
         matches!(queue.enter(turn).now_or_never(), Some(Err(Error::Overloaded)))
     }
 
-    /// The numbers of those that wait, in the order in which their turns come.
+    /// Returns the numbers of the waiting entries, in the order in which their turns come.
     fn order(mut running: Permit, mut waiting: Vec<(u32, Entering)>) -> Vec<u32> {
         let mut order = Vec::new();
         while !waiting.is_empty() {
@@ -333,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_away_gives_the_place_back() {
+    fn a_caller_that_goes_away_leaves_the_queue() {
         let queue = Queue::new(1);
         let first = running(&queue);
         let all: Vec<_> = (0..CAPACITY).map(|_| ask(&queue, turn(Rank::Stranger, 1))).collect();

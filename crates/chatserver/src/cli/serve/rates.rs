@@ -1,8 +1,8 @@
-//! How often things may be done, as settings: one for each policy, and one that makes all of them looser.
+//! Rate limits as settings: one for each policy, and a factor for all of them.
 
 use chat_gateway::{Policy, RateLimits, RateSetting};
 
-/// The settings, in the form `100/s:300` (on average, and at once after a rest) or `off`.
+/// Rate limits in the form `100/s:300` (on average, and at once after a pause) or `off`.
 #[derive(clap::Args, Clone)]
 #[command(
     next_help_heading = "Limits (100/s:300 is 100 per second on average and 300 at once; also /min, /h, /d; or off)"
@@ -103,7 +103,6 @@ mod tests {
         assert_eq!(parsed(&["--limit-factor", "7"]).limits(), RateLimits::default().times(7));
     }
 
-    /// What operators read is what there is.
     #[test]
     fn the_documents_name_every_setting_with_its_default() {
         for document in

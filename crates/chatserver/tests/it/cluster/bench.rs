@@ -1,5 +1,5 @@
-//! `chatserver bench --cluster`: each scenario that needs nodes runs, loses nothing, and its figures fit each other. How
-//! large they are is for a quiet machine to say.
+//! `chatserver bench --cluster`: each scenario that needs nodes runs and loses nothing, and its figures are consistent.
+//! Their size can only be measured on a quiet machine.
 
 use std::process::{Command, Output};
 
@@ -17,8 +17,8 @@ fn bench(args: &[&str]) -> Output {
     output
 }
 
-/// A machine that is busy with other things may hold a commit up for longer than nodes let a write wait. A run in which they
-/// refused one for that says nothing of what it is to show, and is made again, but not for ever.
+/// On a busy machine, a commit may take longer than nodes let a write wait. A run in which they refused a write for
+/// that reason proves nothing and is repeated, up to `TRIES` times.
 fn report(args: &[&str]) -> Value {
     for _ in 0..TRIES {
         let output = bench(args);
@@ -40,7 +40,7 @@ fn was_kept_waiting(report: &Value) -> bool {
     scenarios.iter().any(|scenario| scenario["faults"]["unavailable"].as_u64().is_some_and(|count| count > 0))
 }
 
-/// The scenario's runs, in none of which anything failed; on a machine with other work messages may be sent late.
+/// Returns the scenario's runs, none of which had a failure. On a busy machine, messages may be sent late.
 fn runs<'a>(report: &'a Value, scenario: &str) -> &'a [Value] {
     let scenarios = report["scenarios"].as_array().unwrap();
     let found = scenarios.iter().find(|found| found["scenario"] == scenario);

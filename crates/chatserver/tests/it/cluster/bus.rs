@@ -1,5 +1,5 @@
 //! NATS hangs or is gone: nothing is lost, clients of one node notice nothing, those of different nodes wait a little
-//! longer, and both are as before soon after it is back.
+//! longer, and both recover soon after it is back.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::nodes::{Nodes, at, post};
 use crate::support::{Server, Stream, User, eventually};
 
-/// On a busy machine too; what has to be read from the journal takes longer than news.
+/// Upper bound for live delivery, on a busy machine too. Reading from the journal takes longer.
 const PROMPT: Duration = Duration::from_millis(100);
-/// What the journal gives arrives within this time, however the bus is.
+/// Upper bound for delivery through the journal, whatever the state of the bus.
 const AT_LAST: Duration = Duration::from_secs(5);
 const SAMPLES: usize = 15;
 
 /// Tom at the first node, Jerry at both.
-struct Cast {
+struct Clients {
     tom: User,
     jerry: User,
     here: Stream,
@@ -23,18 +23,18 @@ struct Cast {
     n_sent: usize,
 }
 
-impl Cast {
+impl Clients {
     async fn at(nodes: &Nodes) -> Self {
         let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
         let here = Stream::connect(&nodes.servers[0], &jerry).await;
         let there = Stream::connect(&nodes.servers[1], &jerry).await;
-        let mut cast = Self { tom, jerry, here, there, n_sent: 0 };
+        let mut clients = Self { tom, jerry, here, there, n_sent: 0 };
         // The first message makes the conversation.
-        cast.deliver().await;
-        cast
+        clients.deliver().await;
+        clients
     }
 
-    /// Sends a message; gives how long it took to the node of the sender and to the other.
+    /// Sends a message. Returns how long it took to the sender's node and to the other.
     async fn deliver(&mut self) -> (Duration, Duration) {
         self.n_sent += 1;
         let text = format!("number {}", self.n_sent);
@@ -42,8 +42,8 @@ impl Cast {
         let (tom, jerry) = (&self.tom, &self.jerry);
         let (here, there) = (&mut self.here, &mut self.there);
         let arrival = async |stream: &mut Stream| {
-            let told = stream.told_until(&text).await;
-            assert_eq!(messages(&told), 1, "{told:?}");
+            let received = stream.received_until(&text).await;
+            assert_eq!(messages(&received), 1, "{received:?}");
             began.elapsed()
         };
         let (sent, here, there) = tokio::join!(post(tom, jerry, &text), arrival(here), arrival(there));
@@ -51,7 +51,7 @@ impl Cast {
         (here, there)
     }
 
-    /// The middle one of some times to the sender's node, and the longest to the other.
+    /// Returns the median of some times to the sender's node, and the longest to the other.
     async fn times(&mut self) -> (Duration, Duration) {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for _ in 0..SAMPLES {
@@ -63,7 +63,7 @@ impl Cast {
         (here[SAMPLES / 2], there.into_iter().max().unwrap())
     }
 
-    /// Until ten messages in a row arrive at the other node as fast as ever.
+    /// Waits until ten messages in a row arrive at the other node as fast as usual.
     async fn recovers(&mut self, usual: Duration) -> Duration {
         let began = Instant::now();
         let mut in_a_row = 0;
@@ -88,11 +88,11 @@ async fn health(server: &Server) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
-/// What a usual time may be: some times the middle one, so that one slow message says nothing.
-async fn usual(cast: &mut Cast) -> Duration {
+/// Measures the usual time: a multiple of the median, so that one slow message has no effect.
+async fn usual(clients: &mut Clients) -> Duration {
     let mut there = Vec::new();
     for _ in 0..SAMPLES {
-        there.push(cast.deliver().await.1);
+        there.push(clients.deliver().await.1);
     }
     there.sort();
     (there[SAMPLES / 2] * 4).max(PROMPT)
@@ -101,23 +101,23 @@ async fn usual(cast: &mut Cast) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_one_node_do_not_notice_that_nats_hangs_or_is_gone() {
     let mut nodes = Nodes::start(2);
-    let mut cast = Cast::at(&nodes).await;
-    let usual = usual(&mut cast).await;
+    let mut clients = Clients::at(&nodes).await;
+    let usual = usual(&mut clients).await;
 
     nodes.nats.pause().unwrap();
-    let (here, there) = cast.times().await;
+    let (here, there) = clients.times().await;
     assert!(here < usual, "{here:?} on one node, usually {usual:?}");
     assert!(there < AT_LAST, "{there:?} to the other node");
     nodes.nats.resume().unwrap();
-    let took = cast.recovers(usual).await;
+    let took = clients.recovers(usual).await;
     eprintln!("hung: {here:?} on one node, {there:?} to the other; as before after {took:?}");
 
     nodes.nats.kill().unwrap();
-    let (here, there) = cast.times().await;
+    let (here, there) = clients.times().await;
     assert!(here < usual, "{here:?} on one node, usually {usual:?}");
     assert!(there < AT_LAST, "{there:?} to the other node");
     nodes.nats.start_again().unwrap();
-    let took = cast.recovers(usual).await;
+    let took = clients.recovers(usual).await;
     eprintln!("gone: {here:?} on one node, {there:?} to the other; as before after {took:?}");
 }
 

@@ -1,4 +1,5 @@
-//! Clocks that differ by ten minutes: what one node lets in the others let in, and what one ends is ended everywhere.
+//! Clocks that differ by ten minutes: every node admits the tokens of the others, and a token that one node ends is
+//! ended everywhere.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,7 +10,7 @@ use crate::operation::metrics::metrics_address;
 use crate::support::people::PASSWORD;
 use crate::support::{Request, Server, Stream, User, Ws, eventually};
 
-/// Two nodes, of which the first is ten minutes ahead of the second.
+/// Starts two nodes, the first of which is ten minutes ahead of the second.
 fn apart() -> Nodes {
     let ahead = Cell::new(600);
     Nodes::start_with(2, |setup| {
@@ -34,7 +35,7 @@ async fn logged_in(node: &Server, password: &str) -> User {
 }
 
 #[tokio::test]
-async fn nodes_ten_minutes_apart_let_in_whom_the_other_lets_in() {
+async fn nodes_ten_minutes_apart_let_in_the_same_users() {
     let nodes = apart();
     let [ahead, behind] = [&nodes.servers[0], &nodes.servers[1]];
     for (from, to) in [(ahead, behind), (behind, ahead)] {
@@ -53,12 +54,12 @@ async fn nodes_ten_minutes_apart_let_in_whom_the_other_lets_in() {
 async fn what_a_node_ends_is_ended_though_another_dated_it_ahead() {
     let nodes = apart();
     let [ahead, behind] = [&nodes.servers[0], &nodes.servers[1]];
-    // One that asks, and another of a device that was logged in by the other node.
+    // The device that asks, and another device that logged in at the other node.
     for (asked, other) in [(behind, ahead), (ahead, behind), (behind, ahead)] {
         let (here, elsewhere) = (logged_in(asked, PASSWORD).await, logged_in(other, PASSWORD).await);
         for user in [&here, &elsewhere] {
             for node in &nodes.servers {
-                assert!(is_let_in(node, user).await, "whoever logs in anew is let in at once, everywhere");
+                assert!(is_let_in(node, user).await, "a new login is accepted at once, everywhere");
             }
         }
         here.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
@@ -80,7 +81,7 @@ async fn what_a_node_ends_is_ended_though_another_dated_it_ahead() {
             assert!(is_let_in(node, &user).await);
         }
     }
-    // One of them, by itself.
+    // Logging out ends one token alone.
     let tom = logged_in(ahead, "another password").await;
     at(behind, &tom).post("/v1/users/logout", &json!({})).await.expect(200);
     ended_everywhere(&nodes, &tom).await;
@@ -99,7 +100,7 @@ async fn a_node_says_how_far_its_clock_is_from_the_databases() {
     });
     for (node, expected, said) in [(&nodes.servers[0], 30_000, 1), (&nodes.servers[1], 0, 0)] {
         let measured = skew_ms(&node.get("/readyz").await.expect(200));
-        // The machine is busy, and the database's the same.
+        // The machine is busy, and the database's clock is the same one.
         assert!((measured - expected).abs() < 5000, "{measured}");
         let page = metrics(node).await;
         let value = page.lines().find_map(|line| line.strip_prefix("chatserver_clock_skew_seconds "));

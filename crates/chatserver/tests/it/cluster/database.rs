@@ -1,5 +1,5 @@
-//! PostgreSQL crashes or hangs under nodes with clients: whoever asks is told to come again, nobody is sent away, and
-//! what was asked for once is there once.
+//! PostgreSQL crashes or hangs under nodes with clients: callers get an error and retry, no stream is closed, and each
+//! retried request takes effect once.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::support::{Server, Stream, User, eventually};
 const UNREADY_WITHIN: Duration = Duration::from_secs(4);
 const RESUMED_WITHIN: Duration = Duration::from_secs(8);
 
-/// Reads at the same time, so that many connections are used; gives the answers' status.
+/// Reads many times at once, so that many connections are used. Returns the answers' statuses.
 async fn read_often(reader: &User, other: &User) -> Vec<u16> {
     let path = format!("/v1/messages/history/{}", other.id);
     let reading: Vec<_> = (0..20)
@@ -29,15 +29,15 @@ async fn read_often(reader: &User, other: &User) -> Vec<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
+async fn a_crash_is_reported_to_callers_and_ends_no_stream() {
     let mut nodes = Nodes::start(2);
     let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
     let toms_elsewhere = at(&nodes.servers[1], &tom);
     let mut toms = Stream::connect(&nodes.servers[0], &tom).await;
     let mut jerrys = Stream::connect(&nodes.servers[1], &jerry).await;
     assert_eq!(post(&tom, &jerry, "before").await.status, 201);
-    jerrys.told_until("before").await;
-    toms.told_until("before").await;
+    jerrys.received_until("before").await;
+    toms.received_until("before").await;
 
     for server in &nodes.servers {
         assert!(read_often(&at(server, &tom), &jerry).await.iter().all(|status| *status == 200));
@@ -67,22 +67,22 @@ async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
         ready_becomes(server, 200, RESUMED_WITHIN).await;
     }
     assert!(back.elapsed() < RESUMED_WITHIN, "{:?}", back.elapsed());
-    // Connections that lay idle meanwhile are as good as new.
+    // Idle connections were replaced meanwhile.
     for server in &nodes.servers {
         assert_eq!(read_often(&at(server, &tom), &jerry).await, [200; 20]);
     }
-    // The same keys at the other nodes than before, and at both.
+    // The same keys at other nodes than before, and at both.
     for key in ["meanwhile", "meanwhile too"] {
         let there = post(&toms_elsewhere, &jerry, key).await.expect(201);
         let here = post(&tom, &jerry, key).await.json();
         assert_eq!(there["id"], here["id"], "{there} {here}");
     }
-    // The streams are those from before.
+    // The streams are the same as before.
     let kept = toms.ok(op).await["message"].take();
-    let told = jerrys.told_until("over the stream").await;
-    let contents: Vec<_> = told.iter().map(|frame| frame["message"]["content"].clone()).collect();
+    let received = jerrys.received_until("over the stream").await;
+    let contents: Vec<_> = received.iter().map(|frame| frame["message"]["content"].clone()).collect();
     assert_eq!(contents, ["meanwhile", "meanwhile too", "over the stream"]);
-    assert_eq!(told[2]["message"]["id"], kept["id"]);
+    assert_eq!(received[2]["message"]["id"], kept["id"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,14 +102,14 @@ async fn nodes_whose_database_hangs_say_so_and_no_request_hangs_with_it() {
     for server in &nodes.servers {
         ready_becomes(server, 200, RESUMED_WITHIN).await;
     }
-    // Whether the first attempt came through is nobody's to know; that there is one message is.
+    // The first attempt may or may not have been stored. In the end there is one message.
     eventually(5, "the retry is taken", async || post(&tom, &jerry, "meanwhile").await.status < 300).await;
     let history = at(&nodes.servers[1], &tom).history(&jerry).await;
     let contents: Vec<_> = history.iter().map(|message| message["content"].clone()).collect();
     assert_eq!(contents, ["before", "meanwhile"]);
 }
 
-/// The lines of a node's log at these levels whose message begins so.
+/// Returns the lines of a node's log at these levels whose message begins with this text.
 fn logged(server: &Server, levels: &[&str], beginning: &str) -> Vec<Value> {
     let printed = server.printed();
     let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -150,8 +150,8 @@ async fn the_log_has_a_line_when_the_database_goes_and_one_when_it_is_back() {
         assert!(counted >= u64::try_from(n_refused).unwrap(), "{counted} of {n_refused} {what}");
     }
     let printed = server.printed();
-    // That of reads and that of writes.
+    // One of reads and one of writes.
     assert_eq!(logged(server, &["ERROR"], "").len(), 2, "{printed}");
-    // Those of the journal and of the search index.
+    // One of the journal and one of the search index.
     assert!(logged(server, &["WARN"], "").len() <= 2, "{printed}");
 }

@@ -1,4 +1,4 @@
-//! A cluster whose engines may be crashed and paused, because they are nobody else's.
+//! A cluster whose engines the test may crash and pause, because no other test uses them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,27 +11,27 @@ use crate::support::{Answer, Request, Server, Setup, User};
 
 pub const DATABASE: &str = "chat";
 
-/// The nodes, of which each is a server of its own to the tests, and their engines.
+/// The nodes, each a server of its own to the tests, and their engines.
 pub struct Nodes {
-    // Ends before the engines.
+    // Dropped before the engines.
     pub servers: Vec<Server>,
     pub nats: Nats,
     pub postgres: Arc<Postgres>,
 }
 
 impl Nodes {
-    /// Starts so many.
+    /// Starts this many nodes.
     pub fn start(count: usize) -> Self {
         Self::start_with(count, |setup| setup)
     }
 
-    /// Starts so many with further settings.
+    /// Starts this many nodes with further settings.
     pub fn start_with(count: usize, more: impl Fn(Setup) -> Setup) -> Self {
         let nats = Nats::start().unwrap_or_else(|error| panic!("no NATS: {error:#}"));
         Self::on(nats, count, more)
     }
 
-    /// Starts so many on a NATS that is set in some way.
+    /// Starts this many nodes with this NATS.
     pub fn on(nats: Nats, count: usize, more: impl Fn(Setup) -> Setup) -> Self {
         let postgres = Postgres::start().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
         postgres.create_database(DATABASE).unwrap();
@@ -44,12 +44,12 @@ impl Nodes {
         Self { servers, nats, postgres: Arc::new(postgres) }
     }
 
-    /// PostgreSQL, for ending and pausing it.
+    /// Returns PostgreSQL, to end and pause it.
     pub fn postgres(&mut self) -> &mut Postgres {
         Arc::get_mut(&mut self.postgres).expect("nobody else has it")
     }
 
-    /// Keeps a table locked against everybody for so long; gives the hand that holds it.
+    /// Locks a table against everybody for this long. Returns the thread that holds the lock.
     pub fn lock(&self, table: &str, time: Duration) -> std::thread::JoinHandle<()> {
         let postgres = self.postgres.clone();
         let seconds = time.as_secs_f64();
@@ -75,23 +75,23 @@ impl Nodes {
     }
 }
 
-/// The same user at another node.
+/// Returns the same user at another node.
 pub fn at(server: &Server, user: &User) -> User {
     User::with_token(server, user.id, &user.token)
 }
 
-/// Writes to another user under a key, whatever comes of it.
+/// Writes to another user under a key. The answer may be an error.
 pub async fn post(from: &User, to: &User, key: &str) -> Answer {
     let body = json!({ "content": key, "client_msg_id": key });
     from.send(Request::post(&format!("/v1/messages/p2p/{}", to.id), &body)).await
 }
 
-/// Sends the process of a node a signal.
+/// Sends a signal to a node's process.
 pub fn signal(server: &Server, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap(), signal).unwrap();
 }
 
-/// How long it takes until `/readyz` answers so; fails if that is too long.
+/// Returns how long it takes until `/readyz` answers with this status. Fails after the limit.
 pub async fn ready_becomes(server: &Server, status: u16, limit: Duration) -> Duration {
     let began = Instant::now();
     while server.get("/readyz").await.status != status {

@@ -1,5 +1,5 @@
-//! A node that hangs, as a machine does that swaps or a virtual one that is moved: its users are gone to the others for a
-//! while, what they had asked of it is done once and no more, and when it goes on it is as if nothing had been.
+//! A node that hangs, as a machine does that swaps or a virtual machine that is moved: its users move to other nodes,
+//! their requests take effect exactly once, and when the node goes on it recovers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::http::read_answer;
 use crate::support::v2::to_user;
 use crate::support::{Request, Stream, User, within};
 
-/// The next word about the user's presence that is not the status they had.
+/// Returns the next presence of the user with another status than this.
 async fn presence_becomes(stream: &mut Stream, user: &User, status: &str) -> Value {
     let is_it = |frame: &Value| frame["type"] == "presence" && frame["user_id"] == user.id;
     loop {
@@ -38,7 +38,7 @@ async fn a_node_that_hangs_writes_nothing_stale_and_its_users_are_gone_and_come_
     presence_becomes(&mut toms, &jerry, "online").await;
 
     signal(other, Signal::STOP);
-    // A request that the node finds when it goes on; its client has gone to the other one meanwhile.
+    // The node finds this request when it goes on. Its client has gone to the other node meanwhile.
     let body = json!({ "content": "once", "client_msg_id": "once" });
     let request = Request::post(&format!("/v1/messages/p2p/{}", tom.id), &body).bearer(&jerry_there.token);
     let mut waiting = TcpStream::connect(&other.address).await.unwrap();
@@ -53,11 +53,11 @@ async fn a_node_that_hangs_writes_nothing_stale_and_its_users_are_gone_and_come_
     assert_eq!(late["id"], first["id"], "{late}");
     let history = tom.history(&jerry).await;
     assert_eq!(history.len(), 2, "{history:?}");
-    // Whoever stayed at that node has missed nothing, and is heard.
-    let told = jerrys.told_until("once").await;
-    assert_eq!(told.iter().filter(|frame| frame["type"] == "message").count(), 1, "{told:?}");
+    // A client that stayed at the hanging node has missed nothing, and can send.
+    let received = jerrys.received_until("once").await;
+    assert_eq!(received.iter().filter(|frame| frame["type"] == "message").count(), 1, "{received:?}");
     jerrys.send(to_user(&tom), "still here").await;
-    within(20, toms.told_until("still here")).await;
+    within(20, toms.received_until("still here")).await;
 }
 
 /// A transaction that a node has begun must not keep the others from writing while that node hangs.
@@ -69,7 +69,7 @@ async fn a_node_that_hangs_in_the_middle_of_a_write_does_not_hold_up_the_others(
     let jerry_there = at(other, &jerry);
     post(&tom, &jerry, "before").await.expect(201);
     for round in 0..5 {
-        // Where in its writes the pause falls is chance.
+        // It is up to chance which part of a write the pause interrupts.
         let busy: Vec<_> = (0..20)
             .map(|number| {
                 let (tom, jerry) = (tom.clone(), jerry_there.clone());
@@ -86,7 +86,7 @@ async fn a_node_that_hangs_in_the_middle_of_a_write_does_not_hold_up_the_others(
             assert!([201, 503].contains(&status), "{status}");
         }
     }
-    // Each key once, with numbers that follow each other, whatever was answered.
+    // Each key once, with consecutive numbers, whatever the answers were.
     let history = tom.all_messages(&format!("/v1/messages/history/{}", jerry.id)).await;
     let mut keys: Vec<_> = history.iter().map(|message| message["content"].to_string()).collect();
     keys.sort();

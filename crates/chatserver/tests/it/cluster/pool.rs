@@ -1,5 +1,5 @@
 //! A node with few connections to a database that is locked: requests are refused after a while, none hangs, and when
-//! the lock is gone all is as before.
+//! the lock is gone everything works again.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use crate::support::Stream;
 use crate::support::{Answer, User};
 
 const REQUESTS: usize = 100;
-/// A request that has to wait for one that waits is answered with it.
+/// A request that waits for another waiting one is answered together with it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(7);
 const LOCKED: Duration = Duration::from_secs(9);
 #[cfg(feature = "failpoints")]
 const CLIENTS: usize = 80;
 
-/// Each request's answer and how long it took.
+/// Returns each request's answer and duration.
 async fn all(asking: Vec<tokio::task::JoinHandle<(Answer, Duration)>>) -> Vec<(Answer, Duration)> {
     let mut answers = Vec::new();
     for asked in asking {
@@ -77,7 +77,7 @@ async fn requests_for_a_locked_database_are_refused_in_time() {
     for (answer, _) in all(writing(&tom, &jerry)).await {
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
-    // What was refused was not written: the retries are the first of their keys.
+    // Refused writes were not stored: the retries are the first messages with their keys.
     let history = tom.all_messages(&format!("/v1/messages/history/{}", jerry.id)).await;
     assert_eq!(history.len(), REQUESTS + 1);
 }

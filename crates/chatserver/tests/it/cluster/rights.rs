@@ -1,4 +1,4 @@
-//! A NATS that cannot be used, for every reason that there is: one line says why and where, `/readyz` says that the bus is
+//! A NATS that cannot be used, for every possible reason: one log line says why and where, `/readyz` reports the bus as
 //! down, nothing is lost, and another line says when it is back.
 
 use std::net::TcpListener;
@@ -13,14 +13,14 @@ use crate::support::{Server, Stream, eventually};
 const DOWN: &str = "NATS cannot be used";
 const BACK: &str = "NATS can be used again";
 
-/// Whoever comes without a name may use these subjects.
+/// Returns settings that give anonymous clients these subjects.
 fn rights(subjects: &str) -> String {
     let may = format!("publish: [\"{subjects}\"], subscribe: [\"{subjects}\"]");
     let users = format!("users: [ {{ user: node, password: node, permissions: {{ {may} }} }} ]");
     format!("authorization {{ {users} }}\nno_auth_user: node")
 }
 
-/// The lines of a node's log with this text.
+/// Returns the lines of a node's log with this text.
 fn lines(server: &Server, text: &str) -> Vec<Value> {
     let printed = server.printed();
     let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -56,9 +56,9 @@ async fn a_bus_without_rights_is_down_and_nothing_is_lost() {
         bus_becomes(server, "down").await;
     }
     assert_eq!(post(&tom, &jerry, "without rights").await.status, 201);
-    there.told_until("without rights").await;
+    there.received_until("without rights").await;
 
-    // What is below the prefix is all that it takes.
+    // The subjects below the prefix are enough.
     nodes.nats.set(&rights("test.>")).unwrap();
     for server in &nodes.servers {
         bus_becomes(server, "up").await;
@@ -67,7 +67,7 @@ async fn a_bus_without_rights_is_down_and_nothing_is_lost() {
         assert!(!server.printed().contains("async_nats"), "{}", server.printed());
     }
     assert_eq!(post(&tom, &jerry, "with rights").await.status, 201);
-    there.told_until("with rights").await;
+    there.received_until("with rights").await;
     nodes.nats.set(&rights("elsewhere.>")).unwrap();
     bus_becomes(&nodes.servers[0], "down").await;
 }
@@ -105,7 +105,7 @@ async fn a_bus_on_which_nothing_may_be_said_to_some_users_stays_down_until_it_ma
     says_once(&nodes.servers[0], "WARN", DOWN).await;
 }
 
-/// A port that greets nobody; counts who has come.
+/// Opens a port that accepts connections and sends nothing. Returns it and the number of connections.
 fn dumb() -> (u16, &'static AtomicUsize) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -119,7 +119,7 @@ fn dumb() -> (u16, &'static AtomicUsize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bus_that_refuses_or_does_not_answer_is_told_of_once_with_the_reason() {
+async fn a_bus_that_refuses_or_does_not_answer_is_logged_once_with_the_reason() {
     let user =
         |password: &str| format!("authorization {{ users: [ {{ user: tom, password: {password} }} ] }}");
     let mut nats = Nats::start_with(&user("right")).unwrap();

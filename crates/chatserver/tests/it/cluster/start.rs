@@ -1,4 +1,4 @@
-//! How a node starts where what it needs is set wrong, or is not all there.
+//! How a node starts if a setting is wrong or a dependency is missing.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ fn what_is_wrong_with_the_way_to_nats_is_said_in_one_sentence() {
     }
 }
 
-/// A host of which nothing is heard, as if it were off, as long as what comes with it is kept.
+/// Returns a host that seems to be switched off, for as long as the other returned values are kept.
 async fn switched_off() -> (u16, TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
-    // Until there is no room for one more, and the system throws away what asks for it.
+    // Until the queue is full, and the system drops further connection requests.
     while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         waiting.push(connected.unwrap());
     }
@@ -44,7 +44,7 @@ async fn a_node_starts_beside_hosts_of_which_nothing_is_heard() {
     let postgres = Postgres::start().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
     postgres.create_database(DATABASE).unwrap();
     let (off, _listener, _waiting) = switched_off().await;
-    // Takes connections, and says nothing.
+    // Accepts connections and sends nothing.
     let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let hung = hangs.local_addr().unwrap().port();
     for silent in [vec![off], vec![hung], vec![off, hung]] {

@@ -1,5 +1,4 @@
-//! `chatserver torture --cluster`: nodes that keep their promises pass whatever befalls them, and ones that break one of
-//! them do not.
+//! `chatserver torture --cluster`: nodes that keep their promises pass under every fault, and nodes that break one do not.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +13,14 @@ fn no_fault_breaks_a_promise() {
     let violations = report["violations"].as_object().unwrap();
     assert!(violations.len() > 9 && violations.values().all(|count| *count == 0), "{report:#}");
     assert_eq!(report["sent"], report["acked"]);
-    // Less would prove little.
+    // Fewer would prove little.
     assert!(report["acked"].as_u64().unwrap() > 500, "{report:#}");
     assert!(report["resumes"].as_u64().unwrap() > 10, "{report:#}");
     let faults = report["faults"].as_array().unwrap();
     assert_eq!(faults.len(), 12, "{report:#}");
     for fault in faults {
         assert_eq!(fault["count"], 1, "{fault}");
-        // How long it takes is for a quiet machine to say, but that it was measured can be seen on any.
+        // The duration depends on the machine; this only checks that it was measured.
         assert!(fault["equal_ms"].as_u64().is_some_and(|took| took > 0), "{fault}");
         if fault.get("unready_ms").is_some() {
             assert!(fault["ready_ms"].is_u64() && fault["resumed_ms"].is_u64(), "{fault}");
@@ -29,7 +28,7 @@ fn no_fault_breaks_a_promise() {
     }
 }
 
-/// What is found of nodes that are broken in this way.
+/// Checks that nodes with this failpoint are found to have at least one of these violations.
 #[cfg(feature = "failpoints")]
 fn found(broken: &str, args: &[&str], violations: &[&str]) {
     let args: Vec<_> =
@@ -42,14 +41,14 @@ fn found(broken: &str, args: &[&str], violations: &[&str]) {
 
 #[cfg(feature = "failpoints")]
 #[test]
-fn nodes_that_store_retries_anew_are_found_out() {
+fn nodes_that_store_retries_again_are_detected() {
     let args = ["--cycles", "3", "--seed", "1", "--faults", "kill-node,crash-postgres"];
     found("no_dedupe", &args, &["doubled", "phantom"]);
 }
 
 #[cfg(feature = "failpoints")]
 #[test]
-fn nodes_that_do_not_read_what_they_were_not_told_are_found_out() {
+fn nodes_that_do_not_read_missed_events_are_detected() {
     let args = ["--cycles", "3", "--seed", "1", "--faults", "kill-nats,reset-nats"];
     found("no_journal", &args, &["different", "gaps"]);
 }
@@ -58,7 +57,7 @@ fn nodes_that_do_not_read_what_they_were_not_told_are_found_out() {
 fn nodes_of_two_releases_take_turns_in_one_cluster() {
     let folder = tempfile::tempdir().unwrap();
     let (program, starts) = (folder.path().join("other-release"), folder.path().join("starts"));
-    // Stands for another release, and notes each of its starts.
+    // Simulates another release and records each of its starts.
     let script = format!(
         "#!/bin/sh\necho started >>'{}'\nexec '{}' \"$@\"\n",
         starts.display(),
@@ -71,7 +70,7 @@ fn nodes_of_two_releases_take_turns_in_one_cluster() {
         ["--cluster", "2", "--cycles", "1", "--faults", "restart-nodes", "--clients", "4", "--untimed"];
     let (output, report) = torture(None, &[&args[..], &["--seed", "4", "--other-release", other]].concat());
     assert!(output.status.success(), "{report:#}");
-    // The second node began as the other release, and the first was one after its restart.
+    // The second node began as the other release, and the first became one at its restart.
     assert_eq!(std::fs::read_to_string(&starts).unwrap(), "started\nstarted\n");
 }
 

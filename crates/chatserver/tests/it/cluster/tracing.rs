@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::nodes::{Nodes, at, post};
 use crate::support::{Server, Stream, eventually};
 
-/// The lines of a node's log about a message.
+/// Returns the lines of a node's log about a message.
 fn lines(server: &Server, message: &str, id: &Value) -> Vec<Value> {
     let printed = server.printed();
     let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].take());
@@ -18,17 +18,18 @@ async fn a_message_has_the_same_position_in_the_logs_of_all_nodes_that_tell_of_i
     let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
     let mut jerrys = Stream::connect(&nodes.servers[1], &at(&nodes.servers[1], &jerry)).await;
     let sent = post(&tom, &jerry, "cheese").await.expect(201);
-    jerrys.told_until("cheese").await;
-    let told = |server: &Server| lines(server, "told", &sent["id"]);
+    jerrys.received_until("cheese").await;
+    let delivered = |server: &Server| lines(server, "told", &sent["id"]);
     let [here, there, elsewhere] = &nodes.servers[..] else { panic!("three nodes") };
     // The line may be written a moment after the answer.
-    eventually(10, "both nodes say so", async || told(here).len() == 1 && told(there).len() == 1).await;
-    assert_eq!(told(here), told(there));
+    eventually(10, "both nodes say so", async || delivered(here).len() == 1 && delivered(there).len() == 1)
+        .await;
+    assert_eq!(delivered(here), delivered(there));
     assert_eq!(
-        (&told(there)[0]["seq"], &told(there)[0]["conversation.id"]),
+        (&delivered(there)[0]["seq"], &delivered(there)[0]["conversation.id"]),
         (&sent["seq"], &sent["conversation_id"])
     );
-    assert!(told(there)[0]["position"].as_i64() > Some(0));
-    // Nobody is connected there.
-    assert!(told(elsewhere).is_empty(), "{:?}", told(elsewhere));
+    assert!(delivered(there)[0]["position"].as_i64() > Some(0));
+    // No client is connected there.
+    assert!(delivered(elsewhere).is_empty(), "{:?}", delivered(elsewhere));
 }

@@ -35,13 +35,13 @@ async fn a_client_that_never_reads_notices_a_queue_without_a_bound() {
     assert!(found.grown_mib > MAX_GROWN_MIB && !found.closed, "{found:?}");
 }
 
-/// With `synchronous=NORMAL` SQLite syncs at checkpoints only: a crash of the process does no harm, a power cut does.
+/// With `synchronous=NORMAL` SQLite syncs at checkpoints only: a process crash does no harm, a power cut does.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn power_cuts_notice_commits_that_are_not_synced() {
     let recording = record(&broken("sync_normal")).await;
     let (syncs, found) = (recording.syncs(), cut(&recording, CUTS));
     eprintln!("sync_normal: {syncs:?} {found:?}");
-    assert!(syncs.told_too_early > 0, "{syncs:?}");
+    assert!(syncs.announced_too_early > 0, "{syncs:?}");
     assert!(found.lost > 0, "{found:?}");
     assert_eq!((found.damaged, found.doubled), (0, 0), "{found:?}");
 }
@@ -51,5 +51,5 @@ async fn power_cuts_notice_an_ack_before_the_commit() {
     let recording = record(&broken("ack_before_commit")).await;
     let (syncs, found) = (recording.syncs(), cut(&recording, CUTS));
     eprintln!("ack_before_commit: {syncs:?} {found:?}");
-    assert!(syncs.told_too_early > 0 && found.lost > 0, "{syncs:?} {found:?}");
+    assert!(syncs.announced_too_early > 0 && found.lost > 0, "{syncs:?} {found:?}");
 }

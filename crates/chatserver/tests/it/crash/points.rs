@@ -1,48 +1,48 @@
 //! A server that ends at a chosen point of a write: before the commit, after it, after the broadcast, in a migration.
-//! What was answered is there, a retry gets the place that was told, and nothing is there twice.
+//! Acknowledged messages are stored, a retry gets the acknowledged id and `seq`, and nothing is stored twice.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::proof::ledger::{Cast, Load, retry};
+use crate::proof::ledger::{Load, Participants, retry};
 use crate::proof::verdict::Verdict;
 use crate::support::{Server, Setup};
 
 const SIGABRT: i32 = 6;
-/// The passes at which the server ends. Not the very first ones: those belong to the streams that connect.
+/// The passes at which the server ends. The very first ones belong to the streams that connect.
 const PASSES: [usize; 3] = [8, 30, 150];
 
 /// Ends a server under load at this point, at several passes.
 async fn ends_at(point: &str, is_stored: bool) {
     let mut server = Server::start();
-    let cast = Cast::of(&server).await;
+    let participants = Participants::of(&server).await;
     let (mut ledger, mut acked, mut stored_unanswered, mut not_stored) = (Vec::new(), 0, 0, 0);
     for pass in PASSES {
         let setup = server.setup.clone();
         server.kill();
         server = setup.clone().env("CHATSERVER_FAILPOINTS", &format!("{point}={pass}")).start();
-        let load = Load::start(&server, &cast, pass).await;
+        let load = Load::start(&server, &participants, pass).await;
         let status = server.ended_within(Duration::from_secs(20));
         assert_eq!(status.signal(), Some(SIGABRT), "at {point}");
         let mut entries = load.end().await;
-        acked += entries.iter().filter(|entry| entry.told.is_some()).count();
+        acked += entries.iter().filter(|entry| entry.acked.is_some()).count();
         server = setup.start();
-        let unanswered = entries.iter().filter(|entry| entry.told.is_none()).count();
-        let retried = retry(&server, &cast, &mut entries, true).await;
-        assert_eq!(retried.moved, 0, "a retry gets what was told, after {point}");
+        let unanswered = entries.iter().filter(|entry| entry.acked.is_none()).count();
+        let retried = retry(&server, &participants, &mut entries, true).await;
+        assert_eq!(retried.moved, 0, "a retry gets the first answer, after {point}");
         stored_unanswered += (retried.known + unanswered).saturating_sub(retried.sent);
         not_stored += retried.sent - retried.known;
         ledger.extend(entries);
     }
-    // A batch may hold nothing but receipts, so not every crash leaves such messages.
+    // A batch may consist of receipts, so not every crash leaves such messages.
     if is_stored {
         assert!(stored_unanswered > 0, "what was committed last was never answered, at {point}");
     } else {
         assert!(not_stored > 0, "what was under way was never committed, at {point}");
     }
-    let verdict = Verdict::on(&server, &cast, &ledger).await;
+    let verdict = Verdict::on(&server, &participants, &ledger).await;
     eprintln!(
         "{point}: {} crashes, {acked} acknowledged, {stored_unanswered} stored and not answered: {verdict:?}",
         PASSES.len()
@@ -70,7 +70,7 @@ async fn after_the_broadcast_and_before_the_ack() {
     ends_at("after_publish", true).await;
 }
 
-/// Starts a server that ends within its migration, then one that does not.
+/// Starts a server that ends during its migration, then one that does not.
 async fn survives_a_migration(setup: Setup) -> Server {
     let refusal = setup.clone().env("CHATSERVER_FAILPOINTS", "in_migration=1").refuse();
     assert_eq!(refusal.status.signal(), Some(SIGABRT), "{refusal:?}");
@@ -86,7 +86,7 @@ async fn while_the_tables_of_a_new_database_are_made() {
     tom.write(&jerry, "hello").await;
 }
 
-/// The earlier Go server's file is as it was until its migration is whole.
+/// The earlier Go server's file stays unchanged until its migration is complete.
 #[tokio::test]
 async fn while_an_earlier_servers_data_is_taken_over() {
     let setup = Setup::new();

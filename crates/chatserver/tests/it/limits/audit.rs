@@ -1,4 +1,4 @@
-//! What the operator sees in the log's target `audit`.
+//! The lines that the operator sees in the log's target `audit`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::people::{PASSWORD, p2p};
 use crate::support::server::bytes_of;
 use crate::support::{Request, Server, Stream, Ws};
 
-/// The audit's lines in a server's log file, of a server that has ended.
+/// Returns the audit lines in the log file of a server that has ended.
 fn lines(server: &Server) -> Vec<Value> {
     let file = String::from_utf8(bytes_of(&server.setup.path("logs/app.log"))).unwrap();
     let lines = file.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -29,7 +29,7 @@ async fn who_came_in_and_who_did_not_is_in_the_log() {
     let spike = json!({"username": "spike", "email": "spike@example.com", "password": PASSWORD});
     client(Request::post("/v1/users/register", &spike).header("X-Request-Id", "id-4")).await.expect(201);
     server.stop();
-    let told: Vec<_> = lines(&server)
+    let logged: Vec<_> = lines(&server)
         .iter()
         .map(|line| {
             ["event", "account", "address", "request_id"].map(|name| line[name].as_str().unwrap().to_owned())
@@ -41,7 +41,7 @@ async fn who_came_in_and_who_did_not_is_in_the_log() {
         ["login_failed", "unknown", "203.0.113.9", "id-3"],
         ["registered", "spike", "203.0.113.9", "id-4"],
     ];
-    assert_eq!(told, expected);
+    assert_eq!(logged, expected);
     for secret in ["my-secret-password", "wrong-password-1", PASSWORD] {
         assert!(!server.printed().contains(secret), "{secret}");
     }
@@ -63,7 +63,7 @@ async fn what_was_done_to_access_is_in_the_log() {
     second.post("/v1/users/logout", &json!({})).await.expect(200);
     jerry.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
     server.stop();
-    let told: Vec<_> = lines(&server)
+    let logged: Vec<_> = lines(&server)
         .into_iter()
         .filter(|line| line["event"] != "login")
         .map(|line| {
@@ -81,17 +81,17 @@ async fn what_was_done_to_access_is_in_the_log() {
         ("logout", json!([jerry.id, null, null, null])),
         ("logout_everywhere", json!([jerry.id, null, null, null])),
     ];
-    assert_eq!(told, expected.map(|(event, about)| (event.to_owned(), about)));
+    assert_eq!(logged, expected.map(|(event, about)| (event.to_owned(), about)));
 }
 
-/// By whichever door: from where the messages come that are too many for their conversation.
+/// Over each transport, the log has the address that sends a conversation too many messages.
 #[tokio::test]
 async fn a_flood_of_a_conversation_has_an_address() {
-    for door in ["REST", "v1", "v2"] {
+    for transport in ["REST", "v1", "v2"] {
         let mut server = limited(&[("LIMIT_SEND_CONVERSATION", "1/h:1")]).start();
         let (tom, jerry) = server.tom_and_jerry().await;
         tom.write(&jerry, "x").await;
-        let refusal = match door {
+        let refusal = match transport {
             "REST" => tom.post(&p2p(jerry.id), &json!({"content": "x"})).await.refused(429, "rate_limited"),
             "v1" => {
                 let mut stream = Ws::connect(&server, &tom).await;
@@ -104,16 +104,16 @@ async fn a_flood_of_a_conversation_has_an_address() {
                 stream.op(op).await
             }
         };
-        assert_eq!(refusal["code"], "rate_limited", "{door}: {refusal}");
+        assert_eq!(refusal["code"], "rate_limited", "{transport}: {refusal}");
         server.stop();
         let lines = lines(&server);
         let flood = lines.iter().find(|line| line["event"] == "flood_refused").unwrap();
-        let told = [&flood["policy"], &flood["address"], &flood["user.id"]];
-        assert_eq!(told, [&json!("send-conversation"), &json!("127.0.0.1"), &json!(tom.id)], "{door}");
+        let logged = [&flood["policy"], &flood["address"], &flood["user.id"]];
+        assert_eq!(logged, [&json!("send-conversation"), &json!("127.0.0.1"), &json!(tom.id)], "{transport}");
     }
 }
 
-/// A bounded number of lines, and one that says how many there would have been.
+/// The number of lines is bounded, and one line says how many there would have been.
 #[tokio::test]
 async fn a_flood_makes_few_lines() {
     let mut server = limited(&[("LIMIT_LOGIN", "1/h:3")]).start();

@@ -1,4 +1,4 @@
-//! Guessing passwords: how far strangers come, and that nobody is locked out by them.
+//! Guessing passwords: how many attempts strangers have, and that they lock nobody out.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn from(server: &Server, address: &str, request: Request) -> Answer {
     server.send(request.header("X-Forwarded-For", address)).await
 }
 
-/// What a browser sends back of the cookie that a login left.
+/// Returns what a browser sends back of the cookie from a login.
 #[track_caller]
 fn device(answer: &Answer) -> String {
     let cookie = answer.header("set-cookie").expect("a cookie");
@@ -27,12 +27,12 @@ fn device(answer: &Answer) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-/// What a browser spoke on its own part of the way, a trusted proxy says in a header, and nobody else.
+/// A trusted proxy reports in a header whether the browser used TLS. Nobody else's header counts.
 #[tokio::test]
 async fn a_device_that_came_by_tls_is_known_by_tls_alone() {
-    let (told, untold) = (behind_proxy(&[]).start(), limited(&[]).start());
+    let (proxied, direct) = (behind_proxy(&[]).start(), limited(&[]).start());
     for (server, proto, is_secure) in
-        [(&told, "https", true), (&told, "http", false), (&untold, "https", false)]
+        [(&proxied, "https", true), (&proxied, "http", false), (&direct, "https", false)]
     {
         let name = format!("{proto}-{is_secure}");
         let email = format!("{name}@example.com");
@@ -40,8 +40,8 @@ async fn a_device_that_came_by_tls_is_known_by_tls_alone() {
         for request in [Request::post("/v1/users/register", &register), login(&name, PASSWORD)] {
             let answer = server.send(request.header("X-Forwarded-Proto", proto)).await;
             let cookie = answer.header("set-cookie").expect("a cookie");
-            let told = if is_secure { "; SameSite=Lax; Secure" } else { "; SameSite=Lax" };
-            assert!(cookie.ends_with(told), "{proto}: {cookie}");
+            let attributes = if is_secure { "; SameSite=Lax; Secure" } else { "; SameSite=Lax" };
+            assert!(cookie.ends_with(attributes), "{proto}: {cookie}");
         }
     }
 }
@@ -60,7 +60,7 @@ async fn two_hundred_wrong_passwords_on_one_account() {
             assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() <= 6);
         }
     }
-    // One more is there each six seconds, however many were refused meanwhile.
+    // One more attempt is allowed every six seconds, however many were refused meanwhile.
     let wrong = statuses.iter().filter(|status| **status == 401).count();
     assert!(statuses[..10].iter().all(|status| *status == 401) && (10..=20).contains(&wrong), "{statuses:?}");
     from(&server, "203.0.113.9", login("tom", PASSWORD)).await.refused(429, "rate_limited");
@@ -80,7 +80,7 @@ async fn strangers_from_everywhere_do_not_lock_the_owner_out() {
     }
     let problem = from(&server, "203.0.113.99", login("tom", PASSWORD)).await.refused(429, "rate_limited");
     assert_eq!(problem["violated-policies"], json!(["login-account"]));
-    // By the other name too, since it is the account that counts.
+    // The email address makes no difference, since the limit is per account.
     let by_email = json!({"email": "tom@temp.com", "password": PASSWORD});
     from(&server, "203.0.113.98", Request::post(LOGIN, &by_email)).await.refused(429, "rate_limited");
     let known = login("tom", PASSWORD).header("Cookie", &format!("theme=dark; {device}"));
@@ -96,7 +96,7 @@ async fn one_address_guesses_so_often_at_all_accounts_together() {
     for name in ["tom", "jerry", "nobody", "somebody"] {
         from(&server, "203.0.113.9", login(name, "wrong-one")).await.refused(401, "wrong_credentials");
     }
-    // Not even a body is looked at.
+    // The body of a refused request is not even parsed.
     let refused = from(&server, "203.0.113.9", Request::post(LOGIN, &json!([]))).await;
     assert_eq!(refused.refused(429, "rate_limited")["violated-policies"], json!(["login-address"]));
     let known = login("tom", PASSWORD).header("Cookie", &device);
@@ -107,7 +107,7 @@ async fn one_address_guesses_so_often_at_all_accounts_together() {
 #[tokio::test]
 async fn a_name_without_an_account_is_counted_alike() {
     let server = limited(&[("LIMIT_LOGIN", "1/h:3")]).start();
-    let mut told: Vec<Vec<(u16, Value)>> = Vec::new();
+    let mut outcomes: Vec<Vec<(u16, Value)>> = Vec::new();
     for name in ["tom", "nobody"] {
         let mut answers = Vec::new();
         for _ in 0..4 {
@@ -116,13 +116,13 @@ async fn a_name_without_an_account_is_counted_alike() {
             problem.as_object_mut().unwrap().remove("request_id");
             answers.push((answer.status, problem));
         }
-        told.push(answers);
+        outcomes.push(answers);
     }
-    assert_eq!(told[0], told[1]);
-    assert_eq!(told[0].iter().map(|(status, _)| *status).collect::<Vec<_>>(), [401, 401, 401, 429]);
+    assert_eq!(outcomes[0], outcomes[1]);
+    assert_eq!(outcomes[0].iter().map(|(status, _)| *status).collect::<Vec<_>>(), [401, 401, 401, 429]);
 }
 
-/// Right ones never count, and many at once are no way around.
+/// Right passwords never count, and many wrong ones at once do not evade the limit.
 #[tokio::test]
 async fn only_wrong_passwords_count_and_all_of_them() {
     let server = limited(&[("LIMIT_LOGIN", "1/h:2")]).start();
@@ -135,13 +135,13 @@ async fn only_wrong_passwords_count_and_all_of_them() {
     assert_eq!((n_wrong, answers.len() - n_wrong), (2, 18));
 }
 
-/// How many are let in, and what others are told, of logins that come at once from one address.
+/// Returns the statuses of concurrent logins from one address.
 async fn logins_at_once(server: &Server, names: &[&str]) -> Vec<u16> {
     let at_once = names.iter().map(|name| from(server, "203.0.113.9", login(name, PASSWORD)));
     futures_util::future::join_all(at_once).await.into_iter().map(|answer| answer.status).collect()
 }
 
-/// What is still being checked may be right, and then it counts for nothing.
+/// A password that is still being checked may be right, and then it does not count.
 #[tokio::test]
 async fn right_logins_at_once_are_all_let_in() {
     let mut server =
@@ -171,7 +171,7 @@ async fn the_present_password_is_guessed_no_more_often() {
     server.send(login("tom", PASSWORD)).await.expect(200);
 }
 
-/// Three hundred at once from one address: others get in, and the rest of the server notices nothing.
+/// Three hundred logins at once from one address: others get in, and the rest of the server is not affected.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_from_one_address_makes_nobody_else_wait() {
     let server = behind_proxy(&[("LIMIT_FACTOR", "1000")]).start();
@@ -182,7 +182,7 @@ async fn a_flood_from_one_address_makes_nobody_else_wait() {
             tokio::spawn(async move { request.send(&address).await.status })
         })
         .collect();
-    // It is under way as soon as one has no place any more.
+    // The flood is under way as soon as one login finds the queue full.
     crate::support::eventually(20, "the queue is full", async || {
         flood.iter().any(tokio::task::JoinHandle::is_finished)
     })

@@ -9,7 +9,7 @@ use crate::support::http::read_answer;
 use crate::support::people::{PASSWORD, in_conversation, p2p, to_group};
 use crate::support::{Answer, Request, Server, User, within};
 
-/// What a refusal by this limit says, to the letter.
+/// Checks a refusal by this limit, to the letter.
 #[track_caller]
 fn refused(answer: &Answer, policy: &str) -> Value {
     let problem = answer.refused(429, "rate_limited");
@@ -25,7 +25,7 @@ fn refused(answer: &Answer, policy: &str) -> Value {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_is_told_so_before_and_refused_then() {
+async fn a_client_that_sends_too_much_is_warned_and_then_refused() {
     let server = limited(&[("LIMIT_SEND", "1/h:3")]).start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let body = json!({"content": "x"});
@@ -44,7 +44,7 @@ async fn who_sends_too_much_is_told_so_before_and_refused_then() {
     assert_eq!(jerry.post(&p2p(tom.id), &body).await.status, 201, "others are not meant");
 }
 
-/// A body that does not come, or makes no sense, is never asked for.
+/// A refusal does not depend on the body, whether it is missing or malformed.
 #[tokio::test]
 async fn a_refusal_does_not_wait_for_the_body() {
     let server = limited(&[("LIMIT_SEND", "1/h:1")]).start();
@@ -61,7 +61,7 @@ async fn a_refusal_does_not_wait_for_the_body() {
     refused(&tom.post(&p2p(jerry.id), &json!([])).await, "send");
 }
 
-/// Without the question whose it is, which counts.
+/// Logs in without asking for the user's own account, which would count.
 async fn token(server: &Server) -> String {
     let body = json!({"username": "tom", "password": PASSWORD});
     server.post("/v1/users/login", &body).await.expect(200)["token"].as_str().unwrap().to_owned()
@@ -114,9 +114,9 @@ async fn streams_that_are_asked_for_are_counted_by_address() {
     refused(&server.get("/v1/ws").await, "streams-address");
 }
 
-/// Whichever name senders have for it; and strangers use nothing up.
+/// Under whichever name senders address it. Refused strangers use nothing of the limit.
 #[tokio::test]
-async fn a_conversation_takes_so_many_messages() {
+async fn a_conversation_has_a_limit_of_messages() {
     let server = limited(&[("LIMIT_SEND_CONVERSATION", "1/h:2")]).start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let spike = server.register("spike").await;
@@ -165,7 +165,7 @@ async fn who_mistypes_uses_up_no_registration() {
         server.post("/v1/users/register", &json!([])).await.refused(400, "invalid_request");
     }
     register("spike", "spike@example.com", PASSWORD).await.expect(201);
-    // Whether somebody is here can be asked so often as one may register.
+    // Asking whether an account exists is limited like registering.
     assert_eq!(register("spike", "other@example.com", PASSWORD).await.status, 409);
     refused(&register("butch", "butch@example.com", PASSWORD).await, "register");
 }

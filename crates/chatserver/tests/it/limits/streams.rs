@@ -1,4 +1,4 @@
-//! Limits on the streams, which are those of REST.
+//! Limits on the streams, which are the same as over REST.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn send(to: &crate::support::User) -> Value {
     op
 }
 
-/// Three messages in all, by whichever door.
+/// Three messages in total, over all transports.
 #[tokio::test]
 async fn all_doors_have_one_limit() {
     let server = limited(&[("LIMIT_SEND", "1/h:3")]).start();
@@ -49,10 +49,10 @@ async fn all_doors_have_one_limit() {
     assert_eq!(tom.history(&jerry).await.len(), 3);
 }
 
-/// What is no frame is counted for its user, so nobody gains anything by coming again.
+/// Malformed frames count for their user, so reconnecting gains nothing.
 #[tokio::test]
 async fn nonsense_has_the_limit_of_everything_else_over_all_streams() {
-    // One of them is for what the login asks.
+    // One of them is for the request that the login makes.
     let server = limited(&[("LIMIT_DEFAULT", "1/h:5")]).start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut codes = Vec::new();
@@ -61,9 +61,9 @@ async fn nonsense_has_the_limit_of_everything_else_over_all_streams() {
         stream.ws.text(nonsense).await;
         codes.push(stream.until(|frame| frame["type"] == "error").await.pop().unwrap());
     }
-    let told: Vec<_> = codes.iter().map(|refusal| refusal["code"].as_str().unwrap()).collect();
-    assert_eq!(told[..4], ["invalid_request"; 4], "{codes:?}");
-    assert_eq!(told[4..], ["rate_limited"; 2], "{codes:?}");
+    let names: Vec<_> = codes.iter().map(|refusal| refusal["code"].as_str().unwrap()).collect();
+    assert_eq!(names[..4], ["invalid_request"; 4], "{codes:?}");
+    assert_eq!(names[4..], ["rate_limited"; 2], "{codes:?}");
     assert_eq!((&codes[5]["policy"], &codes[5]["id"]), (&json!("default"), &json!(7)));
     let mut stream = Stream::connect(&server, &jerry).await;
     stream.ws.text("nonsense").await;
@@ -86,7 +86,7 @@ async fn typing_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn who_waits_as_told_sends_on() {
+async fn a_client_that_waits_as_asked_sends_on() {
     let server = limited(&[("LIMIT_SEND", "5/s:1")]).start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut stream = Stream::connect(&server, &tom).await;
@@ -102,9 +102,9 @@ async fn who_waits_as_told_sends_on() {
     }
 }
 
-/// Without a header to answer with, the closing frame says when.
+/// The closing frame says when to come back, since there is no header for it.
 #[tokio::test]
-async fn a_first_frame_over_the_limit_is_told_when_to_come_back() {
+async fn a_first_frame_over_the_limit_is_answered_with_when_to_come_back() {
     let server = limited(&[("LIMIT_STREAMS", "1/h:1")]).start();
     let tom = server.login("tom").await;
     let auth = json!({"op": "auth", "token": tom.token});

@@ -9,7 +9,7 @@ fn contents(messages: &[Value]) -> Vec<&str> {
     messages.iter().map(|message| message["content"].as_str().unwrap()).collect()
 }
 
-/// 120 messages in a direct conversation and in a group, alternating so that ids of one leave holes in the other.
+/// Writes 120 messages in a direct conversation and in a group, alternating, so that the ids of each have gaps.
 async fn conversations(tom: &User, jerry: &User) -> [String; 2] {
     let group = tom.group("Cheese", &[jerry]).await;
     for number in 1..=120 {
@@ -28,7 +28,7 @@ async fn pages_are_oldest_first_and_lead_back_to_the_beginning() {
     for path in conversations(&tom, &jerry).await {
         let page = tom.get(&path).await.expect(200);
         assert_eq!(keys(&page), ["count", "messages"]);
-        assert_eq!(page["count"], 50, "the newest 50 unless told otherwise");
+        assert_eq!(page["count"], 50, "the newest 50 by default");
         let newest = page["messages"].as_array().unwrap().clone();
         assert_eq!(contents(&newest), numbers(71, 120));
 
@@ -126,7 +126,7 @@ async fn chats_are_the_last_messages_newest_first() {
     assert_eq!(contents(limited.as_array().unwrap()), ["from jerry"]);
 }
 
-/// Who joins sees what was written before, as in the earlier server.
+/// New members see older messages, as in the earlier server.
 #[tokio::test]
 async fn a_new_member_reads_the_groups_past() {
     let server = Server::start();

@@ -1,13 +1,13 @@
-//! A key is one intention, at every door: another message under it is refused, and who has left a group learns nothing of
-//! its present by sending an old message again.
+//! A key identifies one message on every transport: a different message under the same key is refused, and a former
+//! member of a group learns nothing of its present by sending an old message again.
 
 use serde_json::{Value, json};
 
 use crate::support::people::{p2p, to_group};
-use crate::support::v2::is_told;
+use crate::support::v2::is_event;
 use crate::support::{Request, Server, Setup, Stream, User, Ws};
 
-/// Sends with a key; gives the answer.
+/// Sends with a key and returns the answer.
 async fn keyed(user: &User, path: &str, content: &str, key: &str) -> Value {
     user.post(path, &json!({"content": content, "client_msg_id": key})).await.expect(201)
 }
@@ -23,7 +23,7 @@ async fn another_message_under_a_key_is_refused_at_every_door() {
     let mut v2 = Stream::connect(&server, &tom).await;
     let mut v1 = Ws::connect(&server, &tom).await;
 
-    // To somebody else, to nobody, into a group; and another text, an answer, or a picture to the same.
+    // To another user, to nobody, to a group; and another text, an answer or a picture to the same user.
     let hello = json!({"content": "hello"});
     for (path, body) in [
         (p2p(spike.id), hello.clone()),
@@ -61,7 +61,8 @@ async fn another_message_under_a_key_is_refused_at_every_door() {
     let refusal = v1.frame().await;
     assert_eq!((&refusal["type"], &refusal["code"]), (&json!("error"), &json!("key_reused")), "{refusal}");
 
-    // Nothing came of all that, and the same again is the first message, by whatever name it goes to the same place.
+    // None of these was stored. The same message again, to the same recipient under whatever name, is a duplicate of
+    // the first.
     assert_eq!(tom.history(&spike).await.len(), 0);
     assert_eq!(tom.history(&jerry).await.len(), 1);
     let by_number = format!("/v1/conversations/{conversation}/messages");
@@ -103,8 +104,8 @@ async fn an_old_key_tells_who_was_removed_nothing_of_the_groups_present() {
     let mut stream = Stream::connect(&server, &jerry).await;
     let cursor = stream.cursor.clone();
     tom.delete(&format!("/v1/groups/{group}/members/{}", jerry.id)).await.expect(200);
-    let told = stream.find(|frame| frame["type"] == "conversation").await;
-    let left = told["conversation"].clone();
+    let frame = stream.find(|frame| frame["type"] == "conversation").await;
+    let left = frame["conversation"].clone();
     tom.patch(&format!("/v1/messages/{}", answered["id"]), &json!({"content": SECRET})).await.expect(200);
     for sent in [&first, &plain] {
         tom.put(&format!("/v1/messages/{}/reactions/+1", sent["id"])).await.expect(200);
@@ -145,9 +146,9 @@ async fn an_old_key_tells_who_was_removed_nothing_of_the_groups_present() {
     let answer = v1.frame().await;
     assert_eq!((&answer["ID"], &answer["content"]), (&plain["id"], &json!("plain")), "{answer}");
 
-    // What an old cursor tells of the group is how it was when Jerry left.
-    let told: Vec<_> = missed.iter().filter(|frame| is_told(frame)).collect();
-    let [only] = &told[..] else { panic!("{told:?}") };
+    // For an old cursor, the group is as it was when Jerry left.
+    let received: Vec<_> = missed.iter().filter(|frame| is_event(frame)).collect();
+    let [only] = &received[..] else { panic!("{received:?}") };
     assert_eq!(only["conversation"]["rev"], left["rev"], "{only}");
     assert_eq!(only["conversation"]["owner_id"], left["owner_id"]);
     assert_eq!((&only["conversation"]["name"], &only["conversation"]["last_seq"]), (&json!(""), &json!(0)));
@@ -174,7 +175,7 @@ async fn a_request_has_one_key() {
     assert_eq!(tom.history(&jerry).await.len(), 0);
 }
 
-/// Earlier releases took pictures from any address. A client that never heard so sends the message again.
+/// Earlier releases accepted pictures from any address. A client that missed the answer sends the message again.
 #[tokio::test]
 async fn a_message_from_before_a_rule_is_known_again() {
     let server = Server::start();

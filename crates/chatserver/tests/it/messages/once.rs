@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::people::{p2p, to_group};
 use crate::support::{Request, Server, Setup, User, Ws};
 
-/// Sends with a key; gives the answer.
+/// Sends with a key and returns the answer.
 async fn keyed(user: &User, path: &str, content: &str, key: &str) -> Value {
     user.post(path, &json!({"content": content, "client_msg_id": key})).await.expect(201)
 }
@@ -89,7 +89,7 @@ async fn a_key_is_one_message_over_rest_and_the_stream() {
     assert_eq!(contents, ["hello", "next"]);
 }
 
-/// 32 at once: half over REST, half over streams of their own.
+/// 32 requests at once: half over REST, half over streams of their own.
 #[tokio::test]
 async fn a_race_of_32_makes_one_message() {
     let server = Server::start();
@@ -116,7 +116,7 @@ async fn a_race_of_32_makes_one_message() {
     assert!(answers.iter().all(|answer| answer["id"] == stored[0]["id"] && answer["seq"] == 1));
     assert!(answers.iter().filter(|answer| answer["duplicate"] == false).count() <= 1);
 
-    // Each of Tom's streams says a last word of its own, by which all its other frames have been dealt with.
+    // Each of Tom's streams sends one more message. When it arrives, all its earlier frames have been handled.
     for (number, ws) in streams.iter_mut().enumerate() {
         ws.json(&json!({"type": "text", "recipient_id": 2, "content": format!("last {number}")})).await;
     }
@@ -143,7 +143,7 @@ async fn a_key_is_remembered_over_restarts() {
     }
 }
 
-/// What was refused has not used up its key.
+/// A refused send has not used up its key.
 #[tokio::test]
 async fn a_refused_send_leaves_its_key_free() {
     let server = Server::start();

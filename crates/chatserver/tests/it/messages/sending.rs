@@ -1,4 +1,4 @@
-//! What a send answers, and what is refused.
+//! Answers to sends, and sends that are refused.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::http::keys;
 use crate::support::people::{p2p, to_group};
 use crate::support::{Server, User};
 
-/// The members of the answer to a send: those of the contract, and what this server adds.
+/// Fields of the answer to a send: those of the contract, and those that this server adds.
 const SENT: [&str; 10] = [
     "client_msg_id",
     "conversation_id",
@@ -19,7 +19,7 @@ const SENT: [&str; 10] = [
     "timestamp",
     "type",
 ];
-/// The members of a message.
+/// Fields of a message.
 const MESSAGE: [&str; 28] = [
     "client_msg_id",
     "content",
@@ -234,7 +234,7 @@ async fn text_comes_back_as_it_went_in() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 4, ..Default::default() })]
 
-    /// Each case sends a batch, since a server has to be started for it.
+    /// Each case sends a batch, since it starts a server.
     #[test]
     fn any_text_comes_back_as_it_went_in(texts in proptest::collection::vec("\\PC{0,40}[^\\s\\x00]\\PC{0,40}", 30)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! How far a message has come: delivered means that the recipient's client has confirmed it (README, promise 5).
+//! Delivery status: delivered means that the recipient's client has confirmed the message (README, promise 5).
 
 use serde_json::json;
 
@@ -35,7 +35,7 @@ async fn only_the_recipients_clients_count() {
     let _spikes = Ws::connect(&server, &spike).await;
     let unread = tom.write(&jerry, "Jerry is away").await["id"].clone();
     assert_eq!(toms.frame().await["ID"], unread, "the sender's own copy");
-    // By the time that Spike's confirmation has been written, one of Tom's would have been.
+    // By the time that Spike's confirmation is stored, one of Tom's would be too.
     let other = tom.write(&spike, "Spike is here").await["id"].clone();
     becomes_delivered(&tom, &spike, &other).await;
     let answer = spike.write(&tom, "and Tom too").await["id"].clone();
@@ -43,7 +43,7 @@ async fn only_the_recipients_clients_count() {
     assert_eq!(tom.status_of(&jerry, &unread).await, "PENDING");
 }
 
-/// The next ping after messages; what comes before it is skipped.
+/// Returns the next ping after messages, and skips other frames.
 async fn ping(ws: &mut RawWs) -> Vec<u8> {
     loop {
         let frame = ws.frame().await.expect("a ping");
@@ -63,13 +63,14 @@ async fn a_client_that_reads_but_answers_no_ping_has_nothing() {
     let mut ws = RawWs::connect(&server, &jerry.token).await;
     let payload = ping(&mut ws).await;
 
-    // Signs of life that are not the answer, in turn.
+    // Signs of life other than the answer, in turn.
     for (opcode, bytes) in
         [(PONG, b"wrong".as_slice()), (PONG, b""), (PING, b"x"), (TEXT, b"{\"type\":\"typing\"}")]
     {
         ws.send(opcode, bytes).await;
     }
-    // Its own error frame shows that all of that was read; Spike's confirmation, that a later one was written.
+    // The stream's own error frame shows that the server has read all of that; Spike's confirmation, that a later one
+    // was stored.
     loop {
         let frame = ws.frame().await.expect("the connection stays");
         if frame.opcode == TEXT && frame.text().contains("\"error\"") {
@@ -98,7 +99,7 @@ async fn what_was_not_confirmed_comes_again() {
     assert_eq!(tom.history(&jerry).await[0]["status"], "PENDING");
 }
 
-/// A ping that is answered confirms what came before it, and nothing that came after.
+/// An answered ping confirms the messages before it, and none after it.
 #[tokio::test]
 async fn a_late_answer_confirms_nothing_newer() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! A move that is killed and made again.
+//! A move that is killed and run again.
 
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::Setup;
 
 const MESSAGES: i64 = 60_000;
 
-/// A file with many messages, and no server on it.
+/// Makes a file with many messages, and no server on it.
 async fn filled() -> Setup {
     let mut server = Setup::new().start();
     let (tom, jerry) = server.tom_and_jerry().await;
@@ -34,7 +34,7 @@ async fn filled() -> Setup {
 const COLUMNS: &str =
     "id, conversation_id, seq, rev, position, sender_id, content, coalesce(client_msg_id, '')";
 
-/// The messages of the file, as psql prints those of the database.
+/// Returns the messages of the file, in the form in which psql prints those of the database.
 fn messages_of(setup: &Setup) -> Vec<String> {
     let rows = Connection::open(setup.database()).unwrap();
     let mut statement = rows.prepare(&format!("SELECT {COLUMNS} FROM messages ORDER BY id")).unwrap();
@@ -78,8 +78,8 @@ async fn one_that_is_killed_goes_on_where_it_was() {
     });
     killed.kill().unwrap();
     killed.wait().unwrap();
-    let told = BufReader::new(killed.stderr.take().unwrap()).lines().map_while(Result::ok);
-    assert!(told.into_iter().any(|line| line.contains(": copied ")), "it says how far it is");
+    let progress = BufReader::new(killed.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(progress.into_iter().any(|line| line.contains(": copied ")), "it says how far it is");
     let so_far = n_moved(&database);
     assert!((1..MESSAGES).contains(&so_far), "it was to be killed in the middle: {so_far}");
     block_in_place(|| on(&database).refuse()).says("chatserver migrate");
@@ -87,7 +87,7 @@ async fn one_that_is_killed_goes_on_where_it_was() {
     let line = said.lines().find(|line| line.starts_with("messages ")).unwrap();
     let numbers: Vec<i64> = line.split_whitespace().skip(1).filter_map(|cell| cell.parse().ok()).collect();
     assert_eq!(numbers[0], MESSAGES);
-    // What is under way when a client dies may be committed after the last look.
+    // A batch that is under way when a client dies may be committed after the last count.
     assert!(numbers[1] <= MESSAGES - so_far, "what was there already is not copied again: {line}");
     is_whole(&setup, &database);
 }

@@ -1,4 +1,4 @@
-//! Moves that are refused: one sentence each that says what to do, and nothing changed.
+//! Moves that are refused: each with one sentence that says what to do, and without any change.
 
 use std::process::Output;
 
@@ -32,7 +32,7 @@ async fn a_database_with_something_in_it_is_left_as_it_is() {
     assert_eq!(database.execute(everything).unwrap(), before);
 }
 
-/// Ours go into a schema of their own, and others' are left alone.
+/// ChatServer's tables go into a schema of their own, and other tables stay as they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_programs_tables_hinder_where_ours_are_to_be_alone() {
     let mut server = Setup::new().start();
@@ -68,7 +68,7 @@ async fn a_file_that_is_not_there_is_not_made() {
     says(&block_in_place(|| migrate(&setup, &database.url())), "restore a backup, or move it away");
 }
 
-/// A `.env` that lies in the folder may belong to another program, which would find our tables in its database.
+/// A `.env` in the folder may belong to another program, which would then find ChatServer's tables in its database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_programs_database_that_a_dotenv_names_is_not_touched() {
     let mut server = Setup::new().start();
@@ -83,7 +83,8 @@ async fn another_programs_database_that_a_dotenv_names_is_not_touched() {
     block_in_place(|| setup.refuse()).says(".env");
     says(&block_in_place(|| setup.tool(&["migrate"]).output().unwrap()), ".env");
     assert_eq!(database.execute(schemas).unwrap(), before);
-    // Whoever names it means it, be it the same; and from then on it is ours.
+    // An address on the command line is meant for this program, even the same one. From then on the database is
+    // ChatServer's.
     let mut server = block_in_place(|| setup.clone().arg("--database-url").arg(&url).start());
     server.stop();
     let mut server = block_in_place(|| setup.start());
@@ -92,7 +93,7 @@ async fn another_programs_database_that_a_dotenv_names_is_not_touched() {
     block_in_place(|| setup.clone().env("DATABASE_URL", &url).start());
 }
 
-/// Ours alone, as a rule.
+/// If nothing else is in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_database_that_a_dotenv_names_is_used() {
     let database = block_in_place(new_database);

@@ -1,4 +1,4 @@
-//! What is full for one address or user is not full for others.
+//! A limit that one address or user has reached does not affect others.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +20,7 @@ async fn ping(server: &Server, client: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn behind_a_proxy_an_address_has_so_many_requests_and_streams() {
+async fn behind_a_proxy_an_address_has_a_limit_of_requests_and_streams() {
     let server = behind_a_proxy().env("MAX_CONNECTIONS_PER_ADDRESS", "2").start();
     let spike = server.register("spike").await;
     let (one, other) = ("198.51.100.7", "198.51.100.8");
@@ -36,7 +36,7 @@ async fn behind_a_proxy_an_address_has_so_many_requests_and_streams() {
     eventually(10, "a place that was given back", async || ping(&server, one).await.status == 200).await;
 }
 
-/// What a proxy that speaks the PROXY protocol sends of a client, on a connection that stays.
+/// Opens a connection that stays, and sends the header of the PROXY protocol for a client.
 async fn announced(server: &Server, header: &str) -> TcpStream {
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     let request = format!("{header}GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -44,7 +44,7 @@ async fn announced(server: &Server, header: &str) -> TcpStream {
     socket
 }
 
-/// The status that is answered, or 0 for a connection that is closed.
+/// Returns the status of the answer, or 0 if the connection is closed.
 async fn status(socket: &mut TcpStream) -> u16 {
     let mut head = [0; 12];
     match within(20, socket.read_exact(&mut head)).await {
@@ -54,7 +54,7 @@ async fn status(socket: &mut TcpStream) -> u16 {
 }
 
 #[tokio::test]
-async fn an_address_has_so_many_sockets() {
+async fn an_address_has_a_limit_of_sockets() {
     let setup = behind_a_proxy().env("PROXY_PROTOCOL", "required").env("MAX_CONNECTIONS_PER_ADDRESS", "2");
     let server = setup.start();
     let (one, other) =
@@ -73,8 +73,8 @@ async fn an_address_has_so_many_sockets() {
         status(&mut announced(&server, one).await).await == 200
     })
     .await;
-    // Sockets that say nothing take places as well. One more with each try, because a try may overtake a socket before it
-    // and have its place.
+    // Sockets that send nothing take places as well. One more with each attempt, because an attempt may overtake a
+    // socket before it and take its place.
     let silent = "PROXY TCP4 198.51.100.9 127.0.0.1 4711 80\r\n";
     let mut held = Vec::new();
     eventually(10, "no place beside silent sockets", async || {
@@ -85,7 +85,7 @@ async fn an_address_has_so_many_sockets() {
     })
     .await;
     drop(held);
-    // Whoever does not begin so is none of its proxies.
+    // A client that does not begin with the header is not one of the proxies.
     assert_eq!(status(&mut announced(&server, "").await).await, 0);
     assert_eq!(status(&mut announced(&server, "PROXY TCP4 nonsense\r\n").await).await, 0);
 }
@@ -122,7 +122,7 @@ async fn clients_that_have_yet_to_say_who_they_are_are_bounded_by_address() {
 }
 
 #[tokio::test]
-async fn a_user_has_so_many_tickets_and_others_get_theirs() {
+async fn a_user_has_a_limit_of_tickets_and_others_get_theirs() {
     let server = Setup::new().on_one_node("each node counts what it gave out").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let nothing = json!({});

@@ -1,5 +1,5 @@
-//! Backing up a server that runs, and restoring: what was acknowledged is in it, logins go on, and clients that know more
-//! than the backup are told to load anew.
+//! Backing up a running server, and restoring: everything acknowledged is in the backup, logins stay valid, and clients
+//! that know more than the backup are asked to reload.
 
 mod refused;
 
@@ -13,7 +13,7 @@ use crate::support::people::p2p;
 use crate::support::server::bytes_of;
 use crate::support::{Server, Setup, Stream, User};
 
-/// What the log says of a copy that is served.
+/// Log line about a copy that is served.
 const IS_A_COPY: &str = "is a copy of a database that was being served";
 
 #[track_caller]
@@ -34,14 +34,14 @@ fn mode(setup: &Setup, name: &str) -> u32 {
     std::fs::metadata(setup.path(name)).unwrap().permissions().mode() & 0o777
 }
 
-/// What lies in the folder and was to be gone.
+/// Returns the files in the folder that should have been removed.
 fn leftovers(setup: &Setup) -> Vec<String> {
     let names = std::fs::read_dir(setup.path("")).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.contains("unfinished")).collect()
 }
 
-/// Writes without pause until told to stop; gives how many were acknowledged.
+/// Sends messages without pause until stopped. Returns the number of acknowledged ones.
 async fn write_on(from: User, to: i64, mut stop: tokio::sync::oneshot::Receiver<()>) -> usize {
     let mut acknowledged = 0;
     while stop.try_recv().is_err() {
@@ -51,7 +51,7 @@ async fn write_on(from: User, to: i64, mut stop: tokio::sync::oneshot::Receiver<
     acknowledged
 }
 
-/// Everything that was acknowledged before it, nothing half, and the login that was given by the first server.
+/// The backup has everything that was acknowledged before it, no incomplete message, and the first server's login.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_before_a_backup_is_in_it() {
     let server = Server::start();
@@ -95,9 +95,9 @@ async fn what_was_acknowledged_before_a_backup_is_in_it() {
     assert!(said.contains(&format!("Restored {} messages of 2 users", history.len())), "{said}");
 }
 
-/// Promise 4: positions are given out again after a restore, so a cursor from before must not fit.
+/// Promise 4: log positions are assigned again after a restore, so a cursor from before must not be served.
 #[tokio::test]
-async fn clients_that_know_more_than_the_backup_are_told_to_load_anew() {
+async fn clients_that_know_more_than_the_backup_are_asked_to_reload() {
     let mut server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     tom.write(&jerry, "in the backup").await;
@@ -112,7 +112,7 @@ async fn clients_that_know_more_than_the_backup_are_told_to_load_anew() {
 
     let server = server.setup.start();
     let (tom, jerry) = (tom.at(&server), jerry.at(&server));
-    // As many as were lost, so that the log has come as far as the client knows it.
+    // As many messages as were lost, so that the log is at the position that the client knows.
     tom.write(&jerry, "instead").await;
     tom.write(&jerry, "instead too").await;
     for cursor in [beyond, of_the_backup] {
@@ -132,7 +132,7 @@ async fn what_was_replaced_is_kept_and_can_be_served() {
     tom.write(&jerry, "only in what is replaced").await;
     // The newest messages are in the log beside the file.
     server.kill();
-    // Another key than that of the backup.
+    // A key that differs from the backup's.
     std::fs::write(server.setup.path("chatserver.db.jwt-secret"), "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g")
         .unwrap();
     let said = restore(&server.setup, &["backup.db", "--force"]);
@@ -171,7 +171,7 @@ async fn a_backup_goes_through_a_pipe() {
     assert_eq!(tom.at(&restored).history(&jerry).await.len(), 1);
 }
 
-/// As `sqlite3 chatserver.db ".backup backup.db"` made them, and the key beside them.
+/// Copies made by `sqlite3 chatserver.db ".backup backup.db"`, with the key beside them.
 #[tokio::test]
 async fn copies_that_were_made_by_hand_are_restored_too() {
     let server = Server::start();
@@ -194,8 +194,8 @@ async fn copies_that_were_made_by_hand_are_restored_too() {
     assert!(bytes_of(&backup).starts_with(b"SQLite"), "it is where it was");
 }
 
-/// Promise 4 again, for whoever starts a server on a copy of a live database without `restore`, as one does with Litestream:
-/// the copy gives out positions that the original has given out, too.
+/// Promise 4 again, for operators who start a server on a copy of a live database without `restore`, as with
+/// Litestream: the copy assigns log positions that the original has assigned, too.
 #[tokio::test]
 async fn a_copy_of_a_live_database_that_is_served_as_it_is_is_another_log() {
     let server = Server::start();
@@ -225,7 +225,7 @@ async fn a_copy_of_a_live_database_that_is_served_as_it_is_is_another_log() {
     assert_eq!(stream.frame().await["resumed"], true);
 }
 
-/// The file and its log, of a server that was killed: what is in the log alone is not lost.
+/// The file and its log, of a server that was killed: messages that are only in the log are not lost.
 #[tokio::test]
 async fn a_copy_with_its_log_beside_it_is_restored_with_it() {
     let mut server = Server::start();
@@ -243,7 +243,7 @@ async fn a_copy_with_its_log_beside_it_is_restored_with_it() {
     assert_eq!(tom.at(&restored).history(&jerry).await.len(), 1);
 }
 
-/// The key of a backup is not left in the database, not even in a page that nobody uses.
+/// The key of a backup is not left in the database, not even in an unused page.
 #[tokio::test]
 async fn the_key_does_not_stay_in_the_database() {
     let server = Server::start();
@@ -272,7 +272,7 @@ async fn a_key_of_the_operators_own_is_not_in_the_backup() {
     assert_eq!(tom.at(&elsewhere.start()).history(&jerry).await.len(), 0);
 }
 
-/// What was kept when a database was replaced stays, however soon the next one is restored, and be it from there.
+/// Each replaced database is kept, however soon the next one is restored, and even if it is restored from there.
 #[tokio::test]
 async fn each_database_that_is_replaced_is_kept() {
     let mut server = Server::start();
@@ -289,7 +289,7 @@ async fn each_database_that_is_replaced_is_kept() {
         connection.query_row("SELECT count(*) FROM users", (), |row| row.get(0)).unwrap()
     };
     let first = n_users(&server.setup.path(&sources[0]));
-    // All within a second or two: more than fit into its seconds.
+    // All within a second or two, so several names would have the same second.
     let mut kept = Vec::new();
     for source in sources.iter().cycle().take(12) {
         let said = restore(&server.setup, &["--force", source]);

@@ -1,5 +1,5 @@
-//! `chatserver bench --only slow` at a small size: it runs, everybody slow is let in and kept, and its figures fit each
-//! other. How large they are is for a quiet machine to say.
+//! `chatserver bench --only slow` at a small size: it runs, all slow clients are connected and kept, and its figures
+//! are consistent. Their size can only be measured on a quiet machine.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! A full disk whose blocks are smaller than SQLite takes them to be: what SQLite has mapped into memory has to have its
-//! blocks before it is written to, since the system ends a process that writes where there is none (SIGBUS).
+//! A full disk whose blocks are smaller than SQLite assumes: memory that SQLite has mapped must have its disk blocks
+//! before it is written to, since the system kills a process that writes to a hole (SIGBUS).
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn on_image(setup: &Setup, first: &str) -> Setup {
     with_image(setup.clone(), "image", "small", first)
 }
 
-/// Fills the disk and leaves so many KiB.
+/// Fills the disk except for this many KiB.
 fn filled_but_for(left: u32) -> String {
     format!("dd if=/dev/zero of=small/filler bs=1k 2>dd; truncate -s -{left}K small/filler")
 }
@@ -45,14 +45,14 @@ async fn a_server_is_not_started_where_there_is_no_room_for_what_it_maps() {
 }
 
 /// Takes every block that becomes free, and gives back a few now and then.
-fn hog(path: &Path, goes_on: &AtomicBool) {
+fn take_every_block(path: &Path, goes_on: &AtomicBool) {
     let mut file = std::fs::File::create(path).unwrap();
     let mut given_back = Instant::now();
     while goes_on.load(Ordering::Relaxed) {
         if file.write_all(&[1; 1024]).is_ok() {
             continue;
         }
-        // No pause in which somebody else could take what becomes free.
+        // No pause in which another process could take the blocks that become free.
         std::thread::yield_now();
         if given_back.elapsed() > Duration::from_millis(300) {
             let length = file.metadata().unwrap().len();
@@ -62,7 +62,7 @@ fn hog(path: &Path, goes_on: &AtomicBool) {
     }
 }
 
-/// Ends the other thread, also where the test fails.
+/// Ends the other thread, also if the test fails.
 struct Ending<'a>(&'a AtomicBool);
 
 impl Drop for Ending<'_> {
@@ -71,7 +71,7 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Where the search index is opened again and again, each time for want of room.
+/// The search index is opened again and again, because there is never enough room.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_goes_on_where_others_take_every_block_that_it_gives_back() {
     if !may_mount_images() {
@@ -85,7 +85,7 @@ async fn it_goes_on_where_others_take_every_block_that_it_gives_back() {
     let goes_on = AtomicBool::new(true);
     let mut refused = 0;
     std::thread::scope(|scope| {
-        scope.spawn(|| hog(&filler, &goes_on));
+        scope.spawn(|| take_every_block(&filler, &goes_on));
         let _ending = Ending(&goes_on);
         let asking = async {
             let began = Instant::now();

@@ -1,5 +1,5 @@
-//! A clock that is set while the server runs: back by an hour, and forward by a year and back again. Who is logged in stays
-//! so, who was logged out does too, and nothing that measures how much time goes by goes by it.
+//! A clock that is set while the server runs: back by an hour, and forward by a year and back again. Users stay logged
+//! in or logged out, and nothing that measures durations depends on that clock.
 
 use chat_engines::Clock;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::support::{Answer, Request, Server, Setup, Stream, User, Ws, eventuall
 
 const HOUR: i64 = 3600;
 const YEAR: i64 = 365 * 24 * HOUR;
-/// Longer than any step, so that tokens do not end by it: what ends by its date is another matter.
+/// Longer than any step, so that no token expires by a step: expiry is another test's subject.
 const LONG_MINUTES: &str = "1051200";
 
-/// Steps of the clock, each from right.
+/// Steps of the clock, each from the right time.
 const STEPS: [i64; 2] = [-HOUR, YEAR];
 
 fn server() -> (Server, Clock) {
@@ -20,7 +20,7 @@ fn server() -> (Server, Clock) {
     (setup.start(), clock)
 }
 
-/// The lines of the log at this level with this text.
+/// Returns the lines of the log at this level with this text.
 fn lines(server: &Server, level: &str, text: &str) -> Vec<Value> {
     let printed = server.printed();
     let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -32,10 +32,10 @@ fn lines(server: &Server, level: &str, text: &str) -> Vec<Value> {
 }
 
 /// Sets the clock, and waits until the server has noticed.
-async fn step(server: &Server, clock: &Clock, ahead: i64, told: &str) {
-    let before = lines(server, "WARN", told).len();
+async fn step(server: &Server, clock: &Clock, ahead: i64, text: &str) {
+    let before = lines(server, "WARN", text).len();
     clock.set(ahead).unwrap();
-    eventually(20, told, async || lines(server, "WARN", told).len() >= before + server.ids().len()).await;
+    eventually(20, text, async || lines(server, "WARN", text).len() >= before + server.ids().len()).await;
 }
 
 async fn is_let_in(user: &User) -> bool {
@@ -48,7 +48,7 @@ async fn log_in(server: &Server, password: &str) -> User {
     User::with_token(server, 1, answer["token"].as_str().unwrap())
 }
 
-/// Takes the token everywhere: by REST, and by both streams, with a ticket too.
+/// Checks that a token is accepted over REST and by both streams, with a ticket too.
 async fn is_welcome(server: &Server, user: &User) {
     user.get("/v1/test-auth").await.expect(200);
     Ws::connect(server, user).await;
@@ -82,7 +82,7 @@ async fn a_token_that_is_handed_out_is_one_that_is_taken() {
     }
 }
 
-/// What was handed out in the last hour is worth as much when the clock has been set back by it.
+/// Tokens of the last hour stay valid when the clock has been set back by that hour.
 #[tokio::test]
 async fn nobody_is_logged_out_by_a_clock_that_is_set_back() {
     let (server, clock) = server();
@@ -112,27 +112,27 @@ async fn a_password_that_is_changed_by_a_wrong_clock_ends_the_tokens_from_before
     }
 }
 
-/// What seems to have expired a year from now is forgotten neither by the server nor by its database.
+/// Neither the server nor its database forgets a logout that seems to have expired a year from now.
 #[tokio::test]
 async fn a_token_that_was_logged_out_stays_so_when_the_clock_was_a_year_ahead() {
     let (mut server, clock) = server();
     let [tom, other] = [log_in(&server, PASSWORD).await, log_in(&server, PASSWORD).await];
     tom.post("/v1/users/logout", &json!({})).await.expect(200);
     step(&server, &clock, YEAR, "set forward by").await;
-    // Whoever logs out has the database forget what it may.
+    // Logging out lets the database delete expired entries.
     let late = log_in(&server, PASSWORD).await;
     late.post("/v1/users/logout", &json!({})).await.expect(200);
     step(&server, &clock, 0, "set back by").await;
     tom.has_ended().await;
     assert!(is_let_in(&other).await, "nobody ended that one");
-    // And where it is started anew meanwhile.
+    // Also if the server is restarted meanwhile.
     clock.set(YEAR).unwrap();
     server.stop();
     let mut server = server.setup.start();
     let late = log_in(&server, PASSWORD).await;
     late.post("/v1/users/logout", &json!({})).await.expect(200);
     step(&server, &clock, 0, "set back by").await;
-    eventually(5, "what was revoked is read anew", async || !is_let_in(&tom.at(&server)).await).await;
+    eventually(5, "revoked tokens are read again", async || !is_let_in(&tom.at(&server)).await).await;
     server.stop();
     let server = server.setup.start();
     tom.at(&server).has_ended().await;
@@ -140,7 +140,7 @@ async fn a_token_that_was_logged_out_stays_so_when_the_clock_was_a_year_ahead() 
 }
 
 #[tokio::test]
-async fn who_types_and_who_is_there_is_told_as_before() {
+async fn typing_and_presence_arrive_as_before() {
     let setup = Setup::new().on_one_node("another node hears of it a moment later");
     let (setup, clock) = setup.env("JWT_EXPIRY_MINUTES", LONG_MINUTES).with_clock();
     let server = setup.start();
@@ -159,7 +159,7 @@ async fn who_types_and_who_is_there_is_told_as_before() {
         jerrys.ws.leave().await;
         let gone = toms.next("presence").await;
         assert_eq!(gone["status"], "offline");
-        // Now, by whatever clock: not when that clock was elsewhere.
+        // The time is the present one, not one of the changed clock.
         let seen = async || tom.get(&path).await.expect(200)[0]["last_seen"].clone();
         eventually(10, "it is the same wherever it is asked", async || seen().await == gone["last_seen"])
             .await;
@@ -171,7 +171,7 @@ async fn who_types_and_who_is_there_is_told_as_before() {
     assert_eq!(tom.at(&server).get(&path).await.expect(200)[0]["last_seen"], gone, "after a restart");
 }
 
-/// How the clock of the server is, as messages say it: the year and the hour.
+/// Returns the year and the hour of the server's clock, as messages show them.
 async fn written_at(from: &User, to: &User, text: &str) -> Value {
     let sent = from.write(to, text).await;
     from.message(&sent["id"]).await["timestamp"].clone()
@@ -189,17 +189,17 @@ async fn messages_keep_their_order_and_streams_go_on() {
         clock.set(ahead).unwrap();
         let text = format!("number {number}");
         times.push(written_at(&tom, &jerry, &text).await);
-        jerrys.told_until(&text).await;
+        jerrys.received_until(&text).await;
         while first.frame().await["content"] != text {}
     }
     assert!(times[1].as_str() < times[0].as_str() && times[3].as_str() > times[4].as_str(), "{times:?}");
     let history = tom.history(&jerry).await;
-    let told: Vec<_> = history.iter().map(|it| (it["seq"].as_i64(), it["content"].as_str())).collect();
+    let stored: Vec<_> = history.iter().map(|it| (it["seq"].as_i64(), it["content"].as_str())).collect();
     let texts: Vec<_> = (0..5).map(|number| format!("number {number}")).collect();
     let expected: Vec<_> =
         texts.iter().enumerate().map(|(at, it)| (i64::try_from(at + 1).ok(), Some(it.as_str()))).collect();
-    assert_eq!(told, expected);
-    // Where it was left: all of it, and once.
+    assert_eq!(stored, expected);
+    // Resuming delivers everything once.
     let cursor = jerrys.cursor.clone();
     clock.set(YEAR).unwrap();
     tom.write(&jerry, "while you were away").await;
@@ -209,7 +209,7 @@ async fn messages_keep_their_order_and_streams_go_on() {
     assert_eq!(missed, ["while you were away"]);
 }
 
-/// A stream goes by how long its token was good for when it was opened.
+/// A stream lasts for the remaining lifetime that its token had when the stream was opened.
 #[tokio::test]
 async fn streams_end_with_their_token_and_not_with_the_clock() {
     let (server, clock) = server();
@@ -236,7 +236,7 @@ fn is_limited(answer: &Answer) -> u64 {
     answer.header("retry-after").unwrap().parse().unwrap()
 }
 
-/// Neither are all locked out for the time that the clock was set back by, nor is what was used up there anew.
+/// Setting the clock back neither locks everybody out for that time nor resets the used part of a limit.
 #[tokio::test]
 async fn limits_go_by_the_time_that_goes_by() {
     let (setup, clock) = Setup::new().on_one_node("each node counts for itself").with_clock();
@@ -249,7 +249,7 @@ async fn limits_go_by_the_time_that_goes_by() {
         let wait = is_limited(&server.send(wrong()).await);
         assert!((3000..=3600).contains(&wait), "{ahead}: {wait} s");
     }
-    // Others are let in as before.
+    // Other users can log in as before.
     let jerry = server.login("jerry").await;
     clock.set(-HOUR).unwrap();
     jerry.post(&p2p(1), &json!({"content": "hi"})).await.expect(201);
@@ -274,8 +274,8 @@ async fn tickets_last_as_long_as_they_should() {
 async fn a_clock_that_is_set_is_one_line_in_the_log() {
     let (server, clock) = server();
     let n_nodes = server.ids().len();
-    for (ahead, told, seconds) in [(-HOUR, "set back by", -HOUR), (YEAR, "set forward by", YEAR + HOUR)] {
-        step(&server, &clock, ahead, told).await;
+    for (ahead, text, seconds) in [(-HOUR, "set back by", -HOUR), (YEAR, "set forward by", YEAR + HOUR)] {
+        step(&server, &clock, ahead, text).await;
         let lines = lines(&server, "WARN", "this machine's clock was set");
         let said = lines.last().unwrap()["fields"]["seconds"].as_i64().unwrap();
         assert!((said - seconds).abs() < 5, "{said}");

@@ -1,4 +1,4 @@
-//! Tom and Jerry are there where nobody else can reach them, once, and nowhere else.
+//! Tom and Jerry exist if nobody else can reach them, once, and not otherwise.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn beyond_loopback_there_are_no_demo_users() {
     assert_eq!(login_status(&server, "tom").await, 401);
     assert_eq!(server.register("spike").await.id, 1);
     server.stop();
-    // The database has none of them later either: it is not new any more.
+    // The database gets none later either: it is not new any more.
     let server = server.setup.clone().env("HOST", "127.0.0.1").start();
     assert_eq!([login_status(&server, "tom").await, login_status(&server, "spike").await], [401, 200]);
 }
@@ -53,8 +53,8 @@ async fn beyond_loopback_a_database_with_demo_users_is_refused() {
     refusal.says("change its password on 127.0.0.1");
     assert!(refusal.stderr.contains("tom"), "{refusal:?}");
     assert_eq!(bytes_of(&setup.database()), before);
-    let told = open.arg("--demo").start();
-    assert_eq!(login_status(&told, "tom").await, 200);
+    let with_demo = open.arg("--demo").start();
+    assert_eq!(login_status(&with_demo, "tom").await, 200);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn demo_makes_them_wherever_one_asks_for_them() {
     assert_eq!(server.login("tom").await.get("/v1/users").await.expect(200).as_array().unwrap().len(), 2);
 }
 
-/// The ways in which a request shows that it was handed on.
+/// Headers by which a request shows that a proxy has forwarded it.
 const OF_PROXIES: [(&str, &str); 5] = [
     ("Forwarded", "for=192.0.2.1"),
     ("X-Forwarded-For", "192.0.2.1"),
@@ -105,10 +105,10 @@ async fn without_demo_users_and_behind_proxies_none_are_made() {
         assert_eq!(login_status(&server, "tom").await, 200);
     }
     let server = Setup::new().env("NO_DEMO", "1").arg("--demo").start();
-    assert_eq!(login_status(&server, "tom").await, 200, "the wish has the last word");
+    assert_eq!(login_status(&server, "tom").await, 200, "the operator's wish decides");
 }
 
-/// Its first start was ended before it had made them, or both of them.
+/// Its first start was ended before it had made both of them.
 #[tokio::test]
 async fn a_database_without_anybody_else_gets_the_demo_users_that_it_lacks() {
     for made in ["", "tom"] {
@@ -120,7 +120,7 @@ async fn a_database_without_anybody_else_gets_the_demo_users_that_it_lacks() {
     }
 }
 
-/// As systemd reads it.
+/// Parsed as systemd does.
 #[tokio::test]
 async fn the_sample_of_a_service_has_no_demo_users() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/systemd/chatserver.env");
@@ -128,7 +128,7 @@ async fn the_sample_of_a_service_has_no_demo_users() {
     let mut setup = Setup::new();
     for line in sample.lines().filter(|line| !line.starts_with('#')) {
         let Some((name, value)) = line.split_once('=') else { continue };
-        // Ports are other tests' too.
+        // Other tests use ports as well.
         if !["PORT", "METRICS_ADDRESS"].contains(&name) {
             setup = setup.env(name, value);
         }
@@ -162,10 +162,10 @@ async fn a_demo_user_logs_in_on_the_servers_machine_alone() {
             "{host}"
         );
     }
-    // Everybody else may come by any way.
+    // Other users may log in from anywhere.
     server.register("spike").await;
     server.send(login("spike", PASSWORD).header("Via", "1.1 proxy")).await.expect(200);
-    // And so may a demo user with a password of their own.
+    // So may a demo user with a password of their own.
     let tom = server.login("tom").await;
     let change = json!({"old_password": PASSWORD, "new_password": "a password of my own"});
     tom.post("/v1/users/password", &change).await.expect(200);
@@ -182,7 +182,7 @@ async fn with_demo_they_log_in_from_everywhere() {
 }
 
 #[tokio::test]
-async fn whoever_registers_a_demo_users_name_is_none_and_stops_no_server() {
+async fn registering_a_demo_users_name_makes_no_demo_user_and_stops_no_server() {
     let open = Setup::new().env("HOST", "0.0.0.0");
     let mut server = open.start();
     for name in ["tom", "jerry"] {
@@ -197,13 +197,13 @@ async fn whoever_registers_a_demo_users_name_is_none_and_stops_no_server() {
     assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
 }
 
-/// Strangers may have registered them; or an earlier release has made them late, which knew no mark.
+/// Strangers may have registered them, or an earlier release without the mark has made them later.
 #[tokio::test]
-async fn unmarked_accounts_with_everything_of_a_demo_user_are_told_of_where_others_come_by() {
-    const TOLD: &str = "anybody can log in as ";
+async fn unmarked_accounts_with_everything_of_a_demo_user_are_logged_where_others_come_by() {
+    const WARNING: &str = "anybody can log in as ";
     let open = Setup::new().env("HOST", "0.0.0.0");
     let mut server = open.start();
-    assert!(!server.printed().contains(TOLD));
+    assert!(!server.printed().contains(WARNING));
     for name in ["spike", "tom", "jerry"] {
         let body = json!({"username": name, "email": format!("{name}@temp.com"), "password": PASSWORD});
         server.post("/v1/users/register", &body).await.expect(201);
@@ -214,14 +214,14 @@ async fn unmarked_accounts_with_everything_of_a_demo_user_are_told_of_where_othe
     let change = json!({"old_password": PASSWORD, "new_password": "a password of my own"});
     server.login("jerry").await.post("/v1/users/password", &change).await.expect(200);
     server.stop();
-    for (setup, is_told) in [
+    for (setup, is_logged) in [
         (server.setup.clone(), true),
         (server.setup.clone().env("HOST", "127.0.0.1"), false),
         (server.setup.clone().env("HOST", "127.0.0.1").env("NO_DEMO", "1"), true),
         (server.setup.clone().arg("--demo"), false),
     ] {
         let mut server = setup.start();
-        assert_eq!(server.printed().contains("anybody can log in as tom: "), is_told);
+        assert_eq!(server.printed().contains("anybody can log in as tom: "), is_logged);
         server.stop();
     }
 }

@@ -1,4 +1,4 @@
-//! Databases and folders that can't be used: a sentence that helps, an exit code, and the file as it was.
+//! Databases and folders that cannot be used: a helpful sentence, an exit status, and an unchanged file.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::support::server::bytes_of;
 use crate::support::{Server, Setup};
 
-/// A file as the database, and the refusal: nothing of the file may change.
+/// Makes a file as the database and expects a refusal that leaves it unchanged.
 fn refused(make: impl FnOnce(&Path), next_step: &str) {
     let setup = Setup::new();
     make(&setup.database());
@@ -24,7 +24,7 @@ fn sql(path: &Path, statements: &str) {
     Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }
 
-/// The bytes of a database that a server has made.
+/// Returns the bytes of a database that a server has made.
 fn a_database() -> Vec<u8> {
     let mut server = Server::start();
     server.stop();
@@ -112,7 +112,7 @@ async fn a_port_in_use_is_refused_and_nothing_is_made() {
     assert_eq!(first.get("/ping").await.status, 200);
 }
 
-/// Root may write everywhere, so a place is used that is no folder at all.
+/// Root may write everywhere, so the test uses a path that cannot be a folder.
 #[test]
 fn a_folder_that_cannot_be_written_is_refused() {
     let setup = Setup::new();
@@ -132,7 +132,7 @@ fn an_address_that_is_not_ours_is_refused() {
     }
 }
 
-/// The earlier Go server's schema, to the letter of the contract.
+/// The earlier Go server's schema, exactly as the contract has it.
 const GO_SCHEMA: &str = "
     CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL, email TEXT UNIQUE NOT NULL,
         password TEXT NOT NULL, created_at DATETIME DEFAULT CURRENT_TIMESTAMP);
@@ -188,7 +188,7 @@ async fn the_go_servers_database_opens_with_its_ids_and_is_backed_up() {
     assert_eq!(count, 3);
 }
 
-/// Also why a page holds 1,000 at most: here that many can be had without hashing as many passwords.
+/// The largest page. Tested here, where a thousand users can be made without hashing as many passwords.
 #[tokio::test]
 async fn a_list_of_users_has_a_thousand_at_most() {
     let setup = Setup::new();

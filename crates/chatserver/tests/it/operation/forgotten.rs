@@ -1,4 +1,4 @@
-//! Deleted is gone: from the database's file, from its log and from the words that the search index knows.
+//! Deleted text is gone: from the database's file, from its log and from the words in the search index.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn has(path: &Path, word: &str) -> bool {
     path.exists() && bytes_of(path).windows(word.len()).any(|window| window == word.as_bytes())
 }
 
-/// Whether a word is in the index: among those that it admits to know, or deleted and there all the same.
+/// Whether a word is in the index, visible or as a deleted remainder.
 fn index_knows(path: &Path, word: &str) -> bool {
     let index = Connection::open(path).unwrap();
     index.execute_batch("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, texts, row)").unwrap();
@@ -23,7 +23,7 @@ fn index_knows(path: &Path, word: &str) -> bool {
 
 #[tokio::test]
 async fn a_deleted_text_is_in_no_file_and_no_index_a_moment_later() {
-    // What takes half a minute, and for the index half a day, begins at once here.
+    // Deletion normally waits half a minute, in the index half a day. Here it begins at once.
     let mut server = Setup::new().env("CHATSERVER_FAILPOINTS", "forgets_at_once").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let [database, log, index] =

@@ -1,4 +1,4 @@
-//! The log: JSON lines in a file and on a standard output that is no terminal, without anything secret.
+//! The log: JSON lines in a file and on a standard output that is not a terminal, without secrets.
 
 use std::fs::{read_to_string, rename, write};
 use std::process::Command;
@@ -42,7 +42,7 @@ async fn the_level_decides_what_is_logged() {
     eventually(10, "a line about the request", async || loud.printed().contains("/nothing")).await;
 }
 
-/// A session with everything in it that must not be written down; gives those words.
+/// Runs a session with everything that must not be logged, and returns those words.
 async fn session(server: &Server) -> Vec<String> {
     let (tom, jerry) = server.tom_and_jerry().await;
     let spike = server.register("spike").await;
@@ -63,7 +63,7 @@ async fn session(server: &Server) -> Vec<String> {
     secrets
 }
 
-/// Streams by every way in, refused ones too, and messages that are nobody else's business.
+/// Opens streams in every way, with refused ones, and sends private messages.
 async fn stream(server: &Server, tom: &User, jerry: &User, secrets: &mut Vec<String>) {
     let granted = tom.post("/v1/ws-ticket", &json!({})).await.expect(201);
     let ticket = granted["ticket"].as_str().unwrap().to_owned();
@@ -114,7 +114,7 @@ fn pid(server: &Server) -> Pid {
     Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap()
 }
 
-/// Waits until a file of the log tells of a request for this path.
+/// Waits until a file of the log mentions a request for this path.
 async fn tells(server: &Server, file: &str, path: &str) {
     let file = server.setup.path(file);
     eventually(10, path, async || read_to_string(&file).is_ok_and(|text| text.contains(path))).await;
@@ -129,7 +129,7 @@ async fn a_hangup_ends_nothing_and_has_the_log_go_on_in_the_file_of_its_name() {
     for _ in 0..3 {
         kill_process(pid(&server), Signal::HUP).unwrap();
     }
-    // The signal makes a line by itself.
+    // The signal logs a line by itself.
     tells(&server, "logs/app.log", "SIGHUP").await;
     server.get("/after").await;
     tells(&server, "logs/app.log", "/after").await;
@@ -137,7 +137,7 @@ async fn a_hangup_ends_nothing_and_has_the_log_go_on_in_the_file_of_its_name() {
     server.stop();
 }
 
-/// Rotates the server's log with the real logrotate, as often as it is called.
+/// Rotates the server's log once with the real logrotate.
 fn rotate(server: &Server, rules: &str) {
     configured(
         server,
@@ -153,7 +153,7 @@ fn configured(server: &Server, text: &str) {
     let rotated =
         logrotate.args(["--force", "--state"]).arg(path("rotate.state")).arg(path("rotate.conf")).output();
     let rotated = rotated.expect("logrotate is missing: install it, or run ./test.sh, which does");
-    // It ignores a line that it does not understand, and says so.
+    // It ignores a line that it does not understand, but reports it.
     let said = String::from_utf8_lossy(&rotated.stderr);
     assert!(rotated.status.success() && said.is_empty(), "{said}");
 }
@@ -196,7 +196,7 @@ async fn logrotate_moves_the_log_away_or_copies_and_cuts_it() {
 #[tokio::test]
 async fn a_want_of_descriptors_is_one_line_and_ends_when_there_are_some() {
     let server = noisy().start();
-    // The server's are those of this process, and it takes as many as it may.
+    // The server inherits this process's limit and raises it to the maximum.
     let maximum = getrlimit(Resource::Nofile).maximum;
     let files = |current| prlimit(Some(pid(&server)), Resource::Nofile, Rlimit { current, maximum }).unwrap();
     files(Some(0));

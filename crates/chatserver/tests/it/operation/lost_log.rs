@@ -1,5 +1,6 @@
-//! A database that has lost what was acknowledged while no server ran: its write-ahead log was taken away after a crash, or
-//! an older copy was put in its place. Positions are given out twice, so whoever knew more is told to load anew (README, promise 4).
+//! A database that has lost acknowledged messages while no server ran: its write-ahead log was removed after a crash,
+//! or an older copy replaced it. Log positions are assigned twice, so clients that knew more are asked to reload
+//! (README, promise 4).
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -9,13 +10,13 @@ use rusqlite::config::DbConfig;
 
 use crate::support::{Server, Setup, Stream, User};
 
-/// What the log says of a database that is behind.
+/// Log line about a database that is behind.
 const IS_BEHIND: &str = "that clients know";
 
-/// Somebody who reads all the time, so that what is written from now on stays in the log.
+/// Opens a reader that stays open, so that later writes stay in the log.
 fn held_back(setup: &Setup) -> Connection {
     let reader = Connection::open(setup.database()).unwrap();
-    // Whoever closes a database last moves the log into it, and it is not to be this one.
+    // The last connection to close moves the log into the database, and that must not be this one.
     reader.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM messages").unwrap();
     reader
@@ -37,12 +38,12 @@ async fn is_resumed(server: &Server, user: &User, cursor: &str) -> bool {
     resumed
 }
 
-/// A server that is started on what lacks both messages `lost` makes another log of it, once and for all.
+/// A server that starts without both messages `lost` gives the database another log epoch, once.
 async fn is_another_log(setup: &Setup, (tom, jerry): (&User, &User), cursor: &str) {
     let mut server = setup.start();
     assert_eq!(lines(&server), 1, "{}", server.printed());
     let (tom, jerry) = (tom.at(&server), jerry.at(&server));
-    // As many as were lost: the positions are the same.
+    // As many messages as were lost: the positions are the same.
     for _ in 0..2 {
         tom.write(&jerry, "instead").await;
     }
@@ -56,7 +57,7 @@ async fn is_another_log(setup: &Setup, (tom, jerry): (&User, &User), cursor: &st
 }
 
 #[tokio::test]
-async fn after_a_crash_whose_log_is_gone_everybody_loads_anew() {
+async fn after_a_crash_whose_log_is_gone_everybody_reloads() {
     for is_emptied in [false, true] {
         let mut server = Server::start();
         let (tom, jerry) = server.tom_and_jerry().await;
@@ -82,7 +83,7 @@ async fn after_a_crash_whose_log_is_gone_everybody_loads_anew() {
     }
 }
 
-/// A server that has stopped after one message, two people, and a copy of its database.
+/// Returns a server that has stopped after one message, two users, and a copy of its database.
 async fn copied() -> (Server, [User; 2], PathBuf) {
     let mut server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
@@ -108,7 +109,7 @@ async fn an_older_copy_in_the_place_of_a_stopped_servers_database_is_another_log
     is_another_log(&server.setup, (&tom, &jerry), &cursor).await;
 }
 
-/// It has the epoch of before, which clients may have in their cursors.
+/// The copy has the former epoch, which clients may have in their cursors.
 #[tokio::test]
 async fn an_older_copy_that_is_put_back_twice_is_another_log_each_time() {
     let (server, [tom, jerry], copy) = copied().await;
@@ -129,7 +130,7 @@ async fn an_older_copy_that_is_put_back_twice_is_another_log_each_time() {
     }
 }
 
-/// As after anybody's `sqlite3 chatserver.db` between a crash and the next start.
+/// As after `sqlite3 chatserver.db` between a crash and the next start.
 #[tokio::test]
 async fn a_log_that_was_moved_into_its_file_is_not_missed() {
     let mut server = Server::start();

@@ -1,4 +1,4 @@
-//! What is told to Prometheus: on an address of its own, only when asked for, and true.
+//! Prometheus metrics: served on an address of their own, only if configured, and correct.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::support::people::p2p;
 use crate::support::v2::to_user;
 use crate::support::{Request, Server, Setup, Stream, Ws, eventually};
 
-/// The values of a reading by name and labels.
+/// Values of one reading, by name and labels.
 #[derive(Debug)]
 struct Page(BTreeMap<String, f64>);
 
@@ -32,14 +32,14 @@ impl Page {
         *value.unwrap_or_else(|| panic!("no {name} in {:#?}", self.0))
     }
 
-    /// What was counted since an earlier reading.
+    /// Returns the increase since an earlier reading.
     #[track_caller]
     fn since(&self, earlier: &Self, name: &str) -> f64 {
         self.value(name) - earlier.0.get(&format!("chatserver_{name}")).copied().unwrap_or(0.0)
     }
 }
 
-/// Where the server says that its metrics are.
+/// Returns the address on which the server says that it serves metrics.
 pub fn metrics_address(server: &Server) -> Option<String> {
     let printed = server.printed();
     let mut lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -104,7 +104,7 @@ async fn sends_are_counted_by_door_and_outcome() {
     }
     assert!(after.since(&before, "commit_duration_seconds_count") >= 4.0);
     assert!(after.since(&before, "commit_batch_writes_sum") >= 4.0);
-    // What was sent last may still be on its way, and who has got it is written down after that.
+    // The last message may still be on its way, and its delivery is counted after that.
     eventually(10, "nothing waits", async || {
         let now = Page::read(&server).await;
         ["write_queue_depth", "hub_queue_depth{shard=\"0\"}"].iter().all(|name| now.value(name) == 0.0)
@@ -127,7 +127,7 @@ async fn a_frame_counts_once_for_every_client_that_it_is_for() {
         tom.write(&jerry, &number.to_string()).await;
     }
     for stream in &mut streams[..3] {
-        stream.told_until("4").await;
+        stream.received_until("4").await;
     }
     let after = Page::read(&server).await;
     assert_eq!(after.since(&before, "fanout_deliveries_total"), 5.0 * 3.0);
@@ -235,12 +235,12 @@ async fn readiness_is_what_a_write_says_and_the_process_is_described() {
     eventually(20, "ready again", async || Page::read(&server).await.value("ready") == 1.0).await;
 }
 
-/// `/readyz` asks nobody who they are, so it must not be a way to have the disk written to for every request.
+/// `/readyz` needs no login, so a flood of requests must not cause a disk write each.
 #[tokio::test]
 async fn those_who_ask_for_readiness_together_cost_a_write_together() {
     let server = watched().start();
     let before = Page::read(&server).await;
-    // As long as it holds, all who come wait.
+    // While the lock is held, all requests wait.
     let lock = Connection::open(server.setup.database()).unwrap();
     lock.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -260,13 +260,13 @@ async fn those_who_ask_for_readiness_together_cost_a_write_together() {
     assert!((1.0..=50.0).contains(&writes), "200 questions, {writes} writes");
 }
 
-/// Names of metrics in a text, as they are on the page.
+/// Returns the names of metrics in a text, in the form that the page has.
 fn names_in(text: &str) -> BTreeSet<String> {
     let names = regex::Regex::new("chatserver_[a-z_]+").unwrap();
     names.find_iter(text).map(|name| name.as_str().to_owned()).collect()
 }
 
-/// An alert on a name that is not there would never go off, and a panel would stay empty.
+/// An alert on a missing metric would never fire, and a panel would stay empty.
 #[tokio::test]
 async fn what_the_alerts_and_the_board_ask_for_is_there() {
     let server = watched().start();
@@ -279,7 +279,7 @@ async fn what_the_alerts_and_the_board_ask_for_is_there() {
         asked.extend(names_in(&std::fs::read_to_string(deploy.join(file)).unwrap()));
     }
     assert!(asked.len() > 20, "{asked:?}");
-    // Those of a cluster and of TLS are only where these are.
+    // Metrics of a cluster and of TLS exist only with these.
     let elsewhere =
         |name: &&String| ["_relay_", "_tls_", "_clock_skew_"].iter().any(|part| name.contains(part));
     let missing: Vec<_> = asked.difference(&known).filter(|name| !elsewhere(name)).collect();

@@ -1,4 +1,4 @@
-//! The list of names that would not be registered any more.
+//! The list of names that would be refused today.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ async fn server_with_old_names() -> Server {
         server.register(name).await;
     }
     server.stop();
-    // As earlier releases have taken them.
+    // As earlier releases accepted them.
     server.setup.execute(
         "UPDATE users SET username = 'bob\u{200b}' WHERE id = 4; UPDATE users SET username = '\u{430}lice' WHERE id = 5",
     );
@@ -60,7 +60,7 @@ fn refused_names(folder: &std::path::Path, url: Option<&str>) -> String {
     said
 }
 
-/// They have users, too, which are nobody's business.
+/// Another program's users are private.
 #[test]
 fn another_programs_users_are_not_read() {
     let database =

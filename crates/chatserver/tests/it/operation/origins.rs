@@ -1,5 +1,5 @@
-//! `ALLOWED_ORIGINS`: which pages of other origins browsers let use the API, and show the widget. What a browser makes of it
-//! is tested in one, in `web/test`.
+//! `ALLOWED_ORIGINS`: pages of which other origins may use the API and embed the widget. `web/test` tests the effect in
+//! a real browser.
 
 use serde_json::json;
 
@@ -46,7 +46,7 @@ async fn a_named_origin_reads_answers_and_refusals_and_no_other_does() {
             assert_eq!(answer.status, status);
             assert_eq!(answer.header("access-control-allow-origin"), Some(origin), "{path}");
             assert_eq!(answer.header("vary"), Some("Origin"));
-            // Tokens are in headers: there is nothing that a browser might add by itself.
+            // Tokens are in headers: there are no credentials that a browser would add by itself.
             assert_eq!(answer.header("access-control-allow-credentials"), None);
             let exposed = answer.header("access-control-expose-headers").unwrap();
             for name in ["link", "retry-after", "x-request-id"] {
@@ -65,12 +65,12 @@ async fn a_named_origin_reads_answers_and_refusals_and_no_other_does() {
 }
 
 #[tokio::test]
-async fn browsers_that_ask_beforehand_are_told_what_may_be_sent() {
+async fn browsers_that_ask_beforehand_learn_what_may_be_sent() {
     let server = open_to_both();
-    let told = server.send(question(APP, "/v1/conversations/1/state")).await;
-    assert_eq!((told.status, told.body.len()), (204, 0));
-    assert_eq!(told.header("access-control-allow-origin"), Some(APP));
-    assert_eq!(told.header("access-control-max-age"), Some("600"));
+    let answer = server.send(question(APP, "/v1/conversations/1/state")).await;
+    assert_eq!((answer.status, answer.body.len()), (204, 0));
+    assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
+    assert_eq!(answer.header("access-control-max-age"), Some("600"));
     for (name, values) in [
         ("access-control-allow-methods", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
         (
@@ -79,13 +79,13 @@ async fn browsers_that_ask_beforehand_are_told_what_may_be_sent() {
         ),
     ] {
         for value in values {
-            assert!(told.header(name).unwrap().split(", ").any(|one| one == value), "{value}");
+            assert!(answer.header(name).unwrap().split(", ").any(|one| one == value), "{value}");
         }
     }
     let refused = server.send(question("https://evil.example", "/v1/conversations/1/state")).await;
     shares_nothing(&refused);
     refused.refused(405, "method_not_allowed");
-    // One that is no question of a browser's.
+    // An OPTIONS request that is not a browser's preflight.
     let bare = server.send(Request::new("OPTIONS", "/ping").header("Origin", APP)).await;
     assert_eq!(bare.status, 405);
 }

@@ -1,5 +1,5 @@
-//! An older copy that is written over the database of a server (`cp old.db chatserver.db`): the file is the same and holds
-//! something else. Nothing is acknowledged and nothing read from what is neither the one nor the other.
+//! An older copy that is written over a server's database (`cp old.db chatserver.db`): the file is the same but has
+//! other content. The server acknowledges nothing, and reads nothing that is a mixture of both.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use crate::support::{Server, Setup, Stream, User, eventually};
 
 const WHY: &str = "was overwritten while it was served";
 
-/// A server that has a copy of its database from before its last message, with two people and the cursor of one of them.
-struct Scene {
+/// A server, a copy of its database from before its last message, two users and the cursor of one of them.
+struct Fixture {
     server: Server,
     tom: User,
     jerry: User,
@@ -21,7 +21,7 @@ struct Scene {
     cursor: String,
 }
 
-async fn scene() -> Scene {
+async fn fixture() -> Fixture {
     let mut server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     tom.write(&jerry, "before").await;
@@ -32,7 +32,7 @@ async fn scene() -> Scene {
     let (tom, jerry) = (tom.at(&server), jerry.at(&server));
     tom.write(&jerry, "after").await;
     let cursor = Stream::connect(&server, &jerry).await.cursor;
-    Scene { server, tom, jerry, copy, cursor }
+    Fixture { server, tom, jerry, copy, cursor }
 }
 
 async fn refuses(server: &Server, tom: &User, jerry: &User) {
@@ -53,8 +53,8 @@ fn lines(server: &Server) -> usize {
     server.printed().lines().filter(|line| line.contains("writes are refused") && line.contains(WHY)).count()
 }
 
-/// What is to be done, by the words of the refusal.
-async fn is_restored(setup: &Setup, Scene { tom, jerry, copy, cursor, .. }: &Scene) {
+/// Follows the advice in the refusal.
+async fn is_restored(setup: &Setup, Fixture { tom, jerry, copy, cursor, .. }: &Fixture) {
     setup.refuse().says("chatserver restore BACKUP --force");
     let restored = setup.tool(&["restore", copy.to_str().unwrap(), "--force"]).output().unwrap();
     assert!(restored.status.success(), "{restored:?}");
@@ -66,45 +66,45 @@ async fn is_restored(setup: &Setup, Scene { tom, jerry, copy, cursor, .. }: &Sce
     assert_eq!(stream.frame().await["type"], "resync");
 }
 
-/// Whether or not the log holds something at that moment.
+/// Whether or not the log has content at that moment.
 #[tokio::test]
 async fn nothing_is_taken_after_the_database_was_overwritten() {
     for is_log_empty in [false, true] {
-        let mut scene = scene().await;
-        let setup = scene.server.setup.clone();
+        let mut fixture = fixture().await;
+        let setup = fixture.server.setup.clone();
         let moved = Connection::open(setup.database()).unwrap();
         moved.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
         if !is_log_empty {
-            scene.tom.write(&scene.jerry, "only in the log").await;
+            fixture.tom.write(&fixture.jerry, "only in the log").await;
         }
-        std::fs::copy(&scene.copy, setup.database()).unwrap();
+        std::fs::copy(&fixture.copy, setup.database()).unwrap();
         for _ in 0..2 {
-            refuses(&scene.server, &scene.tom, &scene.jerry).await;
+            refuses(&fixture.server, &fixture.tom, &fixture.jerry).await;
         }
-        assert_eq!(lines(&scene.server), 1, "{}", scene.server.printed());
-        scene.server.stop();
-        assert!(bytes_of(&setup.database()) == bytes_of(&scene.copy), "nothing was written into it");
+        assert_eq!(lines(&fixture.server), 1, "{}", fixture.server.printed());
+        fixture.server.stop();
+        assert!(bytes_of(&setup.database()) == bytes_of(&fixture.copy), "nothing was written into it");
         let backup = setup.path("backup.db");
         let made = setup.tool(&["backup", backup.to_str().unwrap()]).output().unwrap();
         assert!(!made.status.success() && !backup.exists(), "{made:?}");
-        // Whatever becomes of the log: a person who looks with another program has it moved into the file.
+        // A person who looks with another program moves the log into the file, whatever its state.
         Connection::open(setup.database()).unwrap().execute_batch("SELECT count(*) FROM messages").unwrap();
-        is_restored(&setup, &scene).await;
+        is_restored(&setup, &fixture).await;
     }
 }
 
 #[tokio::test]
 async fn it_is_noticed_where_nobody_writes() {
-    let scene = scene().await;
-    std::fs::copy(&scene.copy, scene.server.setup.database()).unwrap();
-    eventually(10, "it is noticed", async || lines(&scene.server) == 1).await;
-    refuses(&scene.server, &scene.tom, &scene.jerry).await;
+    let fixture = fixture().await;
+    std::fs::copy(&fixture.copy, fixture.server.setup.database()).unwrap();
+    eventually(10, "it is noticed", async || lines(&fixture.server) == 1).await;
+    refuses(&fixture.server, &fixture.tom, &fixture.jerry).await;
 }
 
-/// By the mark it is this server's file, and only its positions are older.
+/// The mark identifies it as this server's file. Only its log positions are older.
 #[tokio::test]
-async fn a_copy_that_was_made_meanwhile_is_told_from_what_it_was_written_over() {
-    let Scene { server, tom, jerry, copy, .. } = scene().await;
+async fn a_copy_that_was_made_meanwhile_is_distinguished_from_what_it_was_written_over() {
+    let Fixture { server, tom, jerry, copy, .. } = fixture().await;
     let other = Connection::open(server.setup.database()).unwrap();
     let checkpoint =
         || other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0)).unwrap();
@@ -117,10 +117,10 @@ async fn a_copy_that_was_made_meanwhile_is_told_from_what_it_was_written_over() 
     refuses(&server, &tom, &jerry).await;
 }
 
-/// By SQLite itself, with locks and through the log, as its shell's `.restore` does it.
+/// Restored by SQLite itself, with locks and through the log, as its shell's `.restore` does.
 #[tokio::test]
 async fn a_copy_that_is_restored_into_a_served_database_is_noticed_by_the_next_write() {
-    let Scene { server, tom, jerry, copy, .. } = scene().await;
+    let Fixture { server, tom, jerry, copy, .. } = fixture().await;
     let restore = format!(".restore '{}'", copy.display());
     let shell = std::process::Command::new("sqlite3").arg(server.setup.database()).arg(restore).output();
     assert!(shell.as_ref().is_ok_and(|done| done.status.success()), "{shell:?}");
@@ -129,10 +129,10 @@ async fn a_copy_that_is_restored_into_a_served_database_is_noticed_by_the_next_w
     refuses(&server, &tom, &jerry).await;
 }
 
-/// What it held is in no file any more, and what is told from now on would not be either.
+/// Its content is in no file any more, and later messages would be lost as well.
 #[tokio::test]
 async fn nothing_is_taken_after_the_log_was_emptied() {
-    let Scene { server, tom, jerry, .. } = scene().await;
+    let Fixture { server, tom, jerry, .. } = fixture().await;
     std::fs::write(server.setup.path("chatserver.db-wal"), "").unwrap();
     let sent = tom.post(&p2p(jerry.id), &json!({"content": "not now"})).await;
     assert_eq!(sent.status, 503, "{}", sent.text());
@@ -141,8 +141,8 @@ async fn nothing_is_taken_after_the_log_was_emptied() {
 
 /// It has other pages than its original, and a later version of its tables.
 #[tokio::test]
-async fn an_older_copy_without_its_free_pages_is_told_from_what_others_make_of_the_file() {
-    let Scene { server, tom, jerry, copy, .. } = scene().await;
+async fn an_older_copy_without_its_free_pages_is_distinguished_from_what_others_make_of_the_file() {
+    let Fixture { server, tom, jerry, copy, .. } = fixture().await;
     let other = Connection::open(server.setup.database()).unwrap();
     std::fs::remove_file(&copy).unwrap();
     other.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
@@ -153,32 +153,32 @@ async fn an_older_copy_without_its_free_pages_is_told_from_what_others_make_of_t
     refuses(&server, &tom, &jerry).await;
 }
 
-/// A server that was killed, whose log has its last message; its file was overwritten since.
-async fn overwritten_after_a_crash() -> Scene {
-    let mut scene = scene().await;
-    let setup = scene.server.setup.clone();
+/// A killed server whose log has its last message, and whose file was overwritten since.
+async fn overwritten_after_a_crash() -> Fixture {
+    let mut fixture = fixture().await;
+    let setup = fixture.server.setup.clone();
     let other = Connection::open(setup.database()).unwrap();
     other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); BEGIN; SELECT count(*) FROM messages").unwrap();
-    scene.tom.write(&scene.jerry, "only in the log").await;
-    scene.server.kill();
+    fixture.tom.write(&fixture.jerry, "only in the log").await;
+    fixture.server.kill();
     // Closed without a checkpoint, since the log is another file by then.
     let log = bytes_of(&setup.path("chatserver.db-wal"));
     drop(other);
     std::fs::write(setup.path("chatserver.db-wal"), log).unwrap();
-    std::fs::copy(&scene.copy, setup.database()).unwrap();
-    scene
+    std::fs::copy(&fixture.copy, setup.database()).unwrap();
+    fixture
 }
 
 #[tokio::test]
 async fn what_is_overwritten_after_a_crash_is_not_mixed_with_its_log() {
-    let scene = overwritten_after_a_crash().await;
-    is_restored(&scene.server.setup, &scene).await;
+    let fixture = overwritten_after_a_crash().await;
+    is_restored(&fixture.server.setup, &fixture).await;
 }
 
 #[tokio::test]
 async fn what_looks_for_readers_after_a_crash_mixes_nothing_either() {
-    let scene = overwritten_after_a_crash().await;
-    let setup = &scene.server.setup;
+    let fixture = overwritten_after_a_crash().await;
+    let setup = &fixture.server.setup;
     let kept = || (bytes_of(&setup.database()), bytes_of(&setup.path("chatserver.db-wal")));
     let before = kept();
     for args in [&["readers"][..], &["readers", "add", "hooks"], &["readers", "read", "hooks"]] {
@@ -188,10 +188,10 @@ async fn what_looks_for_readers_after_a_crash_mixes_nothing_either() {
         assert!(said.contains("chatserver restore BACKUP --force"), "{args:?}: {said}");
         assert!(kept() == before, "{args:?} has changed something");
     }
-    is_restored(setup, &scene).await;
+    is_restored(setup, &fixture).await;
 }
 
-/// Checkpoints of others, as of Litestream or a shell, and even a file that is written anew by SQLite itself.
+/// Checkpoints by other programs, such as Litestream or a shell, and even a `VACUUM` by SQLite itself.
 #[tokio::test]
 async fn what_others_do_through_sqlite_is_allowed() {
     let server = Server::start();

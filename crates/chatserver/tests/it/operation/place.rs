@@ -1,5 +1,5 @@
-//! A database that is moved, deleted or replaced under a running server, one that has two names, and what is left of one:
-//! nothing is acknowledged that a restart would not find, and nobody begins anew where somebody's messages are.
+//! A database that is moved, deleted or replaced under a running server, a database with two names, and the remains of
+//! one: nothing is acknowledged that a restart would not find, and no new database replaces one with messages.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ async fn contents(reader: &User, other: &User) -> Vec<String> {
     messages.iter().map(|message| message["content"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Nothing is taken, and whoever asks is told why.
+/// Expects that the server accepts no write and answers with the reason.
 async fn refuses(server: &Server, tom: &User, jerry: &User, why: &str) {
     let ready = server.get("/readyz").await;
     let send = tom.post(&p2p(jerry.id), &json!({"content": "not now"})).await;
@@ -24,11 +24,11 @@ async fn refuses(server: &Server, tom: &User, jerry: &User, why: &str) {
         assert!(answer.text().contains(why), "{}", answer.text());
         assert!(answer.header("retry-after").is_some());
     }
-    // What is open already can be read.
+    // Data that is already open can be read.
     assert_eq!(contents(jerry, tom).await.len(), 1);
 }
 
-/// The lines of the log about it.
+/// Returns the number of log lines about it.
 fn lines(server: &Server, why: &str) -> usize {
     server.printed().lines().filter(|line| line.contains("\"ERROR\"") && line.contains(why)).count()
 }
@@ -85,7 +85,7 @@ async fn another_file_in_the_databases_place_is_not_taken_for_it() {
     assert_eq!(contents(&jerry.at(&server), &tom).await, ["before", "after"]);
 }
 
-/// Nobody asks anything: the newest messages go with the file all the same, and not with the log beside its former name.
+/// Without any request, the newest messages go with the file, and not with the log beside its former name.
 #[tokio::test]
 async fn what_was_acknowledged_goes_with_the_file() {
     for lost in ["chatserver.db", "chatserver.db-wal"] {
@@ -97,7 +97,7 @@ async fn what_was_acknowledged_goes_with_the_file() {
         refuses(&server, &tom, &jerry, "moved or deleted").await;
         server.kill();
         if lost == "chatserver.db" {
-            // As if it had been moved without all that belongs to it.
+            // As if it had been moved without its other files.
             std::fs::remove_file(server.setup.path("chatserver.db-wal")).unwrap();
             std::fs::rename(server.setup.path("away"), server.setup.database()).unwrap();
         }
@@ -158,7 +158,8 @@ async fn a_database_with_two_names_has_one_server_and_loses_nothing() {
     assert_eq!(contents(&jerry.at(&server), &tom).await, ["before", "while another one tried"]);
 }
 
-/// A link, a crash, and the first name gone: what was written last is beside that, and nobody begins without it.
+/// After a crash, the newest messages are in a log beside the first name. A server by another name must not start
+/// without it.
 #[tokio::test]
 async fn a_killed_servers_file_is_not_served_by_another_name_without_its_log() {
     let mut server = Server::start();
@@ -178,7 +179,7 @@ async fn a_killed_servers_file_is_not_served_by_another_name_without_its_log() {
         by_other.refuse().says("under another name until its server was killed");
     }
     setup.refuse().says("put it back");
-    // With all that lies beside it, it may go wherever one likes, and so may one that was closed in order.
+    // With all its files it may be moved anywhere, and so may a database that was closed in order.
     for name in ["-wal", ".jwt-secret"] {
         let (from, to) = (format!("chatserver.db{name}"), format!("other.db{name}"));
         std::fs::rename(setup.path(&from), setup.path(&to)).unwrap();
@@ -192,14 +193,14 @@ async fn a_killed_servers_file_is_not_served_by_another_name_without_its_log() {
 }
 
 #[tokio::test]
-async fn a_database_that_gets_a_second_name_is_told_of_and_served() {
+async fn a_database_that_gets_a_second_name_is_logged_and_served() {
     let server = Server::start();
     std::fs::hard_link(server.setup.database(), server.setup.path("other.db")).unwrap();
-    eventually(10, "it is told", async || server.printed().contains("got a second name")).await;
+    eventually(10, "it is logged", async || server.printed().contains("got a second name")).await;
     assert_eq!(server.get("/readyz").await.status, 200);
 }
 
-/// A server for which one path is mounted over another.
+/// A server in a mount namespace where one path is mounted over another.
 fn with_bind(setup: &Setup, from: &Path, over: &Path) -> Setup {
     with_mount(setup.clone(), &format!("mount --bind '{}' '{}'", from.display(), over.display()))
 }
@@ -217,7 +218,7 @@ async fn a_database_that_is_mounted_without_its_folder_is_refused() {
     std::fs::write(&mine, "").unwrap();
     let by_mount = setup.clone().arg("--database").arg(mine.display());
     with_bind(&by_mount, &setup.database(), &mine).refuse().says("mount its directory");
-    // As it should be done.
+    // The right way to mount it.
     std::fs::create_dir(setup.path("c")).unwrap();
     let by_folder = setup.clone().arg("--database").arg(setup.path("c/chatserver.db").display());
     let server = with_bind(&by_folder, &setup.path(""), &setup.path("c")).start();
@@ -238,7 +239,7 @@ async fn by_a_link_or_by_its_own_name_everybody_stays_logged_in() {
     let mut server = by(&real).start();
     assert_eq!(contents(&jerry.at(&server), &tom).await, ["by the link"]);
     server.stop();
-    // Where the release before has made the key.
+    // Where the previous release made the key.
     std::fs::rename(setup.path("real/chat.db.jwt-secret"), setup.path("link.db.jwt-secret")).unwrap();
     let mut server = by(&link).start();
     assert_eq!(contents(&jerry.at(&server), &tom).await, ["by the link"]);

@@ -1,4 +1,5 @@
-//! What the server writes is for its own user of the machine; what others can read is told at the start.
+//! Files that the server writes are readable by its own user alone. A warning at the start names those that others can
+//! read.
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::support::people::p2p;
 use crate::support::{Server, Setup, eventually};
 
-/// The files and folders below a folder, each with its mode.
+/// Returns the files and folders below a folder, with their modes.
 fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -26,7 +27,7 @@ fn allow(path: &Path, mode: u32) {
     set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// The warnings that it has logged.
+/// Returns the warnings that the server has logged.
 fn warnings(server: &Server) -> Vec<String> {
     let printed = server.printed();
     let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -34,7 +35,7 @@ fn warnings(server: &Server) -> Vec<String> {
     warnings.filter_map(|line| line["fields"]["message"].as_str().map(str::to_owned)).collect()
 }
 
-/// Whatever the shell allows that started it.
+/// Starts it from a shell with a umask that allows everything.
 fn careless() -> Setup {
     Setup::new().through(&["sh", "-c", "umask 0; exec \"$0\" \"$@\""])
 }
@@ -79,7 +80,7 @@ fn logins_of_the_terminal_client_are_for_the_owner_alone() {
 }
 
 #[tokio::test]
-async fn what_others_can_read_is_told_with_what_to_do() {
+async fn files_that_others_can_read_are_logged_with_what_to_do() {
     let mut server = Server::start();
     server.stop();
     let setup = server.setup.clone();
@@ -100,18 +101,18 @@ async fn what_others_can_read_is_told_with_what_to_do() {
         allow(&setup.path(name), mode);
     }
     let mut server = setup.start();
-    let told = warnings(&server);
-    let [line] = &told[..] else { panic!("one line: {told:?}") };
+    let logged = warnings(&server);
+    let [line] = &logged[..] else { panic!("one line: {logged:?}") };
     let (_, files) = line.split_once("run: chmod go= ").unwrap();
     let mut named: Vec<_> = files.split(' ').map(|file| file.trim_start_matches("./")).collect();
     named.sort_unstable();
-    // What SQLite makes is as open as the database is.
+    // SQLite's files get the same mode as the database.
     let mut expected = open.map(|(name, _)| name).to_vec();
     expected.extend(["chatserver.db-shm", "chatserver.db-wal"]);
     expected.sort_unstable();
     assert_eq!(named, expected);
     assert_eq!(server.get("/readyz").await.status, 200, "it serves all the same");
-    // What it says to do is enough.
+    // The advice in the line is sufficient.
     let done = std::process::Command::new("sh")
         .args(["-c", &format!("chmod go= {files}")])
         .current_dir(setup.path(""))
@@ -123,11 +124,11 @@ async fn what_others_can_read_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_weak_key_is_told_and_taken() {
+async fn a_weak_key_is_logged_and_accepted() {
     let weak = "0123456789".repeat(4);
     let server = Setup::new().env("JWT_SECRET", &weak).start();
-    let told = warnings(&server);
-    assert!(matches!(&told[..], [line] if line.contains("JWT_SECRET is weak")), "{told:?}");
+    let logged = warnings(&server);
+    assert!(matches!(&logged[..], [line] if line.contains("JWT_SECRET is weak")), "{logged:?}");
     assert!(!server.printed().contains(&weak));
     let good = "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g";
     assert!(warnings(&Setup::new().env("JWT_SECRET", good).start()).is_empty());

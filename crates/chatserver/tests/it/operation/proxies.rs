@@ -1,5 +1,5 @@
-//! Behind proxies: which address the server takes for the client's. Real nginx, HAProxy and Caddy stand in front of it in
-//! `scripts/check_proxies.py`.
+//! Behind proxies: which address the server takes for the client's. `scripts/check_proxies.py` tests with real nginx,
+//! HAProxy and Caddy.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ fn behind(trusted: &str, header: &str) -> Setup {
     setup.env("LOG_LEVEL", "debug")
 }
 
-/// The client of the request with this id, as the log has it.
+/// Returns the client's address in the log line of the request with this id.
 async fn logged(server: &Server, id: &str) -> String {
     let mut client = None;
     eventually(10, "the request's line", async || {
@@ -64,7 +64,7 @@ async fn the_configured_header_alone_counts() {
 }
 
 #[tokio::test]
-async fn what_anybody_else_says_counts_for_nothing_and_is_told_once() {
+async fn headers_of_anybody_else_are_ignored_and_logged_once() {
     let server = behind("10.0.0.0/8", "").start();
     for id in ["one", "two"] {
         assert_eq!(client_of(&server, id, &[("X-Forwarded-For", "1.2.3.4")]).await, "127.0.0.1");

@@ -1,15 +1,15 @@
-//! The readers of the feed, as an operator sees to them while the server runs and while it does not.
+//! The readers of the feed, managed by an operator while the server runs and while it does not.
 
 use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::feed::{RELOAD, assert_whole, done, page, place, posted, readers, rest};
+use crate::support::feed::{RELOAD, assert_whole, done, page, position_of, posted, readers, rest};
 use crate::support::server::bytes_of;
 use crate::support::{Server, Setup, User, eventually};
 
-/// One sentence that says why.
+/// Expects a refusal in one sentence with the reason.
 #[track_caller]
 fn refused(setup: &Setup, args: &[&str], why: &str) {
     let output = readers(setup, args);
@@ -52,7 +52,7 @@ async fn a_reader_is_added_reads_acknowledges_and_goes() {
 
     let second = page(&setup, "hooks", 2)[1]["position"].as_str().unwrap().to_owned();
     assert_eq!(done(&setup, &["ack", "hooks", &second]), format!("hooks is at {second}.\n"));
-    let (epoch, at) = place(&entries[0]);
+    let (epoch, at) = position_of(&entries[0]);
     let back = format!("{epoch}-{at}");
     assert_eq!(done(&setup, &["ack", "hooks", &back]), format!("hooks is at {second}.\n"));
     refused(&setup, &["ack", "hooks", &format!("{epoch}-{}", at + 1000)], "does not reach to that position");
@@ -112,7 +112,7 @@ async fn after_a_restore_a_reader_has_to_reload() {
     assert!(restored.status.success(), "{restored:?}");
     let server = setup.start();
     let (tom, jerry) = (tom.at(&server), jerry.at(&server));
-    // As many as were lost, at the places that they had.
+    // As many messages as were lost, at the same log positions.
     say(&tom, &jerry, 2).await;
     let output = readers(&setup, &["read", "mirror"]);
     assert_eq!(output.status.code(), Some(RELOAD), "{output:?}");
@@ -157,7 +157,7 @@ async fn a_killed_servers_log_is_left_to_its_next_start() {
     let sent = say(&tom.at(&server), &jerry.at(&server), 1).await;
     assert_eq!(posted(&page(&setup, "hooks", 10)), sent);
     server.stop();
-    // Where there was no log, none is left, so that the file goes wherever it is moved to with all that it holds.
+    // After a clean stop there is no log, and `add` leaves none behind, so that the file can be moved alone.
     done(&setup, &["add", "late"]);
     assert!(!log.exists());
     assert!(done(&setup, &["list"]).contains("late"));

@@ -1,4 +1,4 @@
-//! `/readyz` is true (README, promise 8), also where there is little room, and costs little however often somebody asks.
+//! `/readyz` is correct (README, promise 8), also if there is little room, and costs little however often it is called.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use crate::support::mounts::{may_mount, with_mount};
 use crate::support::people::p2p;
 use crate::support::{Request, Server, Setup, eventually};
 
-/// Questions and messages, one after the other, until the disk has been full for so many of them.
+/// Number of alternating checks and messages on the full disk after which the test ends.
 const FULL_FOR: usize = 15;
 const AT_MOST: usize = 3000;
 
-/// A server whose database is on a disk of this size.
+/// Starts a server whose database is on a disk of this size.
 fn on_small_disk(megabytes: u32) -> Server {
     let setup = Setup::new();
     std::fs::create_dir(setup.path("small")).unwrap();
@@ -22,16 +22,16 @@ fn on_small_disk(megabytes: u32) -> Server {
     setup.arg("--database").arg("small/chat.db").start()
 }
 
-/// A path on the small disk as it is seen from here.
+/// Returns the path on the small disk as this process sees it.
 fn seen(server: &Server, name: &str) -> PathBuf {
     let path = server.setup.path("small").join(name);
     format!("/proc/{}/root{}", server.id(), path.display()).into()
 }
 
-/// Room for something small, and not for a message.
+/// Room for something small, but not for a message.
 const LEFT: u64 = 12 * 1024;
 
-/// Takes nearly all room that there is.
+/// Takes nearly all the room.
 fn fill(server: &Server) -> PathBuf {
     let path = seen(server, "filler");
     let mut file = std::fs::File::create(&path).unwrap();
@@ -56,7 +56,7 @@ async fn on_a_full_disk_it_is_ready_only_if_the_next_message_fits() {
         asked += 1;
         assert!(asked < AT_MOST, "the disk does not become full");
         let ready = server.get("/readyz").await;
-        // In long ones the room is used up sooner.
+        // Long messages use up the room sooner.
         let text = if asked % 2 == 0 { "short".into() } else { "long ".repeat(3000) };
         let sent = tom.post(&p2p(jerry.id), &json!({ "content": text })).await;
         full = if ready.status == 503 && sent.status == 503 { full + 1 } else { 0 };
@@ -78,7 +78,7 @@ async fn on_a_full_disk_it_is_ready_only_if_the_next_message_fits() {
     );
 }
 
-/// How many commits there were.
+/// Reads the number of commits.
 async fn commits(address: &str) -> f64 {
     let page = Request::get("/metrics").send(address).await.text();
     let line = page.lines().find(|line| line.starts_with("chatserver_commit_duration_seconds_count"));
@@ -113,7 +113,7 @@ async fn a_thousand_questions_a_second_cost_ten_writes() {
     }
     let after = commits(&metrics).await;
     let writes = after - before;
-    // Those of the two looks at the metrics are among them.
+    // The commits of the two readings of the metrics are among them.
     let most = began.elapsed().as_secs_f64() * 10.0 + 2.0;
     eprintln!("{answers} answers and {writes} writes in {:?}", began.elapsed());
     assert!(writes <= most, "{writes} writes, and no more than {most} were to be");

@@ -85,7 +85,7 @@ fn a_setting_that_makes_no_sense_is_refused() {
         assert!(refusal.status.code().is_some_and(|code| code != 0), "{refusal:?}");
     }
     Setup::new().env("DATABASE_URL", "mysql://localhost/chat").refuse().says("postgres://user");
-    // Port 1 is nobody's.
+    // Nothing listens on port 1.
     Setup::new().env("DATABASE_URL", "postgres://127.0.0.1:1/chat").refuse().says("check DATABASE_URL");
     Setup::new().env("NATS_URL", "nats://localhost:4222").refuse().says("set DATABASE_URL too");
     let url = ("DATABASE_URL", "postgres://127.0.0.1:1/chat");
@@ -121,7 +121,7 @@ async fn an_empty_variable_is_as_good_as_none() {
     assert!(server.setup.path("chatserver.db.jwt-secret").exists());
 }
 
-/// `--help` promises the working folder's file; one of a folder above belongs to something else.
+/// `--help` promises the working folder's file. One of a folder above belongs to something else.
 #[test]
 fn a_dotenv_above_the_working_folder_is_not_read() {
     let setup = Setup::new();
@@ -179,7 +179,7 @@ fn a_short_or_well_known_secret_is_refused() {
         let setup = Setup::new().env("JWT_SECRET", bad);
         let refusal = setup.refuse();
         refusal.says("JWT_SECRET");
-        // Else the next start would find a database that is not new, and make no demo users.
+        // Otherwise the next start would find a database that is not new, and make no demo users.
         assert!(!setup.path("chatserver.db").exists(), "a refused start left a database behind");
         assert!(refusal.stderr.contains("openssl rand"), "{refusal:?}");
         assert!(!refusal.stderr.contains(bad) && !refusal.stdout.contains(bad), "{refusal:?}");
@@ -191,7 +191,7 @@ fn a_short_or_well_known_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn health_is_told_in_words_and_to_the_healthcheck() {
+async fn health_is_reported_in_words_and_to_the_healthcheck() {
     let server = Server::start();
     assert_eq!(server.get("/healthz").await.expect(200), json!({"status": "ok"}));
     assert_eq!(server.get("/readyz").await.expect(200), json!({"status": "ready"}));

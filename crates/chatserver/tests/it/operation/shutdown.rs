@@ -1,4 +1,4 @@
-//! SIGTERM: everybody is told, what is under way ends well, and the process goes with 0.
+//! SIGTERM: all clients are asked to reconnect, running requests are completed, and the process exits with 0.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_server_without_clients_ends_soon() {
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
-/// A server of which is known what it has read: connections are accepted and read in the order in which they come.
+/// A server that accepts and reads connections in the order in which they come, so that a test knows what it has read.
 fn in_order() -> Server {
     Setup::new().on_one_node("what one has read says nothing of another").start()
 }
@@ -61,7 +61,7 @@ async fn a_send_under_way_is_answered_and_stored() {
     let (head, rest) = bytes.split_at(bytes.len() - 5);
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     socket.write_all(head).await.unwrap();
-    // Its head has been read once a request that came later is answered.
+    // Its head has been read once a later request is answered.
     tom.get("/v1/chats").await.expect(200);
     server.ask_to_end();
     assert_eq!(ws.closed().await.0, 1012, "by now the server is ending");
@@ -85,7 +85,7 @@ async fn readiness_ends_at_once() {
     let (head, rest) = bytes.split_at(bytes.len() - 2);
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     socket.write_all(head).await.unwrap();
-    // Whoever came first is read first: by then the other half-head is in the server's hands.
+    // The first connection is read first: by then the server has read the other's half head.
     tom.get("/v1/chats").await.expect(200);
     server.ask_to_end();
     assert_eq!(ws.closed().await.0, 1012);
@@ -96,7 +96,7 @@ async fn readiness_ends_at_once() {
     assert!(server.ended_within(LIMIT).success());
 }
 
-/// An idle kept connection and one that never finishes its request hold nobody up.
+/// An idle keep-alive connection and one that never finishes its request delay nothing.
 #[tokio::test]
 async fn idle_and_stuck_connections_do_not_delay_the_end() {
     let mut server = Server::start();
@@ -135,7 +135,7 @@ async fn a_second_signal_ends_it_at_once() {
     server.ended_within(Duration::from_secs(1));
 }
 
-/// What was confirmed a moment before is not forgotten.
+/// A confirmation sent just before the signal is stored.
 #[tokio::test]
 async fn confirmations_are_written_out() {
     let mut server = Server::start();
@@ -158,7 +158,7 @@ async fn confirmations_are_written_out() {
     assert_eq!(tom.status_of(&jerry, &id).await, "DELIVERED");
 }
 
-/// In order means: nothing is left beside the database that would have to be recovered.
+/// An orderly stop leaves nothing beside the database that would have to be recovered.
 #[test]
 fn the_log_of_the_database_is_put_away() {
     let mut server = Server::start();

@@ -1,4 +1,5 @@
-//! Sockets that hold the server up: silent, half a head, half a body, idle. Each ends, and nobody else notices.
+//! Sockets that could hold up the server: silent, with half a head, half a body, or idle. Each is closed, and other
+//! clients notice nothing.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::support::people::p2p;
 use crate::support::{Answer, Request, Server, within};
 
-/// Sends this and nothing more; gives what came back and how long it took the server to close.
+/// Sends these bytes and nothing more. Returns the answer, and how long it took the server to close.
 async fn closed_after(address: &str, bytes: &[u8]) -> (Vec<u8>, Duration) {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let began = Instant::now();
@@ -48,7 +49,7 @@ async fn sockets_that_say_nothing_or_half_of_it_are_closed_within_10_seconds() {
     assert_eq!(tom.get("/v1/chats").await.expect(200), json!([]));
 }
 
-/// A head that comes byte by byte, so that the socket never is silent for long.
+/// Sends a head byte by byte, so that the socket is never silent for long.
 async fn drip(address: &str) -> Duration {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let began = Instant::now();
@@ -74,7 +75,7 @@ async fn many_silent_sockets_keep_nobody_waiting() {
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
-/// Each check takes 19 MiB while it runs, so how many run at a time is bounded; a chat goes on meanwhile.
+/// Each check takes 19 MiB while it runs, so the number of concurrent checks is bounded. A chat goes on meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_logins_takes_bounded_memory_and_the_chat_goes_on() {
     let server = Server::start();

@@ -1,4 +1,5 @@
-//! A database that somebody else holds for a while: short waits are waited out, long ones are told honestly (README, promise 8).
+//! A database that another program locks for a while: short waits are waited out, long ones are reported (README,
+//! promise 8).
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::json;
 use crate::support::people::p2p;
 use crate::support::{Server, eventually};
 
-/// A lock as a careless tool takes it.
+/// Takes a lock as a careless tool does.
 fn lock(server: &Server) -> Connection {
     let connection = Connection::open(server.setup.database()).unwrap();
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -26,7 +27,7 @@ async fn a_short_lock_is_waited_out() {
         tokio::spawn(async move { tom.write(&jerry, &number.to_string()).await })
     });
     let waiting: Vec<_> = waiting.collect();
-    // Reads go on meanwhile, and long enough for the sends to have come to the lock.
+    // Reads work meanwhile, and go on long enough for the sends to have reached the lock.
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(3) {
         assert_eq!(jerry.history(&tom).await.len(), 0);
@@ -39,7 +40,7 @@ async fn a_short_lock_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_long_lock_is_told_and_ends_without_a_restart() {
+async fn a_long_lock_is_reported_and_ends_without_a_restart() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let held = lock(&server);
@@ -56,7 +57,7 @@ async fn a_long_lock_is_told_and_ends_without_a_restart() {
         answer.refused(503, "storage_unavailable");
         assert!(answer.header("retry-after").is_some());
     }
-    // One wait is enough to know: whoever came meanwhile does not wait it out once more.
+    // One wait is enough: requests that came meanwhile do not wait once more.
     assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!(server.get("/healthz").await.status, 200);
     assert_eq!(jerry.history(&tom).await.len(), 0, "what was refused was not stored");

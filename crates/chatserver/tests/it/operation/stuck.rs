@@ -1,12 +1,12 @@
-//! A runtime that has come to a stand: the process ends by itself, and on request, so that its supervisor starts it again.
-//! A process that was merely stopped for a while goes on.
+//! A stuck runtime: the process ends by itself, and on request, so that its supervisor restarts it. A process that was
+//! merely stopped for a while goes on.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::{Server, Setup};
 
-/// The exit status of a process that could not go on.
+/// Exit status of a process whose runtime was stuck.
 const STUCK: i32 = 70;
 
 fn stuck(failpoints: &str) -> Setup {
@@ -30,7 +30,7 @@ fn ends_by_itself_and_says_where_it_stood(threads: &str) {
 
 fn ends_within_10_seconds_of_sigterm() {
     let mut server = stuck("stuck_runtime,no_watchdog").start();
-    // Something that an end in order waits for.
+    // An orderly shutdown would wait for this connection.
     let _idle = std::net::TcpStream::connect(&server.address).unwrap();
     while answers(&server) {
         std::thread::sleep(Duration::from_millis(50));
@@ -52,7 +52,7 @@ fn answers(server: &Server) -> bool {
 fn goes_on_after_it_was_stopped() {
     let mut server = Setup::new().on_one_node("each process watches itself").start();
     signal(&server, "STOP");
-    // The time that it is stopped is what is looked at, so there is nothing else to wait for.
+    // The length of the stop is the test's subject, so there is nothing else to wait for.
     std::thread::sleep(Duration::from_secs(7));
     signal(&server, "CONT");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -64,7 +64,7 @@ fn goes_on_after_it_was_stopped() {
     server.stop();
 }
 
-/// At the same time, because each takes its time and nothing else.
+/// Both at the same time, because each mostly waits.
 #[test]
 fn a_process_that_cannot_go_on_ends_and_one_that_was_stopped_goes_on() {
     std::thread::scope(|scope| {

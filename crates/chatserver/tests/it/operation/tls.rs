@@ -30,7 +30,7 @@ type Tls = Box<TlsStream<TcpStream>>;
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
-/// Makes a certificate that is its own issuer, and its key.
+/// Makes a self-signed certificate and its key.
 fn make_certificate(setup: &Setup, certificate: &str, key: &str) {
     let config = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
                   [ext]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n";
@@ -76,15 +76,15 @@ async fn ask(server: &Server, request: Request) -> Answer {
     let mut stream = connect(server).await;
     stream.write_all(&request.bytes(&server.address)).await.unwrap();
     let mut bytes = Vec::new();
-    // rustls calls it an error if the server closes without saying so first.
+    // rustls reports an error if the server closes without a close_notify.
     within(20, stream.read_to_end(&mut bytes)).await.unwrap();
     Answer::parse(&bytes)
 }
 
 #[tokio::test]
-async fn browsers_are_told_to_come_by_tls_alone_where_the_name_is_somebodys() {
+async fn browsers_are_asked_to_use_tls_alone_where_the_name_is_somebodys() {
     let server = encrypted().start();
-    for (host, told) in [
+    for (host, expected) in [
         ("chat.example.com", Some("max-age=31536000")),
         ("chat.example.com:8443", Some("max-age=31536000")),
         ("localhost", None),
@@ -96,7 +96,7 @@ async fn browsers_are_told_to_come_by_tls_alone_where_the_name_is_somebodys() {
         within(20, stream.read_to_end(&mut bytes)).await.unwrap();
         let answer = Answer::parse(&bytes);
         answer.expect(200);
-        assert_eq!(answer.header("strict-transport-security"), told, "{host}");
+        assert_eq!(answer.header("strict-transport-security"), expected, "{host}");
     }
 }
 
@@ -107,7 +107,6 @@ async fn log_in(server: &Server, name: &str) -> String {
     answer.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
-/// A v2 client.
 struct Client(WebSocketStream<Tls>);
 
 impl Client {
@@ -180,7 +179,7 @@ async fn a_socket_that_says_nothing_is_closed_within_10_seconds() {
     let _ = within(10, both).await;
 }
 
-/// More at a time than any buffer on the way holds, in both directions.
+/// More data at a time than any buffer on the way holds, in both directions.
 #[tokio::test]
 async fn streams_over_tls_carry_everything_in_order() {
     let server = encrypted().start();
@@ -194,11 +193,11 @@ async fn streams_over_tls_carry_everything_in_order() {
     }
     toms.0.flush().await.unwrap();
     for number in 0..300 {
-        let told = jerrys.until(|frame| frame["event"] == "created").await;
-        assert_eq!(told["message"]["content"], content(number));
+        let frame = jerrys.until(|frame| frame["event"] == "created").await;
+        assert_eq!(frame["message"]["content"], content(number));
     }
     toms.until(|frame| frame["type"] == "ack" && frame["id"] == 299).await;
-    // And what was missed comes as it would without.
+    // Missed messages arrive as they would without TLS.
     jerrys.0.close(None).await.unwrap();
     let later = ask(&server, Request::get("/v1/conversations/1/messages?limit=200").bearer(&jerry)).await;
     assert_eq!(later.expect(200)["messages"].as_array().unwrap().len(), 200);
@@ -213,12 +212,12 @@ async fn a_client_may_say_who_it_is_by_its_first_frame() {
     client.until(|frame| frame["type"] == "live").await;
     let mut stranger = Client::over(connect(&server).await, &server, None).await;
     stranger.say(&json!({"op": "auth", "token": "nonsense"})).await;
-    let Message::Close(Some(farewell)) = stranger.next().await else { panic!("no closing frame") };
-    assert_eq!(u16::from(farewell.code), 4001);
+    let Message::Close(Some(close)) = stranger.next().await else { panic!("no closing frame") };
+    assert_eq!(u16::from(close.code), 4001);
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_closed_and_told_so() {
+async fn a_client_that_never_reads_is_closed_with_the_reason() {
     let server = encrypted().env("MAX_QUEUED_FRAMES", "8").start();
     let (tom, jerry) = (log_in(&server, "tom").await, log_in(&server, "jerry").await);
     let socket = TcpSocket::new_v4().unwrap();
@@ -236,7 +235,7 @@ async fn a_client_that_never_reads_is_closed_and_told_so() {
     }
     loop {
         match slow.next().await {
-            Message::Close(Some(farewell)) => return assert_eq!(u16::from(farewell.code), 4008),
+            Message::Close(Some(close)) => return assert_eq!(u16::from(close.code), 4008),
             Message::Close(None) => panic!("closed without a code"),
             _ => {}
         }
@@ -249,21 +248,22 @@ async fn clients_are_asked_to_reconnect_when_the_server_ends() {
     let token = log_in(&server, "tom").await;
     let mut client = Client::open(&server, &token).await;
     server.ask_to_end();
-    let Message::Close(Some(farewell)) = client.next().await else { panic!("no closing frame") };
-    assert_eq!(u16::from(farewell.code), 1012);
-    // Not cut off: tungstenite would call that an error.
+    let Message::Close(Some(close)) = client.next().await else { panic!("no closing frame") };
+    assert_eq!(u16::from(close.code), 1012);
+    // Not cut off: tungstenite would report that as an error.
     while let Some(message) = within(20, client.0.next()).await {
         message.unwrap();
     }
     assert!(server.ended_within(Duration::from_secs(10)).success());
 }
 
-/// The same certificate with a last day that has passed. Its signature fits no more, which only clients would notice.
+/// Rewrites the certificate's last day to one that has passed. Its signature becomes invalid, which only clients would
+/// notice.
 fn expire(setup: &Setup) {
     let pem = String::from_utf8(bytes_of(&setup.path(CERTIFICATE))).unwrap();
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     let mut der = BASE64.decode(body.as_bytes()).unwrap();
-    // Times are 13 characters that end with a Z, each after its tag and length; the second is the last day.
+    // Times are 13 characters that end with a Z, each after its tag and length. The second is the last day.
     let is_time = |window: &[u8]| window[..2] == [0x17, 13] && window[14] == b'Z';
     let times: Vec<_> = der.windows(15).enumerate().filter(|(_, window)| is_time(window)).collect();
     let second = times[1].0 + 2;
@@ -302,7 +302,7 @@ fn files_that_cannot_be_used_are_refused_in_one_sentence() {
     }
 }
 
-/// The certificate that is shown to a client that trusts it, if that is one of these two.
+/// Returns which of these two certificates the server shows.
 async fn shown(server: &Server, candidates: [&CertificateDer<'static>; 2]) -> Option<usize> {
     for (number, candidate) in candidates.into_iter().enumerate() {
         let stream = TcpStream::connect(&server.address).await.unwrap();
@@ -336,20 +336,20 @@ async fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
 
     std::fs::write(server.setup.path(CERTIFICATE), "broken\n").unwrap();
     hang_up(&server);
-    let told =
+    let is_logged =
         async || server.printed().contains("the certificate was not reloaded; the former one stays in use");
-    eventually(4, "a line in the log", told).await;
+    eventually(4, "a line in the log", is_logged).await;
     assert!(shows_second().await);
 
     make_certificate(&server.setup, CERTIFICATE, KEY);
     let third = certificate_in(&server.setup.path(CERTIFICATE));
     let shows_third = async || shown(&server, [&second, &third]).await == Some(1);
-    eventually(15, "the third certificate, of which nobody told", shows_third).await;
+    eventually(15, "the third certificate, without a signal", shows_third).await;
 }
 
-/// Somebody has the wrong address: HTTP, where TLS is spoken, is told what to use, and our own client hands that on.
+/// A client that uses HTTP where TLS is spoken gets a hint, and ChatServer's own client shows it.
 #[tokio::test]
-async fn http_to_a_port_with_tls_is_told_to_use_tls() {
+async fn http_to_a_port_with_tls_is_asked_to_use_tls() {
     let server = encrypted().start();
     for request in [Request::get("/ping"), Request::post("/v1/users/login", &json!({"username": "tom"}))] {
         let answer = request.send(&server.address).await;
@@ -362,9 +362,9 @@ async fn http_to_a_port_with_tls_is_told_to_use_tls() {
     assert!(!output.status.success() && said.contains("use https://"), "{said}");
 }
 
-/// With one worker thread, as many slow clients as it takes to occupy it are one.
+/// With one worker thread, a single slow client would be enough to occupy it.
 #[tokio::test]
-async fn who_resumes_over_tls_and_reads_nothing_holds_nobody_up() {
+async fn a_client_that_resumes_over_tls_and_reads_nothing_holds_nobody_up() {
     let server = encrypted().env("TOKIO_WORKER_THREADS", "1").start();
     let (tom, jerry) = (log_in(&server, "tom").await, log_in(&server, "jerry").await);
     let body = json!({"content": "\u{1}".repeat(16_000)});
@@ -389,15 +389,15 @@ async fn who_resumes_over_tls_and_reads_nothing_holds_nobody_up() {
     }
 }
 
-/// The lines of the log at this level with this text.
+/// Returns the number of log lines at this level with this text.
 fn said(server: &Server, level: &str, text: &str) -> usize {
     let level = format!(r#""level":"{level}""#);
     server.printed().lines().filter(|line| line.contains(&level) && line.contains(text)).count()
 }
 
-/// It is clients whom a certificate has to convince, and they have clocks of their own.
+/// Clients judge a certificate by their own clocks, so the server goes on showing it.
 #[tokio::test]
-async fn a_certificate_that_the_clock_says_has_ended_is_told_of_once_and_shown() {
+async fn a_certificate_that_the_clock_says_has_ended_is_logged_once_and_shown() {
     let (setup, clock) = encrypted().with_clock();
     let server = setup.start();
     let token = log_in(&server, "tom").await;

@@ -1,4 +1,4 @@
-//! Following a request or a frame through the log, by the id that its client gave it.
+//! Following a request or a frame through the log, by the id that its client sent.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ fn traceparent() -> String {
     format!("00-{TRACE}-00f067aa0ba902b7-01")
 }
 
-/// The lines of the log with this message.
+/// Returns the lines of the log with this message.
 fn lines(server: &Server, message: &str) -> Vec<Value> {
     let printed = server.printed();
     let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.filter(|line| line["fields"]["message"] == message).collect()
 }
 
-/// The line with this message that is so; it may come a moment later than the answer.
+/// Waits for the line with this message that fulfils the condition. It may be written a moment after the answer.
 async fn line(server: &Server, message: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let found = || lines(server, message).into_iter().find(&is_so);
     eventually(10, message, async || found().is_some()).await;
@@ -43,7 +43,7 @@ async fn a_request_is_followed_by_the_trace_id_of_its_client() {
     );
     let trace = tom.get(&format!("/v1/messages/{}/trace", sent["id"])).await.expect(200);
     if !cluster::is_wanted() {
-        // A node of a cluster may hear of the place only after it has answered.
+        // A node of a cluster may learn the log position only after it has answered.
         assert_eq!(fields["position"], trace["position"]);
     }
     let request = line(&server, "request", |line| line["fields"]["trace_id"] == TRACE).await;
@@ -69,7 +69,7 @@ async fn a_frame_is_followed_by_its_op_and_id() {
     assert_eq!(line["fields"]["door"], "v2");
 }
 
-/// Else the id would be missing when it is needed most.
+/// Otherwise the id would be missing when it is needed most.
 #[tokio::test]
 async fn a_failure_names_the_trace_at_any_level() {
     let server = Server::start();

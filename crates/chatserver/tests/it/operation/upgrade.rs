@@ -1,7 +1,8 @@
-//! A database of the release before: everybody logs in, everything is there, old keys are known and old cursors served.
+//! A database of the previous release: all users can log in, all messages are there, old keys are known and old cursors
+//! served.
 //!
-//! The file is that release's own, written down as SQL. What was done with it: Tom and Jerry wrote to each other and, with
-//! Spike, in the group *Cheese*, most of it under keys; then, after `CURSOR`, a message was deleted, one grew, Spike was
+//! The file was made by that release and dumped as SQL. Its history: Tom and Jerry wrote to each other and, with Spike,
+//! in the group *Cheese*, most of it under keys; then, after `CURSOR`, a message was deleted, one grew, Spike was
 //! removed, and Jerry left a draft.
 
 use rusqlite::Connection;
@@ -95,9 +96,10 @@ async fn cursors_from_before_the_upgrade_are_served() {
     let tom = server.login("tom").await;
     let spike = server.login("Spike").await;
     let (_, missed) = Stream::resume(&server, &tom, CURSOR).await;
-    let told: Vec<_> = missed.iter().filter(|frame| frame["type"] == "message").collect();
-    let told: Vec<_> = told.iter().map(|frame| frame["message"]["content"].as_str().unwrap()).collect();
-    assert_eq!(told, ["", "Once upon", "Without Spike"]);
+    let received: Vec<_> = missed.iter().filter(|frame| frame["type"] == "message").collect();
+    let received: Vec<_> =
+        received.iter().map(|frame| frame["message"]["content"].as_str().unwrap()).collect();
+    assert_eq!(received, ["", "Once upon", "Without Spike"]);
     let left = async || {
         let (_, missed) = Stream::resume(&server, &spike, CURSOR).await;
         let [only] = &missed[..] else { panic!("{missed:?}") };

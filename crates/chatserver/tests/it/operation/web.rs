@@ -1,12 +1,12 @@
-//! What a browser gets: the page at `/`, with the client or in its place, and what the server says of itself to the client.
-//! What the client's page does with it is tested in a browser, in `web/test`.
+//! What a browser gets: the page at `/`, with the client or in its place, and what the server reports about itself to
+//! the client. `web/test` tests the client's page in a browser.
 
 use serde_json::json;
 
 use crate::support::people::PASSWORD;
 use crate::support::{Answer, Request, Server, Setup};
 
-/// What every page is to be told of.
+/// Checks the security headers that every page has.
 fn is_guarded(answer: &Answer) {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(answer.header("x-frame-options"), Some("DENY"));
@@ -68,12 +68,12 @@ async fn a_page_that_the_browser_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_client_is_told_whom_one_can_try() {
+async fn the_client_learns_which_demo_users_one_can_try() {
     let mut server = Setup::new().start();
-    let told = server.get("/client.json").await.expect(200);
-    assert_eq!(told["demo_users"], json!(["tom", "jerry"]));
-    assert!(told["version"].as_str().unwrap().starts_with(char::is_numeric), "{told}");
-    // Also by one who did not make them, and those alone whose password everybody knows.
+    let answer = server.get("/client.json").await.expect(200);
+    assert_eq!(answer["demo_users"], json!(["tom", "jerry"]));
+    assert!(answer["version"].as_str().unwrap().starts_with(char::is_numeric), "{answer}");
+    // Also on a server that did not make them, and only those whose password is still public.
     let tom = server.login("tom").await;
     let change = json!({"old_password": PASSWORD, "new_password": "a new password"});
     tom.post("/v1/users/password", &change).await.expect(200);

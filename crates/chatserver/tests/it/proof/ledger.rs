@@ -1,4 +1,4 @@
-//! Senders over REST and over streams, each of which keeps a ledger of what it has been told.
+//! Senders over REST and over streams, each of which keeps a ledger of its messages and their acknowledgements.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,31 +14,31 @@ use crate::support::{Got, Server, User, Ws, eventually, within};
 
 const REST_SENDERS: usize = 6;
 const STREAM_SENDERS: usize = 2;
-/// After a refusal a sender waits so long, as a client does that is told to retry.
+/// How long a sender waits after a refusal, like a client that was asked to retry.
 const BACKOFF: Duration = Duration::from_millis(20);
 
-/// Where a message goes.
+/// Recipient of a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     User(i64),
     Group(i64),
 }
 
-/// A message, whose content is its key, and what the sender has been told of it: its id and, over REST, its seq.
+/// A message, whose content is its key, and its acknowledgement: its id and, over REST, its `seq`.
 pub struct Entry {
     pub sender: usize,
     pub key: String,
     pub target: Target,
-    pub told: Option<(i64, Option<i64>)>,
+    pub acked: Option<(i64, Option<i64>)>,
 }
 
-/// Who sends, and where to.
-pub struct Cast {
+/// The senders and their recipients.
+pub struct Participants {
     pub users: Vec<User>,
     pub targets: Vec<[Target; 2]>,
 }
 
-impl Cast {
+impl Participants {
     /// Senders 0 to 3 are users of their own, two pairs; 4 to 7 share those accounts. All are in both groups.
     pub async fn of(server: &Server) -> Self {
         let mut people = Vec::new();
@@ -59,14 +59,14 @@ impl Cast {
     }
 }
 
-impl Cast {
-    /// The same people at another node.
+impl Participants {
+    /// Returns the same users at another node.
     pub fn at(&self, server: &Server) -> Self {
         Self { users: self.users.iter().map(|user| user.at(server)).collect(), targets: self.targets.clone() }
     }
 }
 
-/// What all senders of a load share.
+/// State that all senders of a load share.
 #[derive(Clone)]
 struct Shared {
     name: String,
@@ -79,7 +79,7 @@ struct Shared {
 impl Shared {
     fn entry(&self, sender: usize, number: usize, targets: [Target; 2]) -> Entry {
         let key = format!("{}-{sender}-{number}", self.name);
-        Entry { sender, key, target: targets[number % 2], told: None }
+        Entry { sender, key, target: targets[number % 2], acked: None }
     }
 
     async fn was_refused(&self) {
@@ -88,15 +88,15 @@ impl Shared {
     }
 }
 
-/// Senders that are at it until they are told to end or the server is gone.
+/// Senders that run until they are stopped or the server is gone.
 pub struct Load {
     shared: Shared,
     senders: Vec<JoinHandle<Vec<Entry>>>,
 }
 
 impl Load {
-    /// Lets all senders loose. `name` tells this load's messages from those of others.
-    pub async fn start(server: &Server, cast: &Cast, name: impl ToString) -> Self {
+    /// Starts all senders. `name` distinguishes this load's messages from others.
+    pub async fn start(server: &Server, participants: &Participants, name: impl ToString) -> Self {
         let shared = Shared {
             name: name.to_string(),
             url: ServerUrl::parse(&server.url()).unwrap(),
@@ -104,39 +104,44 @@ impl Load {
             acked: Arc::default(),
             refused: Arc::default(),
         };
-        // All are connected before the first one sends, since that may be what ends the server.
+        // All connect before the first one sends, since that may end the server.
         let mut streams = Vec::new();
-        for user in &cast.users[REST_SENDERS..] {
+        for user in &participants.users[REST_SENDERS..] {
             streams.push(Ws::connect(server, user).await);
         }
         let over_streams = (REST_SENDERS..).zip(streams).map(|(sender, ws)| {
-            tokio::spawn(stream_sender(shared.clone(), sender, cast.targets[sender], ws))
+            tokio::spawn(stream_sender(shared.clone(), sender, participants.targets[sender], ws))
         });
         let mut senders: Vec<_> = over_streams.collect();
         for sender in 0..REST_SENDERS {
-            let user = cast.users[sender].clone();
-            senders.push(tokio::spawn(rest_sender(shared.clone(), sender, user, cast.targets[sender])));
+            let user = participants.users[sender].clone();
+            senders.push(tokio::spawn(rest_sender(
+                shared.clone(),
+                sender,
+                user,
+                participants.targets[sender],
+            )));
         }
         Self { shared, senders }
     }
 
-    /// How many were acknowledged so far.
+    /// Returns the number of messages acknowledged so far.
     pub fn acked(&self) -> usize {
         self.shared.acked.load(Ordering::Relaxed)
     }
 
-    /// How many were refused so far because the storage did not take them.
+    /// Returns the number of messages that the storage has refused so far.
     pub fn refused(&self) -> usize {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Waits until so many more have been acknowledged than now.
+    /// Waits until this many more have been acknowledged than now.
     pub async fn acks(&self, more: usize) {
         let goal = self.acked() + more;
         eventually(30, &format!("{more} more acks"), async || self.acked() >= goal).await;
     }
 
-    /// Ends the load, after what is under way; gives all ledgers.
+    /// Ends the load after the requests under way, and returns all ledgers.
     pub async fn end(self) -> Vec<Entry> {
         self.shared.ends.store(true, Ordering::Relaxed);
         let mut ledger = Vec::new();
@@ -147,9 +152,9 @@ impl Load {
     }
 }
 
-/// What came of a send.
+/// Result of a send.
 enum Answer {
-    Told(Value),
+    Accepted(Value),
     Refused,
     Gone,
 }
@@ -164,7 +169,7 @@ async fn send_rest(connection: &mut Connection, token: &str, entry: &Entry) -> A
     let Ok(answer) = sent else { return Answer::Gone };
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else { return Answer::Gone };
     match answer.status.as_u16() {
-        201 => Answer::Told(body),
+        201 => Answer::Accepted(body),
         503 => {
             assert_eq!(body["code"], "storage_unavailable", "{body}");
             Answer::Refused
@@ -173,11 +178,11 @@ async fn send_rest(connection: &mut Connection, token: &str, entry: &Entry) -> A
     }
 }
 
-fn place(answer: &Value) -> (i64, Option<i64>) {
+fn id_and_seq(answer: &Value) -> (i64, Option<i64>) {
     (answer["id"].as_i64().unwrap(), answer["seq"].as_i64())
 }
 
-/// Sends one after the other.
+/// Sends one message after the other.
 async fn rest_sender(shared: Shared, sender: usize, user: User, targets: [Target; 2]) -> Vec<Entry> {
     let mut ledger = Vec::new();
     let Ok(mut connection) = Connection::open(&shared.url).await else { return ledger };
@@ -185,8 +190,8 @@ async fn rest_sender(shared: Shared, sender: usize, user: User, targets: [Target
         let mut entry = shared.entry(sender, ledger.len(), targets);
         let answer = send_rest(&mut connection, &user.token, &entry).await;
         match &answer {
-            Answer::Told(answer) => {
-                entry.told = Some(place(answer));
+            Answer::Accepted(answer) => {
+                entry.acked = Some(id_and_seq(answer));
                 shared.acked.fetch_add(1, Ordering::Relaxed);
             }
             Answer::Refused => shared.was_refused().await,
@@ -214,7 +219,7 @@ async fn stream_sender(shared: Shared, sender: usize, targets: [Target; 2], mut 
         index.insert(entry.key.clone(), ledger.len());
         ledger.push(entry);
         let mut open = ws.try_json(&frame).await;
-        // Others' messages come by as well; it waits for one of its own before it goes on.
+        // Other senders' messages arrive as well. It waits for its own before it goes on.
         while open {
             let Got::Text(text) = ws.next().await else {
                 open = false;
@@ -229,7 +234,7 @@ async fn stream_sender(shared: Shared, sender: usize, targets: [Target; 2], mut 
             let Some(number) = frame["content"].as_str().and_then(|content| index.get(content)) else {
                 continue;
             };
-            ledger[*number].told = Some((frame["ID"].as_i64().unwrap(), None));
+            ledger[*number].acked = Some((frame["ID"].as_i64().unwrap(), None));
             shared.acked.fetch_add(1, Ordering::Relaxed);
             break;
         }
@@ -239,30 +244,36 @@ async fn stream_sender(shared: Shared, sender: usize, targets: [Target; 2], mut 
     }
 }
 
-/// What came of sending again.
+/// Result of sending again.
 #[derive(Debug, Default)]
 pub struct Retried {
     pub sent: usize,
-    /// So many had been stored before.
+    /// Number of messages that had been stored before.
     pub known: usize,
-    /// So many got another place than they had been told the first time.
+    /// Number of messages that got another id or `seq` than the first time.
     pub moved: usize,
 }
 
-/// Sends again under its old key what was not answered, or `everything`.
-pub async fn retry(server: &Server, cast: &Cast, ledger: &mut [Entry], everything: bool) -> Retried {
+/// Sends again, under their old keys, the messages without an answer, or `everything`.
+pub async fn retry(
+    server: &Server,
+    participants: &Participants,
+    ledger: &mut [Entry],
+    everything: bool,
+) -> Retried {
     let url = ServerUrl::parse(&server.url()).unwrap();
     let mut connection = Connection::open(&url).await.unwrap();
     let mut retried = Retried::default();
-    for entry in ledger.iter_mut().filter(|entry| everything || entry.told.is_none()) {
-        let answer = send_rest(&mut connection, &cast.users[entry.sender].token, entry).await;
-        let Answer::Told(answer) = answer else { panic!("a retry was not answered with 201") };
-        let now = place(&answer);
-        let stays = entry.told.is_none_or(|told| told.0 == now.0 && told.1.is_none_or(|_| told.1 == now.1));
+    for entry in ledger.iter_mut().filter(|entry| everything || entry.acked.is_none()) {
+        let answer = send_rest(&mut connection, &participants.users[entry.sender].token, entry).await;
+        let Answer::Accepted(answer) = answer else { panic!("a retry was not answered with 201") };
+        let now = id_and_seq(&answer);
+        let stays =
+            entry.acked.is_none_or(|acked| acked.0 == now.0 && acked.1.is_none_or(|_| acked.1 == now.1));
         retried.sent += 1;
         retried.known += usize::from(answer["duplicate"] == true);
         retried.moved += usize::from(!stays);
-        entry.told.get_or_insert(now);
+        entry.acked.get_or_insert(now);
     }
     retried
 }

@@ -9,19 +9,18 @@ use crate::support::{RawWs, Server, User, Ws};
 
 const SENDERS: usize = 4;
 const EACH: usize = 160;
-/// Characters that a frame spells with six bytes and the database with one, so that the frames of a run (60 MiB) are
-/// not mistaken for the database's caches (10 MiB).
+/// Characters that take six bytes in a frame and one in the database, so that the frames of a run (60 MiB) are not
+/// mistaken for the database's caches (10 MiB).
 const CHARACTERS: usize = 16_000;
-/// What the server may grow by: the queue (1 MiB), its caches, and buffers of requests under way.
+/// Upper bound of the server's growth: the queue (1 MiB), its caches, and buffers of requests under way.
 pub const MAX_GROWN_MIB: u64 = 32;
 
-/// What came of it.
 #[derive(Debug)]
 pub struct Verdict {
     pub grown_mib: u64,
-    /// Whether the client was told that it is too slow.
+    /// Whether the server closed the client as too slow.
     pub closed: bool,
-    /// Messages that it did not get when it came back, of all that were sent.
+    /// Number of sent messages that the client did not get after it came back.
     pub lost: usize,
 }
 
@@ -32,7 +31,7 @@ impl Verdict {
     }
 }
 
-/// Writes to a client that reads nothing, and looks how the server takes it.
+/// Writes to a client that reads nothing, and measures the server.
 pub async fn never_reads(server: &Server) -> Verdict {
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut asleep = RawWs::connect_narrow(server, &jerry.token).await;
@@ -59,7 +58,7 @@ async fn send(url: ServerUrl, token: String, path: String) {
     }
 }
 
-/// Reads on, until the closing frame or all that was sent.
+/// Reads until the closing frame or the last message.
 async fn is_closed_as_slow(ws: &mut RawWs) -> bool {
     let mut messages = 0;
     while messages < SENDERS * EACH {
@@ -73,7 +72,7 @@ async fn is_closed_as_slow(ws: &mut RawWs) -> bool {
     false
 }
 
-/// How many messages the client gets when it comes back; all, if it never was closed.
+/// Returns the number of messages that the client gets when it comes back: all, if it never was closed.
 async fn received(server: &Server, user: &User, closed: bool) -> usize {
     if !closed {
         return SENDERS * EACH;

@@ -1,4 +1,4 @@
-//! Logging out and changing the password: tokens that ended are worth nothing within a second (README, promise 7).
+//! Logging out and changing the password: ended tokens are refused within a second (README, promise 7).
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::people::PASSWORD;
 use crate::support::{Request, Server, Setup, User, Ws};
 
-/// The promise, in words that a test can hold the server to.
+/// Upper bound of the promise.
 const PROMPTLY: Duration = Duration::from_secs(1);
 
 async fn is_welcome(user: &User) -> bool {
@@ -18,7 +18,7 @@ async fn log_in(server: &Server, password: &str) -> u16 {
     server.post("/v1/users/login", &json!({ "username": "tom", "password": password })).await.status
 }
 
-/// Changes Tom's password; gives him with the new token.
+/// Changes Tom's password, and returns him with the new token.
 async fn change_password(server: &Server, tom: &User, old: &str, new: &str) -> User {
     let body = json!({ "old_password": old, "new_password": new });
     let changed = tom.post("/v1/users/password", &body).await.expect(200);
@@ -26,7 +26,7 @@ async fn change_password(server: &Server, tom: &User, old: &str, new: &str) -> U
     User::with_token(server, tom.id, changed["token"].as_str().unwrap())
 }
 
-/// The streams end with 4001, and soon.
+/// Waits until the streams end with 4001, and checks that they do so promptly.
 async fn are_closed(streams: impl IntoIterator<Item = Ws>) {
     let began = Instant::now();
     for mut ws in streams {
@@ -35,7 +35,7 @@ async fn are_closed(streams: impl IntoIterator<Item = Ws>) {
     assert!(began.elapsed() < PROMPTLY, "{:?}", began.elapsed());
 }
 
-/// Two logins of one user, even within one second.
+/// Logs in one user twice, possibly within one second.
 async fn tom_twice(server: &Server) -> (User, User) {
     (server.login("tom").await, server.login("tom").await)
 }
@@ -132,7 +132,7 @@ async fn a_password_is_changed_by_who_knows_it() {
     ] {
         tom.post(path, &bad).await.invalid();
     }
-    assert!(is_welcome(&tom).await, "whoever fails stays logged in");
+    assert!(is_welcome(&tom).await, "a failed attempt logs nobody out");
     assert_eq!(log_in(&server, PASSWORD).await, 200);
     for secret in [PASSWORD, "cheese-42"] {
         assert!(!server.printed().contains(secret), "no password in the log");
@@ -155,7 +155,7 @@ async fn of_two_who_change_the_password_at_once_one_does() {
     assert_eq!([log_in(&server, PASSWORD).await, log_in(&server, new).await], [401, 200]);
 }
 
-/// A server whose clock is set back knows its own tokens, and still ends them.
+/// A server whose clock was set back accepts its own tokens, and can still end them.
 #[tokio::test]
 async fn tokens_outlive_a_clock_that_is_set_back_and_end_by_it() {
     let ahead = |seconds: u32| format!("clock_ahead={seconds}");
@@ -169,7 +169,7 @@ async fn tokens_outlive_a_clock_that_is_set_back_and_end_by_it() {
     other.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
     tom.at(&server).has_ended().await;
     server.stop();
-    // Far ahead all is ended once more. Back again, one can log in, and end that, too.
+    // An hour ahead, a logout ends all tokens once more. With the clock back, one can log in, and end that token too.
     let mut server = setup.clone().env("CHATSERVER_FAILPOINTS", &ahead(3600)).start();
     let late = server.login("tom").await;
     late.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);

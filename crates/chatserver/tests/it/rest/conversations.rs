@@ -1,4 +1,4 @@
-//! The list of conversations, one of them, and the messages in it.
+//! The list of conversations, a single one, and its messages.
 
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ async fn a_group_says_who_owns_it_and_what_one_may_do_there() {
     {
         assert_eq!(&seen[field], value, "{field}");
     }
-    assert!(seen.get("last_message").is_none(), "there is none");
+    assert!(seen.get("last_message").is_none(), "it has no last message");
     let of_jerry = jerry.conversation(&id).await;
     assert_eq!(
         (&of_jerry["role"], &of_jerry["capabilities"]),

@@ -1,4 +1,4 @@
-//! Text that is shown while it is being written.
+//! Text that others see while it is being written.
 
 use serde_json::{Value, json};
 

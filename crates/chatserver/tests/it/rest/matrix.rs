@@ -1,5 +1,5 @@
-//! Who may do what: every route about a conversation, a message or a group, asked by everybody there can be. The routes
-//! are those of the OpenAPI document, so none can be forgotten.
+//! Permissions: every route about a conversation, a message or a group, called by every kind of user. The routes are
+//! those of the OpenAPI document, so none can be forgotten.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Request, Server, User};
 
-/// A request with placeholders, and what a stranger, a former member, a member, an admin, the owner and the author of
-/// the message (a member too) are answered.
+/// A request with placeholders, and the statuses for a stranger, a former member, a member, an admin, the owner and the
+/// author of the message (a member too).
 type Row = (&'static str, &'static str, &'static str, [u16; 6]);
 
-/// Whatever members may do and others can't even see.
+/// A route that members may use and others cannot even see.
 const fn of_members(method: &'static str, path: &'static str, body: &'static str, status: u16) -> Row {
     (method, path, body, [404, 404, status, status, status, status])
 }
@@ -62,7 +62,7 @@ const ROWS: [Row; 38] = [
     ("DELETE", "/v1/groups/{g}/members/{other}", "", [403, 403, 403, 200, 200, 403]),
 ];
 
-/// Routes with an id in the path that is not a conversation's, a message's or a group's, or that other tests hold.
+/// Routes whose path has no id of a conversation, a message or a group, or that other tests check.
 const ELSEWHERE: [&str; 4] = [
     "GET /v1/users/{id}",
     "POST /v1/messages/p2p/{userID}",
@@ -70,15 +70,15 @@ const ELSEWHERE: [&str; 4] = [
     "GET /v1/messages/history/{userID}",
 ];
 
-/// A group with everybody in it, and one more member, to whom things are done.
-struct World {
+/// A group with every kind of user in it, and one more member as the object of requests.
+struct Fixture {
     people: [User; 6],
     other: User,
     group: i64,
     conversation: Value,
 }
 
-impl World {
+impl Fixture {
     async fn new(server: &Server) -> Self {
         let mut people = Vec::new();
         for name in ["stranger", "former", "member", "an admin", "owner", "author", "other"] {
@@ -101,7 +101,7 @@ impl World {
         &self.people[5]
     }
 
-    /// The request of a row about things that are as new.
+    /// Returns the request of a row, about objects made for it.
     async fn request(&self, row: Row) -> Request {
         self.owner().add(self.group, self.other.id).await.expect(200);
         let demoted = json!({ "role": "member" });
@@ -114,7 +114,7 @@ impl World {
         self.filled(row, [&message["id"], &growing["id"], &self.conversation])
     }
 
-    /// The request of a row about this message, this growing one and this conversation.
+    /// Returns the request of a row about this message, this growing message and this conversation.
     fn filled(&self, row: Row, [message, growing, conversation]: [&Value; 3]) -> Request {
         let (method, path, body, _) = row;
         let fill = |text: &str| {
@@ -134,12 +134,12 @@ impl World {
 #[tokio::test]
 async fn everybody_may_do_what_the_policy_says_and_nothing_else() {
     let server = Server::start();
-    let world = World::new(&server).await;
+    let fixture = Fixture::new(&server).await;
     let names = ["a stranger", "a former member", "a member", "an admin", "the owner", "the author"];
     let mut wrong = Vec::new();
     for row in ROWS {
-        for ((user, name), expected) in world.people.iter().zip(names).zip(row.3) {
-            let answer = user.send(world.request(row).await).await;
+        for ((user, name), expected) in fixture.people.iter().zip(names).zip(row.3) {
+            let answer = user.send(fixture.request(row).await).await;
             if answer.status != expected {
                 let (method, path, body, _) = row;
                 let text = answer.text();
@@ -157,17 +157,17 @@ async fn everybody_may_do_what_the_policy_says_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Else whoever may not see a thing would learn that it is there.
+/// Otherwise a user who may not see an object would learn that it exists.
 #[tokio::test]
 async fn what_is_not_ones_own_answers_like_what_is_not_there_byte_for_byte() {
     let server = Server::start();
-    let world = World::new(&server).await;
+    let fixture = Fixture::new(&server).await;
     for row in ROWS.into_iter().filter(|row| !row.1.starts_with("/v1/groups/")) {
         let (method, path, ..) = row;
         let nothing = json!(999_999);
-        let absent = world.filled(row, [&nothing; 3]);
-        for outsider in &world.people[..2] {
-            let foreign = outsider.send(world.request(row).await).await;
+        let absent = fixture.filled(row, [&nothing; 3]);
+        for outsider in &fixture.people[..2] {
+            let foreign = outsider.send(fixture.request(row).await).await;
             let absent = outsider.send(absent.clone()).await;
             assert_eq!(foreign.status, 404, "{method} {path}");
             assert_eq!(foreign.text(), absent.text(), "{method} {path}");
@@ -176,21 +176,21 @@ async fn what_is_not_ones_own_answers_like_what_is_not_there_byte_for_byte() {
     }
 }
 
-/// In a direct conversation nobody is more than the other, and nobody else is in it.
+/// In a direct conversation both have the same rights, and nobody else is in it.
 #[tokio::test]
 async fn a_direct_conversation_is_between_two() {
     let server = Server::start();
-    let world = World::new(&server).await;
+    let fixture = Fixture::new(&server).await;
     let (tom, jerry) = server.tom_and_jerry().await;
     let rows = ROWS.into_iter().filter(|row| !row.1.starts_with("/v1/groups/"));
     for row in rows {
         let (method, path, _, expected) = row;
         let growing = json!({ "streaming": true });
         let growing = tom.post("/v1/messages/p2p/2", &growing).await.expect(201);
-        for (user, status) in [(&world.people[0], 404), (&jerry, expected[2]), (&tom, expected[5])] {
+        for (user, status) in [(&fixture.people[0], 404), (&jerry, expected[2]), (&tom, expected[5])] {
             let message = tom.write(&jerry, "cheese").await;
             let ids = [&message["id"], &growing["id"], &message["conversation_id"]];
-            let request = world.filled(row, ids);
+            let request = fixture.filled(row, ids);
             let answer = user.send(request).await;
             assert_eq!(answer.status, status, "{}: {method} {path}: {}", user.id, answer.text());
         }

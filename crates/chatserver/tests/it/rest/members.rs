@@ -42,7 +42,7 @@ async fn a_groups_name_from_before_the_rules_stays() {
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;
     server.stop();
-    // As earlier releases have taken it.
+    // As earlier releases accepted it.
     server.setup.execute("UPDATE groups SET name = 'Support'");
     let server = server.setup.clone().start();
     let (tom, spike) = (server.login("tom").await, server.register("spike").await);
@@ -126,7 +126,7 @@ async fn the_owner_goes_only_after_somebody_else_owns_the_group() {
 }
 
 #[tokio::test]
-async fn whoever_is_removed_sees_nothing_of_the_group_any_more_and_may_come_back() {
+async fn a_removed_member_sees_nothing_of_the_group_any_more_and_may_come_back() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;

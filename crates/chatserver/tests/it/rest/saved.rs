@@ -1,4 +1,4 @@
-//! Messages that one keeps for later.
+//! Messages that a user saves for later.
 
 use serde_json::{Value, json};
 

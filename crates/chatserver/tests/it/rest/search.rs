@@ -1,11 +1,11 @@
-//! Searching. The index may lag behind by about a second, so what is to be found is waited for.
+//! Searching. The index may lag behind by about a second, so tests wait for results.
 
 use serde_json::{Value, json};
 
 use crate::support::people::p2p;
 use crate::support::{Server, User, eventually};
 
-/// Found texts, in their order.
+/// Returns the found texts, in their order.
 async fn found(user: &User, query: &str) -> Vec<String> {
     let page = user.get(&format!("/v1/search?{query}")).await.expect(200);
     let messages = page["messages"].as_array().unwrap();
@@ -13,7 +13,7 @@ async fn found(user: &User, query: &str) -> Vec<String> {
     messages.iter().map(|message| message["content"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Waits until a search gives these.
+/// Waits until a search finds exactly these.
 async fn finds(user: &User, query: &str, expected: &[&str]) {
     eventually(5, &format!("{query} finds {expected:?}"), async || found(user, query).await == expected)
         .await;
@@ -86,7 +86,7 @@ async fn the_best_match_may_come_first() {
     finds(&jerry, "q=cheese&order=newest", &[best[1], best[0]]).await;
 }
 
-/// Search must show what reading would show, as it is now, and nothing else.
+/// Search must show exactly what reading would show, as it is now.
 #[tokio::test]
 async fn only_what_one_may_see_is_found_and_as_it_is_now() {
     let server = Server::start();

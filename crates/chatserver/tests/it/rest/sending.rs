@@ -1,4 +1,4 @@
-//! Sending with everything that a message can carry, and forwarding.
+//! Sending with every field that a message can have, and forwarding.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::people::{in_conversation, p2p, to_group};
 use crate::support::v2::to_user;
 use crate::support::{Request, Server, Stream, User, Ws};
 
-/// What a message carries beside its text.
+/// Returns all fields of a message besides its text.
 fn all_fields(reply_to: &Value, thread: &Value) -> Value {
     json!({
         "content": "Look, @jerry",
@@ -98,7 +98,7 @@ async fn what_does_not_fit_is_refused_and_nothing_is_stored() {
     assert_eq!(tom.history(&jerry).await.len(), 1);
 }
 
-/// A message that the sender may not see must not be told apart from one that is not there, nor may it be quoted.
+/// A message that the sender may not see must not be distinguishable from a missing one, nor may it be quoted.
 #[tokio::test]
 async fn what_is_elsewhere_can_be_neither_answered_nor_continued() {
     let server = Server::start();
@@ -177,7 +177,7 @@ async fn a_forward_goes_to_exactly_one_place_that_one_may_write_to() {
     tom.post(&path, &json!({ "to_user": 2 })).await.refused(409, "still_growing");
 }
 
-/// Not every store can hold it, so that none has to.
+/// Not every store can hold it, so none has to.
 #[tokio::test]
 async fn the_zero_character_is_in_no_text_whichever_way_it_comes() {
     const ZERO: &str = "nul \u{0} inside";
@@ -218,7 +218,7 @@ async fn the_zero_character_is_in_no_text_whichever_way_it_comes() {
     assert_eq!(jerry.history(&tom).await.len(), 2, "what could be sent was sent");
 }
 
-/// A scheme that runs something, or reads what is on the reader's own machine, is refused at every door.
+/// A scheme that runs something, or reads files on the reader's own machine, is refused on every transport.
 #[tokio::test]
 async fn media_of_a_scheme_that_runs_is_refused_at_every_door() {
     let server = Server::start();
@@ -257,7 +257,7 @@ async fn media_of_a_scheme_that_runs_is_refused_at_every_door() {
     assert_eq!(jerry.message(&own["id"]).await["media_url"], "/uploads/a.png");
 }
 
-/// What was stored when every address was taken is read as it is, and passed on no further.
+/// Addresses that were stored when every one was accepted are still read, but cannot be forwarded.
 #[tokio::test]
 async fn media_of_earlier_times_is_read_but_not_forwarded() {
     let mut server = Server::start();

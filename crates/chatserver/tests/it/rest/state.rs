@@ -1,4 +1,4 @@
-//! What a conversation is to one member alone: pointers, what waits, and what the member has set.
+//! A conversation's state for one member: pointers, counts, and what the member has set.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn what_waits_is_what_others_wrote_after_what_one_has_read() {
 }
 
 #[tokio::test]
-async fn a_message_is_delivered_then_read_and_the_other_side_is_told() {
+async fn a_message_is_delivered_then_read_and_the_other_side_learns_it() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = tom.write(&jerry, "cheese").await;
@@ -102,7 +102,7 @@ async fn what_a_member_sets_is_the_members_own_and_outlives_the_server() {
     assert_eq!(
         set(&jerry, &id, json!({ "draft": "" })).await["draft"],
         Value::Null,
-        "an empty draft is none"
+        "an empty draft counts as no draft"
     );
 }
 
@@ -142,7 +142,7 @@ async fn a_state_that_does_not_fit_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn whoever_joins_has_read_what_was_before() {
+async fn a_new_member_has_read_what_was_before() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[]).await;

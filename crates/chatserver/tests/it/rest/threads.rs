@@ -66,7 +66,7 @@ async fn a_thread_has_no_threads() {
     tom.post(&p2p(2), &inside).await.expect(201);
 }
 
-/// Else one would move a pointer by way of a conversation that one is not in.
+/// Otherwise a user could move a pointer by way of a conversation that the user is not in.
 #[tokio::test]
 async fn a_thread_is_read_in_its_own_conversation() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! The way of one message, as its author and those who lead the group are told of it.
+//! The delivery trace of one message, as its author and those who lead the group see it.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn time(value: &Value) -> jiff::Timestamp {
     value.as_str().unwrap_or_else(|| panic!("{value} is no time")).parse().unwrap()
 }
 
-/// Only a server that is alone can tell everything.
+/// Only a lone server knows the whole trace.
 #[track_caller]
 fn is_complete(trace: &Value) {
     let is_alone = trace["fanned_out"][0]["node"].is_null();
@@ -32,9 +32,9 @@ async fn a_message_is_followed_from_its_acceptance_to_its_reading() {
     let mut jerrys = Stream::connect(&server, &jerry).await;
     let _jerrys_other = Stream::connect(&server, &jerry).await;
     let sent = tom.write(&jerry, "cheese").await;
-    toms.told_until("cheese").await;
-    jerrys.told_until("cheese").await;
-    // The third client's frame may be queued a moment later than the others came.
+    toms.received_until("cheese").await;
+    jerrys.received_until("cheese").await;
+    // The third client's frame may be queued a moment later than the others arrived.
     let given = async || trace(&tom, &sent["id"]).await["fanned_out"][0]["connections"] == 3;
     eventually(10, "three connections", given).await;
     let fresh = trace(&tom, &sent["id"]).await;
@@ -71,7 +71,7 @@ async fn a_message_for_nobody_who_is_there_waits() {
     let server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = tom.write(&jerry, "cheese").await;
-    // In a cluster, who tells the clients hears of it a moment after its author has the answer.
+    // In a cluster, the node that sends to the clients may learn of it a moment after the author has the answer.
     let heard = async || trace(&tom, &sent["id"]).await["committed_at"].is_string();
     eventually(10, "it was handed on", heard).await;
     let trace = trace(&tom, &sent["id"]).await;
@@ -80,7 +80,7 @@ async fn a_message_for_nobody_who_is_there_waits() {
 }
 
 #[tokio::test]
-async fn after_a_restart_only_what_is_kept_for_good_is_told() {
+async fn after_a_restart_only_what_is_kept_for_good_is_delivered() {
     let mut server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = tom.write(&jerry, "cheese").await;
@@ -101,7 +101,7 @@ async fn after_a_restart_only_what_is_kept_for_good_is_told() {
     assert_eq!(after["complete"], false);
 }
 
-/// Whoever joins has read what was before, which says nothing of this message's way.
+/// A new member has read all earlier messages, which says nothing about this message's delivery.
 #[tokio::test]
 async fn a_trace_is_about_those_who_were_members_then_and_still_are() {
     let server = one_node().start();

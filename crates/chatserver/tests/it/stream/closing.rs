@@ -1,12 +1,12 @@
-//! How a stream ends, on both streams: what was asked for is answered first, nothing comes behind the closing frame, and
-//! what was not begun when access ended is not done.
+//! How a stream ends, on v1 and v2: what was requested is answered first, nothing follows the closing frame, and frames
+//! that were not begun when access ended are not executed.
 
 use serde_json::{Value, json};
 
 use crate::support::raw_ws::{CLOSE, Frame, TEXT, masked};
 use crate::support::{RawWs, Server, User, cluster};
 
-/// How often what happens in an instant is tried.
+/// Number of attempts for what happens in an instant.
 const ROUNDS: usize = 25;
 
 fn text(frame: &Value) -> Vec<u8> {
@@ -17,14 +17,14 @@ fn goodbye() -> Vec<u8> {
     masked(CLOSE, &1000_u16.to_be_bytes())
 }
 
-/// A v1 stream after its welcome.
+/// Opens a v1 stream and reads its welcome.
 async fn v1(server: &Server, user: &User) -> RawWs {
     let mut ws = RawWs::connect(server, &user.token).await;
     assert!(ws.frame().await.unwrap().text().contains("Welcome"));
     ws
 }
 
-/// A v2 stream after its beginning.
+/// Opens a v2 stream and reads its first frames.
 async fn v2(server: &Server, user: &User) -> RawWs {
     let mut ws = RawWs::connect_v2(server, &user.token).await;
     for kind in ["hello", "live"] {
@@ -33,7 +33,7 @@ async fn v2(server: &Server, user: &User) -> RawWs {
     ws
 }
 
-/// Frames in brief: what a text frame is or says, or the code of a closing frame. Pings are left out.
+/// Frames in brief: the type or the text of a text frame, or the code of a closing frame. Pings are left out.
 fn briefs(frames: &[Frame]) -> Vec<String> {
     let brief = |frame: &Frame| match frame.opcode {
         TEXT => {
@@ -47,7 +47,7 @@ fn briefs(frames: &[Frame]) -> Vec<String> {
     frames.iter().filter_map(brief).collect()
 }
 
-/// What `printf ... | websocat` does. On a cluster one hears of one's own message by way of the relay, perhaps later.
+/// As `printf ... | websocat` does. On a cluster, one's own message arrives through the relay, perhaps later.
 #[tokio::test]
 async fn who_writes_and_leaves_at_once_on_v1_hears_of_it_and_nothing_follows_the_end() {
     let server = Server::start();
@@ -66,7 +66,7 @@ async fn who_sends_and_leaves_at_once_on_v2_is_answered_and_nothing_follows_the_
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let send = json!({"op": "send", "id": 1, "to_user": jerry.id, "content": "cheese"});
-    // The first message of a conversation tells of that, too.
+    // The first message of a conversation causes a conversation event too.
     tom.write(&jerry, "before").await;
     for round in 0..ROUNDS {
         let mut ws = v2(&server, &tom).await;
@@ -82,8 +82,8 @@ async fn who_sends_and_leaves_at_once_on_v2_is_answered_and_nothing_follows_the_
     }
 }
 
-/// Many small frames in one packet, and then a logout: what was read before it and not begun is not done, and is said to be
-/// undone.
+/// Many small frames in one packet, and then a logout: frames that were read before it but not begun are not executed,
+/// and are answered as not executed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_begun_when_access_ended_is_not_done() {
     const FRAMES: usize = 300;
@@ -101,7 +101,7 @@ async fn what_was_not_begun_when_access_ended_is_not_done() {
         let before = count(&tom, &jerry).await;
         ws.send_bytes(&frames.collect::<Vec<_>>()).await;
         leaving.post("/v1/users/logout", &json!({})).await.expect(200);
-        // The node with the stream may be another one than that which was asked.
+        // The node with the stream may be another one than the node that handled the logout.
         leaving.has_ended().await;
         let at_logout = count(&tom, &jerry).await;
         let mut frames = Vec::new();
@@ -110,7 +110,7 @@ async fn what_was_not_begun_when_access_ended_is_not_done() {
         }
         let got = briefs(&frames);
         let stored = count(&tom, &jerry).await;
-        // What was begun is finished: one frame on v1, and on v2 the 64 that may be under way.
+        // Frames that were begun are finished: one on v1, and on v2 the 64 that may be under way.
         let begun = if is_v2 { 64 } else { 1 };
         assert!(stored <= at_logout + begun, "v2: {is_v2}; {at_logout} at the logout, {stored} after it");
         assert_eq!(got.last().map(String::as_str), Some("4001"), "v2: {is_v2}");

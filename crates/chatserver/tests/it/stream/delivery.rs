@@ -1,4 +1,4 @@
-//! Live messages: to whom they go, and in which order.
+//! Live messages: their recipients and their order.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::http::keys;
 use crate::support::people::p2p;
 use crate::support::{Server, User, Ws};
 
-/// The members of a frame about a message.
+/// Fields of a frame about a message.
 const FRAME: [&str; 8] =
     ["ID", "MediaURL", "content", "group_id", "recipient_id", "sender_id", "timestamp", "type"];
 
@@ -114,8 +114,8 @@ async fn a_message_that_was_refused_goes_to_nobody() {
     assert_eq!(ws.frame().await["content"], "the first one");
 }
 
-/// Eight senders at once in a group, half over REST and half over streams: every listener sees one order, which is the
-/// stored one, gapless.
+/// Eight senders at once in a group, half over REST and half over streams: every listener gets the same order, which is
+/// the stored one, without gaps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_sees_the_order_of_the_log() {
     const EACH: usize = 40;

@@ -1,4 +1,4 @@
-//! The way into the stream: the handshake, who may come in, and the welcome.
+//! Connecting to the stream: the handshake, authentication, and the welcome.
 
 use serde_json::json;
 
@@ -36,7 +36,7 @@ async fn the_first_frame_is_the_welcome_to_the_letter() {
     assert_eq!(rest, zeros);
 }
 
-/// Nothing overtakes the welcome, and whoever has read it is there: not even one's own messages pass by.
+/// Nothing precedes the welcome, and from the welcome on nothing is missed, not even one's own messages.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_been_welcomed_misses_nothing_and_nothing_comes_before() {
     let server = Server::start();
@@ -62,7 +62,7 @@ async fn who_has_been_welcomed_misses_nothing_and_nothing_comes_before() {
     typist.abort();
 }
 
-/// The next frame that is no typing signal.
+/// Returns the next frame that is not a typing signal.
 async fn first_message(ws: &mut Ws) -> serde_json::Value {
     loop {
         let frame = ws.frame().await;
@@ -131,7 +131,7 @@ async fn of_20_who_race_with_one_ticket_one_comes_in() {
     }
 }
 
-/// The status that a request is answered with; the connection may live on.
+/// Returns the status of the answer to a request. The connection may stay open.
 async fn status_of(address: &str, request: &[u8]) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_broken_handshake_is_refused_in_words() {
     let answer = ask(&server, &plain).await;
     answer.refused(426, "upgrade_required");
     assert!(!answer.json()["error"].as_str().unwrap().contains("proxy"), "nobody asked for an upgrade");
-    // What a proxy leaves of a handshake that passes on no more than it knows.
+    // What a proxy leaves of a handshake if it forwards only headers that it knows.
     let left = plain.clone().header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     let answer = ask(&server, &left.header("Sec-WebSocket-Version", "13")).await;
     answer.refused(426, "upgrade_required");
@@ -192,7 +192,7 @@ async fn a_broken_handshake_is_refused_in_words() {
     }
 }
 
-/// Why the limits are tested on one node.
+/// Reason why the limits are tested on one node.
 const COUNTED: &str = "each node counts the connections that it has";
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The stream as WebSocket (RFC 6455): what breaks it, and with which code it ends then.
+//! The stream as WebSocket (RFC 6455): protocol violations, and the codes with which they end it.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use crate::support::raw_ws::{CLOSE, Frame, PING, PONG, TEXT};
 use crate::support::{Got, RawWs, Server, Setup, Ws};
 
-/// Most bytes of a message from a client.
+/// Maximum size of a client's message, in bytes.
 const LIMIT: usize = 128 * 1024;
 
 async fn raw(server: &Server) -> RawWs {
@@ -80,20 +80,20 @@ async fn a_declared_length_over_the_limit_is_not_waited_for() {
     }
 }
 
-/// A proxy sends on what it has been given, and tells its client nothing if that fails.
+/// A proxy forwards all that it was given, and reports nothing to its client if that fails.
 #[tokio::test]
-async fn whoever_is_still_sending_what_is_too_big_can_send_it_and_hears_why() {
+async fn a_client_that_is_still_sending_what_is_too_big_can_send_it_and_hears_why() {
     let server = Server::start();
     let tom = server.login("tom").await;
     let mut ws = RawWs::connect(&server, &tom.token).await;
-    // More than lies in the buffers of any socket.
+    // More than the buffers of any socket hold.
     ws.send(TEXT, &vec![b'x'; 32 << 20]).await;
     assert_eq!(ws.closed().await, 1009);
 }
 
-/// It would be read for as long as the server waits for the rest, as fast as it can.
+/// It would be read, as fast as possible, for as long as the server waits for the rest.
 #[tokio::test]
-async fn whoever_sends_what_is_too_big_without_end_is_cut_off() {
+async fn a_client_that_sends_an_endless_body_is_cut_off() {
     let server = Server::start();
     let mut ws = raw(&server).await;
     let endless = [0x81, 0x80 | 127, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4];
@@ -194,7 +194,7 @@ async fn what_comes_with_the_handshake_is_not_lost() {
     crate::support::within(20, read).await;
 }
 
-/// A client that vanishes gives its place back.
+/// A client that vanishes frees its place.
 #[tokio::test]
 async fn a_connection_that_breaks_off_is_noticed() {
     let setup = Setup::new().on_one_node("each node counts the connections that it has");

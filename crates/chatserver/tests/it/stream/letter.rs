@@ -1,4 +1,4 @@
-//! The protocol to the letter: what the handshake asks for and answers, and what is said to those who get it wrong.
+//! The protocol to the letter: the handshake's requirements and answer, and the errors for clients that get it wrong.
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +8,7 @@ use crate::support::http::exchange;
 use crate::support::raw_ws::{CLOSE, TEXT, masked, upgrade};
 use crate::support::{Answer, RawWs, Request, Server, Stream, User, eventually, within};
 
-/// The head of what the server answers to these bytes.
+/// Returns the head of the server's answer to these bytes.
 async fn head_of(server: &Server, bytes: &[u8]) -> String {
     let mut socket = TcpStream::connect(&server.address).await.unwrap();
     socket.write_all(bytes).await.unwrap();
@@ -19,7 +19,7 @@ async fn head_of(server: &Server, bytes: &[u8]) -> String {
     String::from_utf8(head).unwrap().to_ascii_lowercase()
 }
 
-/// An upgrade whose `Connection` headers are these.
+/// Returns an upgrade with these `Connection` headers.
 fn upgrade_with(connection: &[&str], user: &User) -> Vec<u8> {
     let mut request = format!(
         "GET /ws?token={} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -32,7 +32,7 @@ fn upgrade_with(connection: &[&str], user: &User) -> Vec<u8> {
     (request + "\r\n").into_bytes()
 }
 
-/// There are clients that take `close` in the answer for the end of the connection.
+/// Some clients take `close` in the answer for the end of the connection.
 #[tokio::test]
 async fn switching_protocols_never_says_close() {
     let server = Server::start();
@@ -74,7 +74,7 @@ async fn a_stream_that_there_is_not_is_refused_with_those_that_there_are() {
         let protocols = protocols;
         Stream::open(&server, "/ws", &[("Sec-WebSocket-Protocol", &protocols)]).await
     };
-    // Beside one that there is, another may be one of a later server; and a token may be named as elsewhere.
+    // A supported one may be accompanied by one of a later server. A token may be among them, as elsewhere.
     for (protocols, kind) in [
         (format!("chatserver.v3, chatserver.v2, bearer.{}", tom.token), "hello"),
         (format!("chatserver.v2, Bearer.{}", tom.token), "hello"),
@@ -87,7 +87,7 @@ async fn a_stream_that_there_is_not_is_refused_with_those_that_there_are() {
     }
 }
 
-/// A name of somebody else's is left alone: the stream is v1, and none is chosen.
+/// Unknown names are ignored: the stream is v1, and none is chosen.
 #[tokio::test]
 async fn other_subprotocols_stay_v1() {
     let server = Server::start();
@@ -98,7 +98,7 @@ async fn other_subprotocols_stay_v1() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_is_told_every_way_to_say_who_one_is() {
+async fn an_unknown_caller_learns_every_way_to_authenticate() {
     let server = Server::start();
     let problem = exchange(&server.address, &upgrade("/ws").bytes(&server.address)).await;
     let problem = problem.refused(401, "unauthenticated");
@@ -123,16 +123,16 @@ async fn http_1_1_names_its_host_once() {
     }
 }
 
-/// JSON takes six bytes for each of these characters; what a request may bring, a frame may bring.
+/// JSON takes six bytes for each of these characters. A frame may contain whatever a request may.
 #[tokio::test]
-async fn the_largest_content_fits_into_a_frame_however_it_is_spelt() {
+async fn the_largest_content_fits_into_a_frame_however_it_is_written() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let content = "\u{1}".repeat(16 * 1024);
-    let spelt = json!(content).to_string();
-    assert!(spelt.len() > 96 * 1024, "each is escaped");
+    let escaped = json!(content).to_string();
+    assert!(escaped.len() > 96 * 1024, "each is escaped");
     let mut v2 = RawWs::connect_v2(&server, &tom.token).await;
-    let send = format!(r#"{{"op":"send","id":1,"to_user":{},"content":{spelt}}}"#, jerry.id);
+    let send = format!(r#"{{"op":"send","id":1,"to_user":{},"content":{escaped}}}"#, jerry.id);
     v2.send(TEXT, send.as_bytes()).await;
     let ack = loop {
         let frame = v2.frame().await.expect("an ack");
@@ -142,7 +142,7 @@ async fn the_largest_content_fits_into_a_frame_however_it_is_spelt() {
         }
     };
     let mut v1 = RawWs::connect(&server, &tom.token).await;
-    let send = format!(r#"{{"type":"text","recipient_id":{},"content":{spelt}}}"#, jerry.id);
+    let send = format!(r#"{{"type":"text","recipient_id":{},"content":{escaped}}}"#, jerry.id);
     v1.send_bytes(&[masked(TEXT, send.as_bytes()), masked(CLOSE, &1000_u16.to_be_bytes())].concat()).await;
     let largest = v1.rest().await.iter().map(|frame| frame.payload.len()).max();
     eprintln!("the largest content: {} bytes on v2, {largest:?} on v1", ack.payload.len());
@@ -151,7 +151,7 @@ async fn the_largest_content_fits_into_a_frame_however_it_is_spelt() {
     assert!(stored.iter().all(|message| message["content"] == json!(content)));
 }
 
-/// The server cannot answer in a way that such a client understands, so at least its log says what is wrong; once.
+/// The server cannot answer such a client in TLS, so at least its log has the reason, once.
 #[tokio::test]
 async fn tls_to_a_port_without_it_is_noted() {
     const HELLO: [u8; 6] = [0x16, 3, 1, 0, 1, 0];

@@ -1,4 +1,4 @@
-//! What came while a user was away, and what comes while that is being told.
+//! Messages from while a user was away, and live ones that arrive during their replay.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ async fn what_was_missed_comes_right_after_the_welcome_in_order_and_once() {
     let live = tom.write(&jerry, "live").await["id"].clone();
     assert_eq!(ws.frame().await["ID"], live, "nothing came twice");
 
-    // Confirmed, none of it comes again.
+    // Once confirmed, none of it is sent again.
     delivered(&tom, &jerry, &live).await;
     delivered(&spike, &jerry, &sent[14]).await;
     ws.leave().await;
@@ -52,9 +52,9 @@ async fn what_was_missed_outlives_the_server() {
     assert_eq!(ws.frame().await["ID"], id);
 }
 
-/// A new member has not missed what was written before; it is in the history.
+/// A new member has not missed earlier messages: they are in the history.
 #[tokio::test]
-async fn a_groups_past_is_not_told_to_a_new_member() {
+async fn a_groups_past_is_not_sent_to_a_new_member() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[]).await;
@@ -65,7 +65,7 @@ async fn a_groups_past_is_not_told_to_a_new_member() {
     assert_eq!(ws.frame().await["content"], "after");
 }
 
-/// Sends so many messages on one kept connection each.
+/// Sends this many messages on one kept connection each.
 fn flood(
     server: &Server,
     from: &User,
@@ -95,7 +95,7 @@ async fn all(tasks: Vec<tokio::task::JoinHandle<()>>) {
     }
 }
 
-/// Every message with another user that the frames should have been, in order.
+/// Returns every message with another user that should have arrived, in order.
 async fn expected_ids(user: &User, with: &User) -> Vec<Value> {
     let stored = user.all_messages(&format!("/v1/messages/history/{}", with.id)).await;
     stored.iter().map(|message| message["id"].clone()).collect()
@@ -124,8 +124,8 @@ async fn thousands_missed_and_live_ones_meanwhile_come_in_order_and_once() {
     }
 }
 
-/// The client does not read, so the replay stands still with its only page half told. More arrives meanwhile than may
-/// wait, so the log has to be read on.
+/// The client does not read, so the replay stops in the middle of its only page. More messages arrive meanwhile than
+/// the queue holds, so the rest must be read from the log.
 #[tokio::test]
 async fn live_ones_beyond_the_queue_are_not_lost_during_a_replay() {
     const MISSED: usize = 100;
@@ -155,7 +155,7 @@ async fn live_ones_beyond_the_queue_are_not_lost_during_a_replay() {
     assert_eq!(ids, expected_ids(&jerry, &tom).await);
 }
 
-/// What one writes oneself on another device is part of the same order.
+/// A user's own messages from another device are part of the same order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ones_own_messages_during_a_replay_keep_the_order() {
     const MISSED: usize = 2000;

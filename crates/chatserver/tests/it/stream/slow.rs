@@ -1,4 +1,4 @@
-//! A consumer that is too slow is closed, slows nobody and loses nothing (README, promise 6).
+//! A slow consumer is closed, slows down nobody and loses nothing (README, promise 6).
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use crate::support::raw_ws::{CLOSE, PING, PONG, TEXT};
 use crate::support::{Got, RawWs, Server, Setup, Stream, User, Ws, eventually, within};
 
 const MEMBERS: usize = 100;
-/// Together more than the queue (1 MiB) and what the system's buffers hold for a loopback socket (some MiB).
+/// Together more than the queue (1 MiB) and the system's buffers for a loopback socket (some MiB).
 const MESSAGES: usize = 390;
 const BYTES: usize = 16_000;
-/// So many are sent before the next must wait for all who read.
+/// Number of messages that may be sent before the readers have caught up.
 const AT_ONCE: usize = 30;
 
-/// The ids that a member has heard, and how many for the sender to look at.
+/// Returns the ids that a member has received, and publishes their number for the sender.
 async fn listen(mut ws: Ws, heard: watch::Sender<usize>) -> Vec<i64> {
     let mut ids = Vec::with_capacity(MESSAGES);
     while ids.len() < MESSAGES {
@@ -46,7 +46,7 @@ async fn members(server: &Server, owner: &User) -> (i64, Vec<User>) {
     (group, members)
 }
 
-/// Sends all, no faster than those who read can follow; gives the ids.
+/// Sends all messages, no faster than the readers can follow. Returns the ids.
 async fn send_all(owner: &User, group: i64, heard: &mut [watch::Receiver<usize>]) -> Vec<i64> {
     let mut ids = Vec::with_capacity(MESSAGES);
     while ids.len() < MESSAGES {
@@ -96,7 +96,7 @@ async fn one_of_100_members_who_never_reads_harms_nobody_and_loses_nothing() {
     assert_eq!(missed, sent, "it gets all of it when it returns");
 }
 
-/// The ids that come before the end of the connection.
+/// Returns the ids that arrive before the end of the connection.
 async fn until_the_end(ws: &mut RawWs) -> Vec<i64> {
     let mut ids = Vec::new();
     while let Some(frame) = ws.frame().await {
@@ -109,7 +109,8 @@ async fn until_the_end(ws: &mut RawWs) -> Vec<i64> {
     ids
 }
 
-/// Sends so many messages to a client that reads nothing meanwhile; `true` if it was closed for that, with the reason.
+/// Sends this many messages to a client that reads nothing meanwhile. Returns whether it was closed for that, with the
+/// reason.
 async fn is_too_slow(server: &Server, tom: &User, count: usize) -> bool {
     let sleeper = server.register(&format!("sleeper {count}")).await;
     let mut asleep = RawWs::connect_narrow(server, &sleeper.token).await;
@@ -123,7 +124,7 @@ async fn is_too_slow(server: &Server, tom: &User, count: usize) -> bool {
     }
     let mut texts = 0;
     while texts < count {
-        let frame = asleep.frame().await.expect("a last word before the end");
+        let frame = asleep.frame().await.expect("a closing frame before the end");
         match frame.opcode {
             TEXT => texts += 1,
             CLOSE => {
@@ -137,7 +138,7 @@ async fn is_too_slow(server: &Server, tom: &User, count: usize) -> bool {
     false
 }
 
-/// How much the system's buffers take in before the server notices differs, so it is tried with more and more.
+/// How much the system's buffers hold before the server notices differs, so the test tries more and more.
 #[tokio::test]
 async fn a_consumer_who_wakes_up_in_time_reads_why_it_was_closed() {
     let server = Setup::new().env("MAX_QUEUED_FRAMES", "8").start();
@@ -150,8 +151,8 @@ async fn a_consumer_who_wakes_up_in_time_reads_why_it_was_closed() {
     panic!("the queue of 8 frames never was too long");
 }
 
-/// A server with one worker thread, and clients of both streams that come back to a great deal and read nothing of it: each
-/// of them alone would be enough to occupy the thread, if waiting for it took one.
+/// A server with one worker thread, and clients of both streams that resume with much to catch up and read nothing of
+/// it. If waiting for a client occupied a thread, one of them would block the server.
 #[tokio::test]
 async fn who_resumes_and_reads_nothing_holds_nobody_up() {
     let server = Setup::new().env("TOKIO_WORKER_THREADS", "1").start();
@@ -174,12 +175,12 @@ async fn who_resumes_and_reads_nothing_holds_nobody_up() {
         prompt += usize::from(began.elapsed() < Duration::from_millis(50));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Not all of them: the machine may have other things to do as well.
+    // Not all of them, because the machine may be busy.
     assert!(prompt >= 30, "{prompt} of 40 answers within 50 ms");
 }
 
-/// A v1 client with a small window that reads all the time, slowly, and answers each ping when it comes to it. What it missed
-/// takes it longer than a client that reads nothing may take for an answer.
+/// A v1 client with a small window that reads all the time, slowly, and answers each ping when it reads it. Catching up
+/// takes it longer than a client may read nothing.
 #[tokio::test]
 async fn who_reads_slowly_and_answers_gets_all_of_it_once_and_it_is_delivered() {
     const MISSED: usize = 7;
@@ -214,9 +215,9 @@ async fn who_reads_slowly_and_answers_gets_all_of_it_once_and_it_is_delivered() 
     }
 }
 
-/// It missed far more than the system's buffers hold, pauses until it is asked, comes to that ping, and reads nothing more:
-/// what it has read by then is known while most of the rest has yet to be given to it. Were it asked later than that, all might
-/// have been given to it, and the test would show nothing.
+/// The client missed far more than the system's buffers hold. It pauses until the server has sent a ping, reads up to
+/// that ping and nothing more. The server must learn what it has read by then, while most of the rest has yet to be
+/// sent. If the ping came later, everything might have been sent by then, and the test would prove nothing.
 #[tokio::test]
 async fn who_is_still_given_what_it_missed_is_heard() {
     const MISSED: usize = 200;
@@ -229,7 +230,7 @@ async fn who_is_still_given_what_it_missed_is_heard() {
     }
     let mut slow = RawWs::connect_narrow(&server, &jerry.token).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    // Those between the frames are longer, and confirm nothing.
+    // Pings between the frames have a longer payload, and confirm nothing.
     let mut asked = false;
     while !asked {
         let frame = slow.frame().await.expect("it is kept");
@@ -245,7 +246,7 @@ async fn who_is_still_given_what_it_missed_is_heard() {
     .await;
 }
 
-/// The id that the next frame brings, if it is a message's. A ping is answered.
+/// Returns the id in the next frame, if it is a message's. Answers a ping.
 async fn next_id_slowly(slow: &mut RawWs) -> Option<i64> {
     let frame = slow.frame_slowly(800, Duration::from_millis(180)).await.expect("a slow client is kept");
     match frame.opcode {

@@ -1,10 +1,10 @@
-//! Wrong frames: each is answered by an error frame on its own connection, and the connection stays.
+//! Invalid frames: each is answered with an error frame on its own connection, and the connection stays.
 
 use serde_json::{Value, json};
 
 use crate::support::{Server, Ws};
 
-/// What is wrong, and the code of the answer.
+/// Returns invalid frames and the codes of their answers.
 fn wrong_frames(own: i64, others_group: i64) -> Vec<(Value, &'static str)> {
     let long = "x".repeat(16_385);
     let invalid = "invalid_request";
@@ -94,7 +94,7 @@ async fn json_that_means_mischief_is_answered() {
     let tom = server.login("tom").await;
     let mut ws = Ws::connect(&server, &tom).await;
     let deep = format!("{{\"type\":{}", "[".repeat(50_000));
-    // What does not parse is no JSON object, so it is plain text.
+    // What does not parse as a JSON object counts as plain text.
     for text in [deep.as_str(), r#"{"type":1e400}"#, r#"{"type":"\ud800"}"#, "\u{feff}{}"] {
         ws.text(text).await;
         assert_eq!(ws.error_code().await, "no_recipient");

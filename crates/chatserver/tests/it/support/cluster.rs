@@ -1,5 +1,5 @@
-//! The same tests on a cluster: with `CHATSERVER_TEST_ENGINE=cluster` each server is two nodes on one PostgreSQL database
-//! of its own, which NATS joins, behind one address.
+//! The same tests on a cluster: with `CHATSERVER_TEST_ENGINE=cluster` each server is two nodes on a PostgreSQL database
+//! of its own, connected by NATS, behind one address.
 
 use chat_engines::{Database, shared};
 
@@ -15,32 +15,32 @@ pub fn is_wanted() -> bool {
     }
 }
 
-/// What the nodes of one server share.
+/// Settings that the nodes of one server share.
 pub struct Cluster {
     database: Database,
     nats: String,
 }
 
 impl Cluster {
-    /// A new one, with nothing in its database.
+    /// Makes one with an empty database.
     pub fn new() -> Self {
         let database = shared().database().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
         let nats = shared().nats_url().unwrap_or_else(|error| panic!("no NATS: {error:#}"));
         Self { database, nats }
     }
 
-    /// The settings of each node.
+    /// Returns the settings of each node.
     pub fn variables(&self) -> [(&'static str, String); 4] {
         [
             ("DATABASE_URL", self.database.url()),
             ("NATS_URL", self.nats.clone()),
-            // Other tests speak over the same NATS.
+            // Other tests use the same NATS.
             ("NATS_PREFIX", self.database.name().to_owned()),
             ("JWT_SECRET", self.secret()),
         ]
     }
 
-    /// The key that signs tokens, which a node must not make for itself.
+    /// Returns the key that signs tokens, which a node must not make for itself.
     pub fn secret(&self) -> String {
         format!("the-key-of-the-cluster-{}", self.database.name())
     }

@@ -1,4 +1,4 @@
-//! `chatserver readers` beside a server that runs, or is stopped.
+//! `chatserver readers`, beside a running server or a stopped one.
 
 use std::process::Output;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Setup;
 
-/// The exit status that says that the reader has to reload.
+/// Exit status: the reader has to reload.
 pub const RELOAD: i32 = 3;
 
 /// Runs the command on the server's data.
@@ -18,7 +18,7 @@ pub fn readers(setup: &Setup, args: &[&str]) -> Output {
     command.args(args).output().unwrap()
 }
 
-/// What the command prints when it succeeds.
+/// Runs the command, which must succeed, and returns its output.
 #[track_caller]
 pub fn done(setup: &Setup, args: &[&str]) -> String {
     let output = readers(setup, args);
@@ -26,14 +26,14 @@ pub fn done(setup: &Setup, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The changes after the reader's position, at most so many.
+/// Returns at most `limit` changes after the reader's position.
 #[track_caller]
 pub fn page(setup: &Setup, name: &str, limit: u16) -> Vec<Value> {
     let lines = done(setup, &["read", name, "--limit", &limit.to_string()]);
     lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The changes after the reader's position, which it acknowledges; not all of them while others write.
+/// Returns the next page after the reader's position and acknowledges it. There may be more while others write.
 #[track_caller]
 pub fn first_page(setup: &Setup, name: &str) -> Vec<Value> {
     let entries = page(setup, name, 1000);
@@ -44,7 +44,8 @@ pub fn first_page(setup: &Setup, name: &str) -> Vec<Value> {
     entries
 }
 
-/// Everything that the reader has not acknowledged, which it acknowledges page by page. Nobody may write meanwhile.
+/// Returns everything that the reader has not acknowledged, and acknowledges it page by page. Nobody may write
+/// meanwhile.
 #[track_caller]
 pub fn rest(setup: &Setup, name: &str) -> Vec<Value> {
     let mut all = Vec::new();
@@ -57,22 +58,22 @@ pub fn rest(setup: &Setup, name: &str) -> Vec<Value> {
     }
 }
 
-/// The epoch and the place of an entry.
-pub fn place(entry: &Value) -> (String, i64) {
-    let (epoch, place) = entry["position"].as_str().unwrap().split_once('-').unwrap();
-    (epoch.to_owned(), place.parse().unwrap())
+/// Returns the epoch and the log position of an entry.
+pub fn position_of(entry: &Value) -> (String, i64) {
+    let (epoch, position_of) = entry["position"].as_str().unwrap().split_once('-').unwrap();
+    (epoch.to_owned(), position_of.parse().unwrap())
 }
 
-/// That no place is missing or comes twice, and that all are of one log.
+/// Checks that no log position is missing or doubled, and that all are of one epoch.
 #[track_caller]
 pub fn assert_whole(entries: &[Value]) {
-    let (epoch, first) = place(&entries[0]);
+    let (epoch, first) = position_of(&entries[0]);
     for (entry, wanted) in entries.iter().zip(first..) {
-        assert_eq!(place(entry), (epoch.clone(), wanted));
+        assert_eq!(position_of(entry), (epoch.clone(), wanted));
     }
 }
 
-/// The ids of messages that were posted, in the order of the entries.
+/// Returns the ids of posted messages, in the order of the entries.
 pub fn posted(entries: &[Value]) -> Vec<i64> {
     let created = entries.iter().filter(|entry| entry["kind"] == "message.created");
     created.map(|entry| entry["message"].as_i64().unwrap()).collect()

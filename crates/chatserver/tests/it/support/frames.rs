@@ -1,26 +1,26 @@
-//! Holds frames against the AsyncAPI document that the server prints: the schema of that kind of frame, and no member that
-//! is not in it. Knows the keywords of JSON Schema that the document uses and refuses a document with others.
+//! Checks frames against the AsyncAPI document that the server prints: each must fit the schema of its kind and have no
+//! unknown field. Knows the keywords of JSON Schema that the document uses, and refuses a document with others.
 
 use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-/// Which of the two dialogues a frame is of.
+/// The stream that a frame belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialogue {
     V1,
     V2,
 }
 
-/// Who says it.
+/// The side that sends a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
     Server,
     Client,
 }
 
-/// Keywords that say nothing about what is valid.
+/// Keywords without effect on validity.
 const ANNOTATIONS: [&str; 2] = ["description", "examples"];
 const KEYWORDS: [&str; 13] = [
     "$ref",
@@ -60,15 +60,15 @@ pub fn check(dialogue: Dialogue, from: From, text: &str) -> Result<(), String> {
     }
 }
 
-/// Fails unless a text frame of the server's is as the document says.
+/// Fails unless a text frame from the server is as the document says.
 #[track_caller]
-pub fn told(dialogue: Dialogue, text: &str) {
+pub fn check_received(dialogue: Dialogue, text: &str) {
     if let Err(wrong) = check(dialogue, From::Server, text) {
         panic!("not as the AsyncAPI document says: {wrong}");
     }
 }
 
-/// What one side may say in a dialogue.
+/// Returns the payloads that one side may send on a stream.
 fn payloads(dialogue: Dialogue, from: From) -> impl Iterator<Item = &'static Value> {
     let channel = match dialogue {
         Dialogue::V1 => "#/channels/v1",
@@ -85,7 +85,7 @@ fn payloads(dialogue: Dialogue, from: From) -> impl Iterator<Item = &'static Val
         .map(|message| &target(target(message))["payload"])
 }
 
-/// Frames of one side are told apart by `op`, or else by `type`.
+/// Frames of one side are distinguished by `op`, or else by `type`.
 fn is_of_kind(payload: &Value, frame: &Value) -> bool {
     let properties = &payload["properties"];
     let tag = if properties["op"].is_object() { "op" } else { "type" };
@@ -117,7 +117,7 @@ fn fits(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         return wrong(format!("is not {}", schema["const"]));
     }
     if schema["enum"].as_array().is_some_and(|all| !all.contains(value)) {
-        return wrong(format!("is none of {}", schema["enum"]));
+        return wrong(format!("is not among {}", schema["enum"]));
     }
     match value {
         Value::Object(there) => object_fits(schema, there, at),
@@ -146,7 +146,7 @@ fn object_fits(schema: &Value, there: &Map<String, Value>, at: &str) -> Result<(
             return Err(format!("{at}.{lacking} is not there, but {name} is"));
         }
     }
-    // An object without a list of members is an application's own.
+    // An object without a list of fields is an application's own.
     let Some(known) = schema["properties"].as_object() else { return Ok(()) };
     for (name, value) in there {
         let at = format!("{at}.{name}");

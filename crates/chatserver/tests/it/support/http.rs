@@ -1,5 +1,5 @@
 //! HTTP by hand: one request on one connection, and the whole answer with its headers. So that odd requests can be made
-//! too, nothing is added that the test did not ask for but `Host`, `Connection` and `Content-Length`.
+//! too, only `Host`, `Connection` and `Content-Length` are added to what the test asks for.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::within;
 
-/// A request in the making.
+/// A request to send.
 #[derive(Clone)]
 pub struct Request {
     method: String,
@@ -44,7 +44,7 @@ impl Request {
         self
     }
 
-    /// What goes over the wire.
+    /// Returns the bytes of the request.
     pub fn bytes(&self, host: &str) -> Vec<u8> {
         let mut head =
             format!("{} {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n", self.method, self.path);
@@ -65,7 +65,8 @@ impl Request {
         within(20, exchange(address, &bytes)).await
     }
 
-    /// Sends it up to its body, which the server then asks for; the connection is for that, and for the answer.
+    /// Sends it up to its body and waits until the server asks for that. Returns the connection, for the body and the
+    /// answer.
     pub async fn send_head(&self, address: &str) -> TcpStream {
         let bytes = self.clone().header("Expect", "100-continue").bytes(address);
         let head = bytes.len() - self.body.as_ref().map_or(0, Vec::len);
@@ -94,7 +95,7 @@ pub async fn read_answer(socket: &mut TcpStream) -> Answer {
     Answer::parse(&bytes)
 }
 
-/// An answer, whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -131,7 +132,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The JSON of an answer with this status.
+    /// Returns the JSON of the answer, which must have this status.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -139,13 +140,13 @@ impl Answer {
         self.json()
     }
 
-    /// An answer without a body.
+    /// Checks that the answer has no body.
     #[track_caller]
     pub fn is_empty(&self) {
         assert_eq!((self.status, self.text().as_str()), (204, ""));
     }
 
-    /// The problem of a refusal with this status and code; its shape is checked to the letter.
+    /// Returns the problem of a refusal with this status and code, and checks its shape to the letter.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -161,7 +162,7 @@ impl Answer {
         problem
     }
 
-    /// A 400 that begins as the contract says.
+    /// Checks for a 400 with the beginning that the contract requires.
     #[track_caller]
     pub fn invalid(&self) -> Value {
         let problem = self.refused(400, "invalid_request");
@@ -171,7 +172,7 @@ impl Answer {
     }
 }
 
-/// The names of an object's members, in order of the alphabet.
+/// Returns the names of an object's fields in alphabetical order.
 #[track_caller]
 pub fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = object.as_object().expect("an object").keys().map(String::as_str).collect();

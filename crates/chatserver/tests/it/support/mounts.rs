@@ -1,10 +1,10 @@
-//! File systems that only a test's own server sees, and which go with it.
+//! File systems that only a test's own server sees, and that vanish with it.
 
 use std::process::Command;
 
 use super::Setup;
 
-/// Whether this machine lets tests mount something; if not, the test counts as skipped.
+/// Whether this machine lets tests mount something. If not, the test counts as skipped.
 #[track_caller]
 pub fn may_mount() -> bool {
     let tried = Command::new("unshare").args(["-Urm", "true"]).output();
@@ -15,7 +15,7 @@ pub fn may_mount() -> bool {
     may
 }
 
-/// Whether this machine lets tests mount file systems of their own making; if not, the test counts as skipped.
+/// Whether this machine lets tests mount file systems of their own. If not, the test counts as skipped.
 #[track_caller]
 pub fn may_mount_images() -> bool {
     let folder = tempfile::tempdir().unwrap();
@@ -32,24 +32,24 @@ pub fn may_mount_images() -> bool {
     may
 }
 
-/// The command of a shell that makes an image of 24 MiB whose blocks have 1 KiB each, and a folder.
+/// Returns the shell command that makes an image of 24 MiB with blocks of 1 KiB, and a folder.
 fn image(image: &str, folder: &str) -> String {
     format!("mkdir -p {folder} && truncate -s 24M {image} && mkfs.ext4 -q -F -b 1024 -m 0 {image}")
 }
 
-/// Makes an image whose blocks have 1 KiB each.
+/// Makes an image with blocks of 1 KiB.
 pub fn make_image(setup: &Setup, name: &str, folder: &str) {
     let made = Command::new("sh").args(["-c", &image(name, folder)]).current_dir(setup.path("")).status();
     assert!(made.unwrap().success());
 }
 
-/// A server that alone sees what is in the image, after this command of a shell.
+/// Returns a server that alone sees the image's content, after this shell command.
 pub fn with_image(setup: Setup, name: &str, folder: &str, first: &str) -> Setup {
     let script = format!("mount -o loop {name} {folder} && {{ {first}; }} && exec \"$0\" \"$@\"");
     setup.through(&["unshare", "-m", "sh", "-c", &script])
 }
 
-/// A server for which this command of a shell mounts something first.
+/// Returns a server for which this shell command mounts something first.
 pub fn with_mount(setup: Setup, mount: &str) -> Setup {
     let script = format!("{mount} && exec \"$0\" \"$@\"");
     setup.through(&["unshare", "-Urm", "sh", "-c", &script])

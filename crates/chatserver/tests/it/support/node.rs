@@ -1,4 +1,4 @@
-//! One process of the server, and all that it has printed.
+//! One process of the server, and everything that it has printed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// A server that takes longer to start is broken.
+/// Upper bound for a start.
 pub const START: Duration = Duration::from_secs(20);
 
-/// All that a process has written so far.
+/// Everything that a process has written so far.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<String>>);
 
 impl Output {
-    /// Keeps each line, and passes it on as long as somebody listens.
+    /// Keeps each line, and sends it to the receiver while there is one.
     fn follow(&self, from: impl Read + Send + 'static) -> Receiver<String> {
         let (sender, lines) = channel();
         let text = self.0.clone();
@@ -32,7 +32,7 @@ impl Output {
     }
 }
 
-/// A process that runs. Dropping it kills it.
+/// A running process. Dropping it kills it.
 pub struct Node {
     child: Child,
     output: Output,
@@ -41,7 +41,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts it; whether it gets ready is another question.
+    /// Starts it, without waiting until it is ready.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let output = Output::default();
@@ -50,7 +50,7 @@ impl Node {
         Self { child, output, lines, errors }
     }
 
-    /// Waits until it says that it is ready; gives `127.0.0.1:<port>`.
+    /// Waits until it logs that it is ready. Returns `127.0.0.1:<port>`.
     pub fn ready(&self) -> String {
         let deadline = Instant::now() + START;
         loop {
@@ -116,7 +116,7 @@ impl Drop for Node {
     }
 }
 
-/// How a process ended; waits for at most so long.
+/// Waits at most `limit` for a process to end. Returns its status.
 pub fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
     let deadline = Instant::now() + limit;
     loop {

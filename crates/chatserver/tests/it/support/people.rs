@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Answer, Request, Server, cluster, eventually};
 
-/// What everybody's password is, the demo users' too.
+/// Password of all users, of the demo users too.
 pub const PASSWORD: &str = "password123";
 
-/// A user who is logged in.
+/// A logged-in user.
 #[derive(Clone)]
 pub struct User {
     pub id: i64,
@@ -16,12 +16,12 @@ pub struct User {
 }
 
 impl User {
-    /// A user of whom only the token is known.
+    /// Returns a user with this token.
     pub fn with_token(server: &Server, id: i64, token: &str) -> Self {
         Self { id, token: token.into(), address: server.address.clone() }
     }
 
-    /// The same user at another server.
+    /// Returns the same user at another server.
     pub fn at(&self, server: &Server) -> Self {
         Self::with_token(server, self.id, &self.token)
     }
@@ -51,7 +51,7 @@ impl User {
         self.send(Request::new("DELETE", path)).await
     }
 
-    /// Waits until the token has ended: where that was said it is so at once, at the other nodes of a cluster soon.
+    /// Waits until the token has ended: on the node that ended it at once, on the other nodes of a cluster soon.
     pub async fn has_ended(&self) {
         if cluster::is_wanted() {
             // Each connection goes to the next node.
@@ -65,34 +65,34 @@ impl User {
         self.get("/v1/test-auth").await.refused(401, "unauthenticated");
     }
 
-    /// One message as this user sees it.
+    /// Returns a message as this user sees it.
     pub async fn message(&self, id: &Value) -> Value {
         self.get(&format!("/v1/messages/{id}")).await.expect(200)
     }
 
-    /// One conversation as this user sees it.
+    /// Returns a conversation as this user sees it.
     pub async fn conversation(&self, id: &Value) -> Value {
         self.get(&format!("/v1/conversations/{id}")).await.expect(200)
     }
 
-    /// The conversation of a group of this user's.
+    /// Returns the conversation of a group of this user.
     pub async fn conversation_of(&self, group: i64) -> Value {
         let page = self.get("/v1/conversations?limit=200").await.expect(200);
         let all = page["conversations"].as_array().unwrap();
         all.iter().find(|it| it["group_id"] == group).expect("the group is there")["id"].clone()
     }
 
-    /// Writes to another user; gives the answer.
+    /// Writes to another user and returns the answer.
     pub async fn write(&self, to: &User, content: &str) -> Value {
         self.post(&p2p(to.id), &json!({ "content": content })).await.expect(201)
     }
 
-    /// Writes to a group; gives the answer.
+    /// Writes to a group and returns the answer.
     pub async fn write_group(&self, group: i64, content: &str) -> Value {
         self.post(&to_group(group), &json!({ "content": content })).await.expect(201)
     }
 
-    /// A new group with these members beside its owner.
+    /// Makes a group with these members besides its owner.
     pub async fn group(&self, name: &str, members: &[&User]) -> i64 {
         let created = self.post("/v1/groups", &json!({ "name": name })).await.expect(201);
         let group = created["group_id"].as_i64().unwrap();
@@ -106,18 +106,18 @@ impl User {
         self.post(&format!("/v1/groups/{group}/members"), &json!({ "user_id": user })).await
     }
 
-    /// The newest page of messages with another user.
+    /// Returns the newest page of messages with another user.
     pub async fn history(&self, with: &User) -> Vec<Value> {
         self.messages(&format!("/v1/messages/history/{}", with.id)).await
     }
 
-    /// The messages of a page.
+    /// Returns the messages of a page.
     pub async fn messages(&self, path: &str) -> Vec<Value> {
         let page = self.get(path).await.expect(200);
         page["messages"].as_array().unwrap().clone()
     }
 
-    /// All messages of a conversation, oldest first, read page by page.
+    /// Returns all messages of a conversation, oldest first, read page by page.
     pub async fn all_messages(&self, path: &str) -> Vec<Value> {
         let mut pages = Vec::new();
         let mut before = String::new();
@@ -130,7 +130,7 @@ impl User {
         pages.into_iter().rev().flatten().collect()
     }
 
-    /// The status of a message with another user.
+    /// Returns the status of a message with another user.
     pub async fn status_of(&self, with: &User, id: &Value) -> String {
         let history = self.history(with).await;
         let message = history.iter().find(|message| message["id"] == *id).expect("the message is there");
@@ -139,7 +139,7 @@ impl User {
 }
 
 impl Server {
-    /// Registers a user of this name, who lives at `<name>@example.com` without the name's odd characters.
+    /// Registers a user with this name and the address `<name>@example.com`, without the name's odd characters.
     pub async fn register(&self, name: &str) -> User {
         let local: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let body = json!({ "username": name, "email": format!("{local}@example.com"), "password": PASSWORD });
@@ -149,7 +149,6 @@ impl Server {
         User { id, token, address: self.address.clone() }
     }
 
-    /// Logs in by name.
     pub async fn login(&self, name: &str) -> User {
         let body = json!({ "username": name, "password": PASSWORD });
         let token =
@@ -159,23 +158,23 @@ impl Server {
         user
     }
 
-    /// The two whom every new server on loopback has.
+    /// Returns the two users that every new server on loopback has.
     pub async fn tom_and_jerry(&self) -> (User, User) {
         (self.login("tom").await, self.login("jerry").await)
     }
 }
 
-/// Where a conversation's messages are read and sent.
+/// Path for reading and sending a conversation's messages.
 pub fn in_conversation(id: &Value) -> String {
     format!("/v1/conversations/{id}/messages")
 }
 
-/// Where a message to a user is sent.
+/// Path for sending a message to a user.
 pub fn p2p(user: i64) -> String {
     format!("/v1/messages/p2p/{user}")
 }
 
-/// Where a message to a group is sent.
+/// Path for sending a message to a group.
 pub fn to_group(group: i64) -> String {
     format!("/v1/messages/group/{group}")
 }

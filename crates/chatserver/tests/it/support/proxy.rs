@@ -1,5 +1,5 @@
-//! One address for several nodes: each new connection goes to the next of them, so that what a client does and what it
-//! is told pass through different nodes all the time. It knows nothing of what it carries.
+//! One address for several nodes: each new connection goes to the next node, so that a client's requests and its events
+//! pass through different nodes all the time. It does not look into what it carries.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 
-/// As many may wait as for the server itself.
+/// The same backlog as the server's.
 const BACKLOG: u32 = 4096;
-/// What the proxy takes from a node that its client does not take; usual sizes would hide a slow client for long.
+/// How much the proxy reads from a node that its client does not read. Usual sizes would hide a slow client for long.
 const BUFFER: u32 = 64 * 1024;
 
 /// The proxy. Its connections end with it.
@@ -23,11 +23,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy in front of these.
+    /// Starts a proxy in front of these nodes.
     pub fn before(nodes: Vec<SocketAddr>) -> Self {
         let (end, ended) = oneshot::channel::<()>();
         let (sender, address) = channel();
-        // A thread of its own: a test may keep its runtime busy, or have none.
+        // On a thread of its own: a test may keep its runtime busy, or have none.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             runtime.block_on(async {
@@ -52,7 +52,7 @@ impl Drop for Proxy {
 
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
-    // Those who are accepted inherit it.
+    // Accepted sockets inherit it.
     socket.set_send_buffer_size(BUFFER).unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     socket.listen(BACKLOG).unwrap()
@@ -63,7 +63,7 @@ async fn accept(listener: TcpListener, nodes: Arc<[SocketAddr]>) {
         let (client, _) = listener.accept().await.unwrap();
         let nodes = nodes.clone();
         tokio::spawn(async move {
-            // Without any node the client finds its connection closed.
+            // If no node can be reached, the client's connection is closed.
             if let Some(node) = reach(&nodes, number).await {
                 carry(client, node).await;
             }
@@ -83,7 +83,8 @@ async fn reach(nodes: &[SocketAddr], turn: usize) -> Option<TcpStream> {
     None
 }
 
-/// Carries a connection to its end. The directions end one by one: an answer still comes after a request was cut short.
+/// Carries a connection to its end. Each direction ends on its own: an answer still arrives after a request was cut
+/// short.
 async fn carry(mut client: TcpStream, mut node: TcpStream) {
     let _ = (client.set_nodelay(true), node.set_nodelay(true));
     let (from_client, to_client) = client.split();
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
     use crate::support::within;
 
-    /// Asks, says that this was all, and reads the answer to its end.
+    /// Sends a question, closes that direction, and reads the answer to its end.
     async fn ask(proxy: &Proxy) -> String {
         let mut socket = TcpStream::connect(proxy.address).await.unwrap();
         socket.write_all(b"who?").await.unwrap();

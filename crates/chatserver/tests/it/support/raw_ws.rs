@@ -14,7 +14,7 @@ pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
 
-/// The request that opens a stream, complete but for the token.
+/// Returns the request that opens a stream, without the token.
 pub fn upgrade(path: &str) -> Request {
     Request::get(path)
         .header("Upgrade", "websocket")
@@ -35,14 +35,14 @@ impl Frame {
         std::str::from_utf8(&self.payload).unwrap()
     }
 
-    /// The code of a closing frame.
+    /// Returns the code of a closing frame.
     pub fn close_code(&self) -> u16 {
         assert_eq!(self.opcode, CLOSE, "{self:?}");
         u16::from_be_bytes([self.payload[0], self.payload[1]])
     }
 }
 
-/// A frame as a client has to send it.
+/// Encodes a frame as a client has to.
 pub fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [7, 99, 250, 33];
     let mut frame = vec![0x80 | opcode];
@@ -62,13 +62,13 @@ pub fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A stream that does only what it is told.
+/// A stream that sends only what a test asks for, and answers nothing by itself.
 pub struct RawWs {
     socket: TcpStream,
 }
 
 impl RawWs {
-    /// Opens the stream of a token's user.
+    /// Opens the v1 stream of a token's user.
     pub async fn connect(server: &Server, token: &str) -> Self {
         let socket = TcpStream::connect(&server.address).await.unwrap();
         Self::over(socket, server, upgrade("/ws").bearer(token)).await
@@ -81,13 +81,13 @@ impl RawWs {
         Self::over(socket, server, request).await
     }
 
-    /// Opens the v2 stream of a user who has yet to say who that is.
+    /// Opens a v2 stream that is not authenticated yet.
     pub async fn connect_unknown(server: &Server) -> Self {
         let socket = TcpStream::connect(&server.address).await.unwrap();
         Self::over(socket, server, upgrade("/ws").header("Sec-WebSocket-Protocol", super::v2::V2)).await
     }
 
-    /// The same with a small window, so that a client who does not read is noticed soon.
+    /// Opens a v1 stream with a small window, so that a client that does not read is noticed soon.
     pub async fn connect_narrow(server: &Server, token: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -95,18 +95,18 @@ impl RawWs {
         Self::over(socket, server, upgrade("/ws").bearer(token)).await
     }
 
-    /// Reads until it is live: whoever is still being given what it missed is asked nothing, and may take its time for it.
+    /// Reads until the stream is live. A client that is still catching up is not asked to confirm, and may take longer.
     pub async fn until_live(&mut self) {
         self.send(PING, b"live?").await;
         while self.frame().await.expect("the stream is open").opcode != PONG {}
     }
 
-    /// The v2 stream with a small window.
+    /// Opens a v2 stream with a small window.
     pub async fn connect_narrow_v2(server: &Server, token: &str) -> Self {
         Self::narrow_v2(server, token, "/ws").await
     }
 
-    /// The same from a cursor.
+    /// Resumes a v2 stream with a small window.
     pub async fn resume_narrow_v2(server: &Server, token: &str, cursor: &str) -> Self {
         Self::narrow_v2(server, token, &format!("/ws?cursor={cursor}")).await
     }
@@ -130,7 +130,7 @@ impl RawWs {
         Self { socket }
     }
 
-    /// The next frame; `None` at the end of the connection.
+    /// Returns the next frame, or `None` at the end of the connection.
     pub async fn frame(&mut self) -> Option<Frame> {
         within(20, self.read()).await.ok()
     }
@@ -142,7 +142,7 @@ impl RawWs {
         Ok(Frame { opcode, payload })
     }
 
-    /// A frame's opcode, and how much follows.
+    /// Returns a frame's opcode, and how many bytes follow.
     async fn read_head(&mut self) -> std::io::Result<(u8, usize)> {
         let first = self.socket.read_u8().await?;
         assert_eq!(first & 0xF0, 0x80, "whole frames without extensions");
@@ -154,7 +154,7 @@ impl RawWs {
         Ok((first & 0x0F, length))
     }
 
-    /// The next frame, of which so many bytes are read at a time, with a pause before each.
+    /// Returns the next frame, read in parts of `bytes` bytes with a pause before each.
     pub async fn frame_slowly(&mut self, bytes: usize, pause: Duration) -> Option<Frame> {
         let (opcode, length) = within(20, self.read_head()).await.ok()?;
         let mut payload = vec![0; length];
@@ -165,17 +165,16 @@ impl RawWs {
         Some(Frame { opcode, payload })
     }
 
-    /// Sends a frame.
     pub async fn send(&mut self, opcode: u8, payload: &[u8]) {
         self.send_bytes(&masked(opcode, payload)).await;
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     pub async fn end(&mut self) {
         self.socket.shutdown().await.unwrap();
     }
 
-    /// All frames up to the end of the connection.
+    /// Returns all frames up to the end of the connection.
     pub async fn rest(&mut self) -> Vec<Frame> {
         let mut frames = Vec::new();
         while let Some(frame) = self.frame().await {
@@ -188,12 +187,12 @@ impl RawWs {
         self.socket.write_all(bytes).await.unwrap();
     }
 
-    /// Sends this again and again until the server takes no more.
+    /// Sends these bytes again and again until the server cuts the connection.
     pub async fn send_until_cut(&mut self, bytes: &[u8]) {
         while within(20, self.socket.write_all(bytes)).await.is_ok() {}
     }
 
-    /// Skips what comes before the closing frame; gives its code.
+    /// Skips all frames before the closing frame and returns its code.
     pub async fn closed(&mut self) -> u16 {
         loop {
             let frame = self.frame().await.expect("a closing frame");

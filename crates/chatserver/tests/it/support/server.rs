@@ -1,5 +1,5 @@
 //! The real binary as a child process, in a folder of its own, on a port that the system chooses. On a cluster it is
-//! several processes behind one address, and what is done to the server is done to each of them.
+//! several processes behind one address, and operations on the server apply to each of them.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::node::{Node, START, ended};
 use super::proxy::Proxy;
 use super::{Answer, Request};
 
-/// What could change the server's behaviour from outside the test.
+/// Variables that could change the server's behaviour from outside the test.
 const SETTINGS: [&str; 29] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
@@ -49,7 +49,7 @@ const SETTINGS: [&str; 29] = [
     "TRUSTED_PROXIES_HEADER",
 ];
 
-/// How to start a server; the folder outlives it, so the next one finds what it left.
+/// How to start a server. The folder outlives the server, so that the next one finds its files.
 #[derive(Clone)]
 pub struct Setup {
     folder: Arc<TempDir>,
@@ -95,7 +95,7 @@ impl Setup {
         (self, clock)
     }
 
-    /// A server of one process on a cluster too, and why.
+    /// A server of one process on a cluster too, and the reason.
     pub fn on_one_node(mut self, why: &str) -> Self {
         if self.nodes > 1 {
             eprintln!("on one node: {why}");
@@ -104,19 +104,19 @@ impl Setup {
         self
     }
 
-    /// A server that is told its port in another way than by the flag.
+    /// A server that gets its port in another way than by the flag.
     pub fn without_port(mut self) -> Self {
         self.has_port = true;
         self
     }
 
-    /// A server that works in a folder below.
+    /// A server that works in a subfolder.
     pub fn inside(mut self, folder: &str) -> Self {
         self.inside = folder.into();
         self
     }
 
-    /// A server that another program starts, by replacing itself with it: the command and its first arguments.
+    /// A server that another program starts by replacing itself with it: the command and its first arguments.
     pub fn through(mut self, starter: &[&str]) -> Self {
         self.starter = starter.iter().map(ToString::to_string).collect();
         self
@@ -130,7 +130,7 @@ impl Setup {
         self.path("chatserver.db")
     }
 
-    /// Where its database is, if it is no file.
+    /// Address of its database, if that is not a file.
     pub fn database_url(&self) -> Option<String> {
         let variables = self.cluster.as_ref()?.variables();
         variables.into_iter().find(|(name, _)| *name == "DATABASE_URL").map(|(_, url)| url)
@@ -144,7 +144,7 @@ impl Setup {
         }
     }
 
-    /// Changes what no request changes. The server must not run.
+    /// Changes the database directly, where no request can. The server must not run.
     pub fn execute(&self, statements: &str) {
         match &self.cluster {
             Some(cluster) => cluster.execute(statements),
@@ -152,7 +152,7 @@ impl Setup {
         }
     }
 
-    /// Where a node works: the first one where a server that is alone does, the others below.
+    /// Folder of a node: the first one has that of a lone server, the others have subfolders.
     fn working_folder(&self, node: usize) -> PathBuf {
         let folder = self.path(&self.inside);
         if node == 0 { folder } else { folder.join(format!("node-{node}")) }
@@ -172,14 +172,14 @@ impl Setup {
         if let Some(cluster) = &self.cluster {
             command.envs(cluster.variables());
         }
-        // All tests come from one address, and some are in a hurry: the limits are there and do not bind.
+        // All tests come from one address, and some are fast: the limits exist but are never reached.
         command.env("LIMIT_FACTOR", "1000");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Another use of the binary, in the server's folder and with its variables.
+    /// Returns another command of the binary, in the server's folder and with its variables.
     pub fn tool(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
         command.args(args).current_dir(self.working_folder(0));
@@ -191,7 +191,7 @@ impl Setup {
         command
     }
 
-    /// Starts the server and waits until it is ready. Its nodes start at the same time, as they may anywhere.
+    /// Starts the server and waits until it is ready. Its nodes start at the same time, as in production.
     pub fn start(&self) -> Server {
         let nodes: Vec<_> = (0..self.nodes)
             .map(|node| {
@@ -229,7 +229,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// It failed with one sentence that names the next step, and without a panic.
+    /// Checks that it failed with one sentence that names the next step, and without a panic.
     #[track_caller]
     pub fn says(&self, next_step: &str) {
         assert!(self.status.code().is_some_and(|code| code != 0), "{self:?}");
@@ -243,7 +243,7 @@ impl Refusal {
     }
 }
 
-/// A server that runs. Dropping it kills it.
+/// A running server. Dropping it kills it.
 pub struct Server {
     nodes: Vec<Node>,
     proxy: Option<Proxy>,
@@ -253,7 +253,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with nothing unusual about it.
+    /// Starts a server with default settings.
     pub fn start() -> Self {
         Setup::new().start()
     }
@@ -262,18 +262,18 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The process of a server that is one process.
+    /// Process id of a server that is one process.
     pub fn id(&self) -> u32 {
         assert_eq!(self.nodes.len(), 1, "which of them?");
         self.nodes[0].id()
     }
 
-    /// All its processes.
+    /// Ids of all its processes.
     pub fn ids(&self) -> Vec<u32> {
         self.nodes.iter().map(Node::id).collect()
     }
 
-    /// All that it has printed so far, errors too.
+    /// Everything that it has printed so far, errors too.
     pub fn printed(&self) -> String {
         self.nodes.iter().map(Node::printed).collect()
     }
@@ -290,18 +290,18 @@ impl Server {
         self.send(Request::post(path, body)).await
     }
 
-    /// Ends it as a power cut would end the process.
+    /// Kills the process, as a power cut would.
     pub fn kill(&mut self) {
         self.nodes.iter_mut().for_each(Node::kill);
         self.proxy = None;
     }
 
-    /// Asks it to end.
+    /// Sends SIGTERM.
     pub fn ask_to_end(&self) {
         self.nodes.iter().for_each(Node::ask_to_end);
     }
 
-    /// Watches it for so long and fails if it ends.
+    /// Watches it for this long and fails if it ends.
     pub async fn runs_for(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
@@ -310,7 +310,7 @@ impl Server {
         }
     }
 
-    /// How it ended, of several nodes the worst; waits for at most so long.
+    /// Waits at most `limit` for the end. Returns the status, of several nodes the worst.
     pub fn ended_within(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;
         let ended = self
@@ -322,19 +322,19 @@ impl Server {
         *statuses.iter().find(|status| !status.success()).unwrap_or(&statuses[0])
     }
 
-    /// Ends it in order.
+    /// Stops it in order.
     pub fn stop(&mut self) {
         self.ask_to_end();
         assert!(self.ended_within(Duration::from_secs(10)).success(), "{}", self.printed());
     }
 
-    /// Its memory in KiB, of all nodes together: `VmRSS`, what it has now, or `VmHWM`, the most that it has had.
+    /// Memory in KiB, of all nodes together: `VmRSS`, the present size, or `VmHWM`, its maximum so far.
     pub fn resident_kib(&self, which: &str) -> u64 {
         self.nodes.iter().map(|node| node.resident_kib(which)).sum()
     }
 }
 
-/// The bytes of a file.
+/// Reads a file.
 pub fn bytes_of(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,5 +1,4 @@
-//! A client of the v2 stream that keeps what it was not asked for yet: frames come in the order in which a test looks for
-//! them, and nothing is lost on the way.
+//! A client of the v2 stream that keeps frames until a test looks for them, in their order, so that none is lost.
 
 use std::collections::VecDeque;
 
@@ -7,21 +6,21 @@ use serde_json::{Value, json};
 
 use super::{Got, Server, User, Ws};
 
-/// The subprotocol's name.
+/// Name of the subprotocol.
 pub const V2: &str = "chatserver.v2";
 
 /// An open v2 stream.
 pub struct Stream {
     pub ws: Ws,
-    /// Read on the way to something else, oldest first.
+    /// Frames read while looking for another, oldest first.
     kept: VecDeque<Value>,
-    /// Of the last frame that was taken and carried one.
+    /// Cursor of the last frame that was taken and had one.
     pub cursor: String,
     n_ops: u64,
 }
 
 impl Stream {
-    /// Opens a stream in some way; refused, it gives the status.
+    /// Opens a stream in some way. `Err` is the status of a refusal.
     pub async fn open(server: &Server, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let ws = Ws::open(server, path, headers).await?;
         Ok(Self { ws, kept: VecDeque::new(), cursor: String::new(), n_ops: 0 })
@@ -35,13 +34,13 @@ impl Stream {
         opened.unwrap_or_else(|status| panic!("refused with {status}"))
     }
 
-    /// A stream that says who it is by its first frame, which is still to be sent.
+    /// Opens a stream that authenticates with its first frame, which is still to be sent.
     pub async fn unknown(server: &Server) -> Self {
         let opened = Self::open(server, "/ws", &[("Sec-WebSocket-Protocol", V2)]).await;
         opened.unwrap_or_else(|status| panic!("refused with {status}"))
     }
 
-    /// Opens a user's stream and takes what it begins with.
+    /// Opens a user's stream and takes its first frames.
     pub async fn connect(server: &Server, user: &User) -> Self {
         let mut stream = Self::greeted_next(server, user, "/ws").await;
         let hello = stream.frame().await;
@@ -50,7 +49,7 @@ impl Stream {
         stream
     }
 
-    /// Opens a user's stream where it was left; gives what was missed too.
+    /// Resumes a user's stream. Also returns the missed frames.
     pub async fn resume(server: &Server, user: &User, cursor: &str) -> (Self, Vec<Value>) {
         let mut stream = Self::resumed(server, user, cursor).await;
         let mut missed = stream.until(|frame| frame["type"] == "live").await;
@@ -58,7 +57,7 @@ impl Stream {
         (stream, missed)
     }
 
-    /// Opens a user's stream where it was left; what was missed is still to come.
+    /// Resumes a user's stream. The missed frames are still to come.
     pub async fn resumed(server: &Server, user: &User, cursor: &str) -> Self {
         let mut stream = Self::greeted_next(server, user, &format!("/ws?cursor={cursor}")).await;
         let hello = stream.frame().await;
@@ -66,7 +65,7 @@ impl Stream {
         stream
     }
 
-    /// The next frame.
+    /// Returns the next frame.
     pub async fn frame(&mut self) -> Value {
         let frame = match self.kept.pop_front() {
             Some(frame) => frame,
@@ -78,7 +77,7 @@ impl Stream {
         frame
     }
 
-    /// Every frame up to and including the first that is so.
+    /// Returns every frame up to and including the first that fulfils the condition.
     pub async fn until(&mut self, mut is_so: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
@@ -89,20 +88,20 @@ impl Stream {
         }
     }
 
-    /// The first frame that is so; what comes before it is let go of.
+    /// Returns the first frame that fulfils the condition. Frames before it are dropped.
     pub async fn find(&mut self, is_so: impl FnMut(&Value) -> bool) -> Value {
         self.until(is_so).await.pop().unwrap()
     }
 
-    /// The first frame of a type; what comes before it is let go of.
+    /// Returns the first frame of a type. Frames before it are dropped.
     pub async fn next(&mut self, kind: &str) -> Value {
         self.find(|frame| frame["type"] == kind).await
     }
 
-    /// Everything up to the message that says this, less the answers to ops.
-    pub async fn told_until(&mut self, content: &str) -> Vec<Value> {
-        let mut frames = self.until(|frame| frame["message"]["content"] == content && is_told(frame)).await;
-        frames.retain(is_told);
+    /// Returns all events up to the message with this content, without answers to ops.
+    pub async fn received_until(&mut self, content: &str) -> Vec<Value> {
+        let mut frames = self.until(|frame| frame["message"]["content"] == content && is_event(frame)).await;
+        frames.retain(is_event);
         frames
     }
 
@@ -111,7 +110,7 @@ impl Stream {
         self.ws.json(frame).await;
     }
 
-    /// Sends an op and gives the answer; what comes meanwhile is kept.
+    /// Sends an op and returns the answer. Other frames that arrive meanwhile are kept.
     pub async fn op(&mut self, mut op: Value) -> Value {
         self.n_ops += 1;
         let id = json!(format!("op {}", self.n_ops));
@@ -119,14 +118,14 @@ impl Stream {
         self.say(&op).await;
         loop {
             let frame = self.ws.frame().await;
-            if !is_told(&frame) && frame["id"] == id {
+            if !is_event(&frame) && frame["id"] == id {
                 return frame;
             }
             self.kept.push_back(frame);
         }
     }
 
-    /// Sends an op that must succeed; gives the answer.
+    /// Sends an op that must succeed, and returns the answer.
     #[track_caller]
     pub fn ok(&mut self, op: Value) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
@@ -152,7 +151,7 @@ impl Stream {
         }
     }
 
-    /// Sends a message and gives it.
+    /// Sends a message and returns it.
     pub async fn send(&mut self, to: Value, content: &str) -> Value {
         let mut op = to;
         op["op"] = json!("send");
@@ -160,7 +159,7 @@ impl Stream {
         self.ok(op).await["message"].take()
     }
 
-    /// Nothing has come in but what was taken: whatever was queued before the answer to this would be here.
+    /// Checks that nothing else has arrived: a frame queued before the answer to this ping would be here.
     #[track_caller]
     pub fn is_quiet(&mut self) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
@@ -170,17 +169,17 @@ impl Stream {
         }
     }
 
-    /// The closing frame, after whatever else.
+    /// Returns the code of the closing frame, and skips other frames.
     pub async fn closed(&mut self) -> u16 {
         self.ws.closed().await.0
     }
 
-    /// The closing frame, and not a byte before it.
+    /// Returns the code of the closing frame, before which no byte may arrive.
     pub async fn closed_at_once(&mut self) -> u16 {
         self.turned_away().await.0
     }
 
-    /// The same, with its reason.
+    /// The same, with the reason.
     pub async fn turned_away(&mut self) -> (u16, String) {
         match self.ws.next().await {
             Got::Closed(code, reason) => (code, reason),
@@ -189,8 +188,8 @@ impl Stream {
     }
 }
 
-/// Whether a frame tells of something, in contrast to answering an op.
-pub fn is_told(frame: &Value) -> bool {
+/// Whether a frame is an event, in contrast to the answer to an op.
+pub fn is_event(frame: &Value) -> bool {
     !["ack", "error", "pong"].iter().any(|kind| frame["type"] == *kind)
 }
 

@@ -1,8 +1,8 @@
-//! Waiting for events, never for time alone: each wait has a deadline and ends as soon as what is awaited is there.
+//! Waiting for events, never for time alone: each wait has a deadline and ends as soon as the event occurs.
 
 use std::time::{Duration, Instant};
 
-/// The future's value; a test that has to wait longer fails.
+/// Returns the future's value. Fails after this many seconds.
 pub async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(Duration::from_secs(seconds), future).await;
     waited.unwrap_or_else(|_| panic!("nothing came within {seconds} s"))

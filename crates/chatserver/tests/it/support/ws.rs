@@ -1,5 +1,5 @@
-//! The stream through an independent client (tungstenite), which answers pings by itself as long as it is read. A task
-//! reads all the time, so a test that looks elsewhere is never a slow consumer.
+//! The stream through an independent client (tungstenite), which answers pings by itself while it is read. A task reads
+//! all the time, so that a test that does something else is never a slow consumer.
 
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
@@ -16,12 +16,12 @@ use super::{Server, User, within};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Frames that may lie unread; no test comes near it.
+/// Maximum of unread frames. No test comes near it.
 const UNREAD: usize = 1_000_000;
-/// How long a frame may take on a busy machine.
+/// Upper bound for a frame on a busy machine, in seconds.
 const PATIENCE_S: u64 = 20;
 
-/// What came in.
+/// Received from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Got {
     Text(String),
@@ -40,7 +40,7 @@ pub struct Ws {
 }
 
 impl Ws {
-    /// Opens a stream; refused, it gives the status.
+    /// Opens a stream. `Err` is the status of a refusal.
     pub async fn open(server: &Server, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
         for (name, value) in headers {
@@ -86,21 +86,21 @@ impl Ws {
         self.sink.send(message).await.unwrap();
     }
 
-    /// Sends if the stream is still there.
+    /// Sends if the stream is still open.
     pub async fn try_text(&mut self, text: &str) -> bool {
         self.sink.send(Message::text(text)).await.is_ok()
     }
 
-    /// Sends if the stream is still there.
+    /// Sends if the stream is still open.
     pub async fn try_json(&mut self, frame: &Value) -> bool {
         self.try_text(&frame.to_string()).await
     }
 
-    /// The next thing that comes. A text frame must be as the AsyncAPI document says.
+    /// Returns what arrives next. A text frame must be as the AsyncAPI document says.
     pub async fn next(&mut self) -> Got {
         let got = within(PATIENCE_S, self.inbox.recv()).await.unwrap_or(Got::Broken);
         if let Got::Text(text) = &got {
-            frames::told(self.dialogue(), text);
+            frames::check_received(self.dialogue(), text);
         }
         got
     }
@@ -109,7 +109,7 @@ impl Ws {
         if self.protocol.as_deref() == Some("chatserver.v2") { Dialogue::V2 } else { Dialogue::V1 }
     }
 
-    /// The next frame, which must be a JSON text.
+    /// Returns the next frame, which must be a JSON text.
     #[track_caller]
     pub fn frame(&mut self) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();
@@ -121,7 +121,7 @@ impl Ws {
         }
     }
 
-    /// The next so many frames.
+    /// Returns the next `count` frames.
     pub async fn frames(&mut self, count: usize) -> Vec<Value> {
         let mut frames = Vec::with_capacity(count);
         for _ in 0..count {
@@ -130,7 +130,7 @@ impl Ws {
         frames
     }
 
-    /// The error that answers a wrong frame; gives its code.
+    /// Returns the code of the error that answers an invalid frame.
     pub async fn error_code(&mut self) -> String {
         let frame = self.frame().await;
         assert_eq!(super::http::keys(&frame), ["code", "error", "type"], "{frame}");
@@ -139,13 +139,13 @@ impl Ws {
         frame["code"].as_str().unwrap().to_owned()
     }
 
-    /// Nothing has come in: what the server sent before it answered this ping would be here.
+    /// Checks that nothing has arrived: a frame sent before the answer to this ping would be here.
     pub async fn is_quiet(&mut self) {
         self.message(Message::Ping(b"still there?".to_vec().into())).await;
         assert_eq!(self.next().await, Got::Pong(b"still there?".to_vec()));
     }
 
-    /// The closing frame, after whatever else.
+    /// Returns the closing frame, and skips other frames.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.next().await {
@@ -156,7 +156,7 @@ impl Ws {
         }
     }
 
-    /// Takes leave and waits until the server has answered that.
+    /// Closes the stream and waits for the server's closing frame.
     pub async fn leave(mut self) {
         self.message(Message::Close(None)).await;
         while !matches!(self.next().await, Got::Closed(..) | Got::Broken) {}

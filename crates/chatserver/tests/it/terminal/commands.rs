@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::full_screen::at_a_fixed_port;
-use super::tmux::Desk;
+use super::tmux::TmuxServer;
 use crate::support::people::PASSWORD;
 use crate::support::{Request, Server, Setup, eventually};
 
-/// The binary for somebody who lives in this folder.
+/// Returns a command of the binary with this home folder.
 fn client(home: &std::path::Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
     command.env_clear().env("HOME", home).current_dir(home).args(args);
@@ -71,10 +71,10 @@ async fn a_name_is_understood_in_whatever_form_it_was_typed() {
     }
     let (status, _, errors) = send("zoe\u{308} o\u{308}zil", "\u{ff34}\u{ff4f}\u{ff4d}");
     assert_eq!(status, Some(0), "{errors}");
-    assert_eq!(send("tom", "zoe \u{f6}zil").0, Some(1), "an accent is told apart");
+    assert_eq!(send("tom", "zoe \u{f6}zil").0, Some(1), "an accent makes another name");
 }
 
-/// Two wrong passwords are all that strangers have, and they have used them up.
+/// Strangers have two wrong passwords, and have used them up.
 #[tokio::test]
 async fn who_logged_in_here_before_gets_in_though_strangers_guess() {
     let setup = Setup::new().on_one_node("each node counts for itself").env("LIMIT_FACTOR", "1");
@@ -95,7 +95,7 @@ async fn who_logged_in_here_before_gets_in_though_strangers_guess() {
     assert_eq!(status, Some(0), "{errors}");
 }
 
-/// A folder that somebody else has filled names neither the server nor the user nor what is trusted.
+/// A `.env` in a folder that another user has filled sets neither the server nor the user nor the trusted authorities.
 #[tokio::test]
 async fn a_foreign_folder_has_no_say_in_where_a_password_goes() {
     let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
@@ -108,13 +108,14 @@ async fn a_foreign_folder_has_no_say_in_where_a_password_goes() {
     std::fs::write(folder.path().join(".env"), lines).unwrap();
     let spike = server.register("spike").await;
     let url = server.url();
-    let send = ["send", "--as", "spike", "--to", "tom", "to whom I mean"];
+    let send = ["send", "--as", "spike", "--to", "tom", "to the right user"];
     let output = client(folder.path(), &send)
         .envs([("CHATSERVER_URL", url.as_str()), ("CHATSERVER_PASSWORD", PASSWORD)])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    // Without one of one's own it is the usual one of this machine. There is no login to end, so nobody is asked.
+    // Without a setting, the server is the default one on this machine. There is no login to end, so no request is
+    // sent.
     let output = client(folder.path(), &["logout", "--as", "spike"]).output().unwrap();
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
     let theirs = foreign.local_addr().unwrap().to_string();
@@ -122,8 +123,8 @@ async fn a_foreign_folder_has_no_say_in_where_a_password_goes() {
     let nobody = foreign.accept();
     assert!(nobody.is_err(), "{nobody:?}");
     let said = spike.get("/v1/chats").await.expect(200);
-    assert_eq!(said[0]["content"], "to whom I mean");
-    // And one that cannot be read is no reason not to chat.
+    assert_eq!(said[0]["content"], "to the right user");
+    // A `.env` that cannot be read does not keep a client from running.
     std::fs::write(folder.path().join(".env"), "'").unwrap();
     let output =
         client(folder.path(), &["send", "--url", &url, "--as", "tom", "--to", "jerry", "hi"]).output();
@@ -133,7 +134,7 @@ async fn a_foreign_folder_has_no_say_in_where_a_password_goes() {
 #[test]
 fn a_password_goes_to_no_other_machine_in_the_clear() {
     let home = tempfile::tempdir().unwrap();
-    // An address of documentation (RFC 5737), which nobody has.
+    // An address for documentation (RFC 5737), which no machine has.
     let url = "http://192.0.2.1:8080";
     for rest in [
         &["send", "--to", "jerry", "hi"][..],
@@ -147,7 +148,7 @@ fn a_password_goes_to_no_other_machine_in_the_clear() {
         assert_eq!(status, Some(2), "{rest:?}: {errors}");
         assert!(errors.contains("https://") && errors.contains("--insecure"), "{errors}");
     }
-    // Whoever says so has it; that there is no such login is found out on this machine alone.
+    // With `--insecure` it is allowed. That there is no such login is found out on this machine alone.
     let (status, _, errors) = run(home.path(), &["logout", "--url", url, "--as", "spike", "--insecure"]);
     assert!(status != Some(2) && !errors.contains("--insecure"), "{status:?} {errors}");
 }
@@ -199,7 +200,7 @@ impl Tail {
         Self(client(home, args).spawn().unwrap())
     }
 
-    /// Interrupts it; gives what it printed.
+    /// Interrupts it and returns what it printed.
     fn end(mut self) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
         let mut printed = String::new();
@@ -240,8 +241,8 @@ async fn tail_prints_each_event_and_resumes_where_one_was() {
     tom.write(&jerry, "one \u{1b}[2J").await;
     let lines = first.until(|line| line.contains("\"message\""));
     assert!(!lines.iter().any(|line| line.chars().any(char::is_control)), "{lines:?}");
-    let told: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
-    assert_eq!(told["message"]["content"], "one \u{1b}[2J");
+    let event: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!(event["message"]["content"], "one \u{1b}[2J");
     assert_eq!(first.end().0, Some(0));
     tom.write(&jerry, "two").await;
     let cursor = live["cursor"].as_str().unwrap();
@@ -254,14 +255,14 @@ async fn tail_prints_each_event_and_resumes_where_one_was() {
         .map(|event| event["message"]["content"].clone())
         .collect();
     assert_eq!(contents, ["one \u{1b}[2J", "two"]);
-    // It only listens.
-    assert_eq!(tom.status_of(&jerry, &told["message"]["id"]).await, "PENDING");
+    // `tail` only listens and confirms nothing.
+    assert_eq!(tom.status_of(&jerry, &event["message"]["id"]).await, "PENDING");
     let mut plain = Tail::start(home.path(), &["tail", "--url", &url, "--as", "jerry", "--from", cursor]);
     let lines = plain.until(|line| line.contains("two"));
     assert!(lines.last().unwrap().ends_with("tom → jerry: two"), "{lines:?}");
 }
 
-/// A reader who has gone is noticed while nothing happens, too.
+/// A closed pipe is noticed even if nothing happens.
 #[tokio::test]
 async fn tail_ends_when_nobody_reads_it() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
@@ -302,46 +303,45 @@ async fn tail_goes_on_after_a_break_and_prints_nothing_twice() {
 #[tokio::test]
 async fn a_login_is_kept_for_its_owner_alone_until_it_is_ended() {
     use std::os::unix::fs::PermissionsExt;
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     server.register("spike").await;
     let url = server.url();
     let binary = env!("CARGO_BIN_EXE_chatserver");
-    let screen = desk.run("spike", (80, 24), &format!("{binary} login --url {url}"));
+    let screen = tmux.run("spike", (80, 24), &format!("{binary} login --url {url}"));
     screen.shows("User name:");
     screen.says("spike");
     screen.shows("Password of spike:");
     screen.says(PASSWORD);
     let shown = screen.shows("status=0");
     assert!(!shown.contains(PASSWORD), "{shown}");
-    let file = desk.home().join(".config/chatserver/credentials.json");
+    let file = tmux.home().join(".config/chatserver/credentials.json");
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let kept = std::fs::read_to_string(&file).unwrap();
     assert!(!kept.contains(PASSWORD));
     let token = serde_json::from_str::<Value>(&kept).unwrap()[0]["token"].as_str().unwrap().to_owned();
-    // From now on nobody is asked.
+    // From now on no password is asked for.
     let send = ["send", "--url", &url, "--to", "tom", "hi"];
-    assert_eq!(run(desk.home(), &send).0, Some(0));
+    assert_eq!(run(tmux.home(), &send).0, Some(0));
     // A file that others can read is not trusted.
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let (status, _, errors) = run(desk.home(), &send);
+    let (status, _, errors) = run(tmux.home(), &send);
     assert!(status == Some(2) && errors.contains("chmod 600"), "{errors}");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(run(desk.home(), &["logout", "--url", &url]).0, Some(0));
+    assert_eq!(run(tmux.home(), &["logout", "--url", &url]).0, Some(0));
     assert!(!file.exists());
     let spike = crate::support::User::with_token(&server, 3, &token);
-    eventually(10, "the token is worth nothing", async || spike.get("/v1/test-auth").await.status == 401)
-        .await;
-    assert_eq!(run(desk.home(), &send).0, Some(2));
+    eventually(10, "the token is refused", async || spike.get("/v1/test-auth").await.status == 401).await;
+    assert_eq!(run(tmux.home(), &send).0, Some(2));
 }
 
-/// Which it would leave unusable.
+/// A backup would make the terminal unusable.
 #[test]
 fn a_backup_is_not_written_to_a_terminal() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let database = server.setup.database();
     let command = format!("{} backup - --database {}", env!("CARGO_BIN_EXE_chatserver"), database.display());
-    let screen = desk.run("backup", (100, 24), &command);
+    let screen = tmux.run("backup", (100, 24), &command);
     screen.shows("cannot write a backup to a terminal");
     screen.shows("status=1");
 }

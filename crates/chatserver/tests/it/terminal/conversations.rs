@@ -1,20 +1,20 @@
-//! What belongs to a conversation beside its messages: threads, drafts, and the mark that it is unread.
+//! Features of a conversation besides its messages: threads, drafts, and marking it as unread.
 
 use serde_json::json;
 
 use super::full_screen::chat;
-use super::tmux::Desk;
+use super::tmux::TmuxServer;
 use crate::support::people::p2p;
 use crate::support::{Server, eventually};
 
 #[tokio::test]
 async fn a_thread_is_a_place_of_its_own() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let (tom, jerry) = server.tom_and_jerry().await;
     let root =
         tom.post(&p2p(jerry.id), &json!({ "content": "Is there cheese?" })).await.expect(201)["id"].clone();
     tom.post(&p2p(jerry.id), &json!({ "content": "Anybody?" })).await.expect(201);
-    let screen = chat(&desk, &server, "jerry", "tom");
+    let screen = chat(&tmux, &server, "jerry", "tom");
     screen.shows("Anybody?");
     screen.presses("Up");
     screen.presses("Up");
@@ -39,14 +39,14 @@ async fn a_thread_is_a_place_of_its_own() {
 
 #[tokio::test]
 async fn what_is_begun_is_on_all_devices_until_it_is_sent() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = jerry.post(&p2p(tom.id), &json!({ "content": "Hungry?" })).await.expect(201);
     let conversation = format!("/v1/conversations/{}", sent["conversation_id"]);
     let state = format!("{conversation}/state");
     let draft = async || tom.get(&conversation).await.expect(200)["draft"].clone();
     tom.patch(&state, &json!({ "draft": "begun elsewhere" })).await.expect(200);
-    let screen = chat(&desk, &server, "tom", "jerry");
+    let screen = chat(&tmux, &server, "tom", "jerry");
     screen.shows("› begun elsewhere");
     screen.types(", ended here");
     eventually(20, "the server has it", async || draft().await == "begun elsewhere, ended here").await;
@@ -55,7 +55,7 @@ async fn what_is_begun_is_on_all_devices_until_it_is_sent() {
     screen.waits_until("ticks", |shown| shown.contains("ended here") && shown.contains('✓'));
     tom.patch(&state, &json!({ "draft": "and more" })).await.expect(200);
     screen.shows("› and more");
-    // Whoever leaves in the middle of a sentence finds it again.
+    // A draft is found again after leaving in the middle of a sentence.
     screen.types(" of it");
     screen.presses("C-c");
     screen.shows("status=0");
@@ -64,12 +64,12 @@ async fn what_is_begun_is_on_all_devices_until_it_is_sent() {
 
 #[tokio::test]
 async fn a_conversation_is_marked_as_unread_and_stays_so_before_ones_eyes() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = jerry.post(&p2p(tom.id), &json!({ "content": "Later?" })).await.expect(201);
     let conversation = format!("/v1/conversations/{}", sent["conversation_id"]);
     let marked = async || tom.get(&conversation).await.expect(200)["marked_unread"] == true;
-    let screen = chat(&desk, &server, "tom", "jerry");
+    let screen = chat(&tmux, &server, "tom", "jerry");
     eventually(20, "it was read", async || tom.get(&conversation).await.expect(200)["read_seq"] == 1).await;
     screen.presses("Tab");
     screen.shows("u unread");

@@ -1,22 +1,22 @@
-//! Tom and Jerry before their screens.
+//! Tom and Jerry at their screens.
 
 use serde_json::json;
 
-use super::tmux::{Desk, Screen};
+use super::tmux::{Screen, TmuxServer};
 use crate::support::people::p2p;
 use crate::support::{Server, Setup, eventually};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_chatserver");
 const USUAL: (u16, u16) = (80, 24);
 
-pub(super) fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a> {
+pub(super) fn chat<'a>(tmux: &'a TmuxServer, server: &Server, name: &str, to: &str) -> Screen<'a> {
     let url = server.url();
-    let screen = desk.run(name, USUAL, &format!("{BINARY} chat --as {name} --to {to} --url {url}"));
+    let screen = tmux.run(name, USUAL, &format!("{BINARY} chat --as {name} --to {to} --url {url}"));
     screen.shows("online");
     screen
 }
 
-/// A server that comes back where it was.
+/// A server that restarts at the same address.
 pub(super) fn at_a_fixed_port() -> Setup {
     let port = chat_engines::free_port().unwrap();
     Setup::new()
@@ -27,11 +27,11 @@ pub(super) fn at_a_fixed_port() -> Setup {
 
 #[test]
 fn two_people_see_each_other_write_answer_and_react() {
-    let (server, desk) = (Server::start(), Desk::new());
-    let tom = chat(&desk, &server, "tom", "jerry");
+    let (server, tmux) = (Server::start(), TmuxServer::new());
+    let tom = chat(&tmux, &server, "tom", "jerry");
     tom.says("Is there cheese?");
     tom.shows("Is there cheese?");
-    let jerry = chat(&desk, &server, "jerry", "tom");
+    let jerry = chat(&tmux, &server, "jerry", "tom");
     jerry.shows("Is there cheese?");
     tom.shows("✓✓");
     jerry.types("There");
@@ -49,7 +49,7 @@ fn two_people_see_each_other_write_answer_and_react() {
     tom.types("r");
     tom.says("Let me see it");
     jerry.shows("┃ jerry: There is.");
-    // Only what the server has can be edited.
+    // Only a message that the server has can be edited.
     tom.waits_until("a tick", |shown| {
         shown.lines().any(|row| row.contains("Let me see it") && row.contains('✓'))
     });
@@ -66,8 +66,8 @@ fn two_people_see_each_other_write_answer_and_react() {
 
 #[test]
 fn several_lines_are_written_and_pasted_and_sent_as_one_message() {
-    let (server, desk) = (Server::start(), Desk::new());
-    let (tom, jerry) = (chat(&desk, &server, "tom", "jerry"), chat(&desk, &server, "jerry", "tom"));
+    let (server, tmux) = (Server::start(), TmuxServer::new());
+    let (tom, jerry) = (chat(&tmux, &server, "tom", "jerry"), chat(&tmux, &server, "jerry", "tom"));
     tom.types("one");
     tom.presses("C-j");
     tom.types("two");
@@ -83,9 +83,9 @@ fn several_lines_are_written_and_pasted_and_sent_as_one_message() {
 
 #[test]
 fn a_server_that_dies_and_returns_costs_nothing_and_doubles_nothing() {
-    let desk = Desk::new();
+    let tmux = TmuxServer::new();
     let mut server = at_a_fixed_port().start();
-    let (tom, jerry) = (chat(&desk, &server, "tom", "jerry"), chat(&desk, &server, "jerry", "tom"));
+    let (tom, jerry) = (chat(&tmux, &server, "tom", "jerry"), chat(&tmux, &server, "jerry", "tom"));
     tom.says("before");
     jerry.shows("before");
     for round in ["first", "second"] {
@@ -115,9 +115,9 @@ fn a_server_that_dies_and_returns_costs_nothing_and_doubles_nothing() {
 
 #[tokio::test]
 async fn a_message_cannot_control_the_screen() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let (tom, jerry) = server.tom_and_jerry().await;
-    let screen = chat(&desk, &server, "jerry", "tom");
+    let screen = chat(&tmux, &server, "jerry", "tom");
     let title = screen.ask("#{pane_title}");
     let harmful =
         "\u{1b}[2J\u{1b}[1;1H\u{1b}]0;owned\u{7}\u{1b}[?1049l\u{9b}31m\u{202e}\u{1b}c\u{8}\u{8}arrived";
@@ -129,8 +129,8 @@ async fn a_message_cannot_control_the_screen() {
 
 #[test]
 fn any_size_of_screen_will_do() {
-    let (server, desk) = (Server::start(), Desk::new());
-    let tom = chat(&desk, &server, "tom", "jerry");
+    let (server, tmux) = (Server::start(), TmuxServer::new());
+    let tom = chat(&tmux, &server, "tom", "jerry");
     tom.says("Is there cheese?");
     tom.waits_until("ticks", |shown| shown.contains('✓'));
     for (width, height) in [(40, 10), (200, 60), (30, 6), (80, 24)] {
@@ -147,8 +147,8 @@ fn any_size_of_screen_will_do() {
 
 #[tokio::test]
 async fn groups_are_made_filled_searched_and_put_away() {
-    let (server, desk) = (Server::start(), Desk::new());
-    let (tom, jerry) = (chat(&desk, &server, "tom", "jerry"), chat(&desk, &server, "jerry", "tom"));
+    let (server, tmux) = (Server::start(), TmuxServer::new());
+    let (tom, jerry) = (chat(&tmux, &server, "tom", "jerry"), chat(&tmux, &server, "jerry", "tom"));
     tom.presses("C-g");
     tom.says("Cheese lovers");
     tom.shows("1 member");
@@ -173,7 +173,7 @@ async fn groups_are_made_filled_searched_and_put_away() {
     jerry.says("look");
     jerry.shows("1 message");
     jerry.presses("Escape");
-    // A letter right behind an escape would be one key with it.
+    // A letter right after an escape would count as one key with it.
     jerry.shows_no_more("1 message");
     jerry.says("/archive");
     jerry.shows("archived; A in the list");
@@ -184,17 +184,17 @@ async fn groups_are_made_filled_searched_and_put_away() {
 
 #[test]
 fn the_terminal_is_given_back_however_it_ends() {
-    let (server, desk) = (Server::start(), Desk::new());
-    let tom = chat(&desk, &server, "tom", "jerry");
+    let (server, tmux) = (Server::start(), TmuxServer::new());
+    let tom = chat(&tmux, &server, "tom", "jerry");
     assert_eq!(tom.ask("#{alternate_on}"), "1");
     tom.presses("C-c");
     tom.shows("status=0");
     assert_eq!(tom.ask("#{alternate_on}"), "0");
     let url = server.url();
     let command = format!("{BINARY} chat --as jerry --url {url} & echo $! > ~/pid; fg %1");
-    let jerry = desk.run("jerry", USUAL, &format!("set -m; {command} > /dev/tty"));
+    let jerry = tmux.run("jerry", USUAL, &format!("set -m; {command} > /dev/tty"));
     jerry.shows("online");
-    let pid = std::fs::read_to_string(desk.home().join("pid")).unwrap();
+    let pid = std::fs::read_to_string(tmux.home().join("pid")).unwrap();
     let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     jerry.shows("status=0");
@@ -203,11 +203,11 @@ fn the_terminal_is_given_back_however_it_ends() {
 
 #[tokio::test]
 async fn a_client_whose_terminal_is_closed_ends() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let command = format!("echo $$ > ~/pid; exec {BINARY} chat --as tom --to jerry --url {}", server.url());
-    let tom = desk.run("tom", USUAL, &format!("sh -c '{command}'"));
+    let tom = tmux.run("tom", USUAL, &format!("sh -c '{command}'"));
     tom.shows("online");
-    let pid = std::fs::read_to_string(desk.home().join("pid")).unwrap();
+    let pid = std::fs::read_to_string(tmux.home().join("pid")).unwrap();
     let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     tom.closes();
     eventually(20, "the client ends", async || rustix::process::test_kill_process(pid).is_err()).await;
@@ -215,9 +215,9 @@ async fn a_client_whose_terminal_is_closed_ends() {
 
 #[test]
 fn a_suspended_client_goes_on_where_it_was() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let url = server.url();
-    let tom = desk.run("tom", USUAL, "PS1=ready: bash --noprofile --norc -i");
+    let tom = tmux.run("tom", USUAL, "PS1=ready: bash --noprofile --norc -i");
     tom.shows("ready:");
     tom.says(&format!("{BINARY} chat --as tom --to jerry --url {url}"));
     tom.shows("online");
@@ -235,12 +235,12 @@ fn a_suspended_client_goes_on_where_it_was() {
 /// Terminals do not agree how many cells these take, so the client cannot know what it has to draw over.
 #[tokio::test]
 async fn nothing_is_left_of_letters_whose_width_is_in_doubt() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let (tom, jerry) = server.tom_and_jerry().await;
     let letters = "क्षि नमस्ते 🏳️‍🌈 ⚠️";
     tom.post(&p2p(jerry.id), &json!({ "content": letters })).await.expect(201);
     tom.post(&p2p(jerry.id), &json!({ "content": "plain" })).await.expect(201);
-    let screen = chat(&desk, &server, "jerry", "tom");
+    let screen = chat(&tmux, &server, "jerry", "tom");
     screen.shows("नमस्ते");
     screen.resize(40, 12);
     screen.shows_no_more("│");
@@ -254,10 +254,10 @@ async fn nothing_is_left_of_letters_whose_width_is_in_doubt() {
 
 #[test]
 fn a_terminal_that_cannot_be_drawn_on_gets_lines() {
-    let (server, desk) = (Server::start(), Desk::new());
+    let (server, tmux) = (Server::start(), TmuxServer::new());
     let command = format!("{BINARY} chat --as tom --to jerry --url {}", server.url());
     for (name, term) in [("dumb", "TERM=dumb"), ("unset", "env -u TERM")] {
-        let screen = desk.run(name, USUAL, &format!("{term} {command}"));
+        let screen = tmux.run(name, USUAL, &format!("{term} {command}"));
         screen.shows("* writing to jerry");
         screen.shows("does not support full-screen output");
         assert_eq!(screen.ask("#{alternate_on}"), "0");

@@ -1,9 +1,9 @@
-//! The terminal client and a server with TLS: it trusts whom it is told to, and nobody else.
+//! The terminal client and a server with TLS: the client trusts the named authorities, and no others.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::tmux::Desk;
+use super::tmux::TmuxServer;
 use crate::support::{Server, Setup};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_chatserver");
@@ -32,26 +32,26 @@ fn run(home: &Path, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_private_authority_is_trusted_where_it_is_named() {
-    let (server, desk) = (encrypted("FALSE"), Desk::new());
+    let (server, tmux) = (encrypted("FALSE"), TmuxServer::new());
     let url = format!("https://{}", server.address);
     let ca = server.setup.path("certificate.pem");
     let ca = ca.to_str().unwrap();
-    assert_eq!(run(desk.home(), &["healthcheck", "--url", &url, "--ca", ca]).0, Some(0));
+    assert_eq!(run(tmux.home(), &["healthcheck", "--url", &url, "--ca", ca]).0, Some(0));
     let send = ["send", "--as", "tom", "--to", "jerry", "--url", &url, "over TLS"];
-    assert_eq!(run(desk.home(), &[&send[..], &["--ca", ca]].concat()).0, Some(0));
-    let (status, errors) = run(desk.home(), &send);
+    assert_eq!(run(tmux.home(), &[&send[..], &["--ca", ca]].concat()).0, Some(0));
+    let (status, errors) = run(tmux.home(), &send);
     assert!(status == Some(1) && errors.contains("--ca"), "{errors}");
     let (status, errors) =
-        run(desk.home(), &["send", "--as", "tom", "--to", "jerry", "--url", &server.url(), "x"]);
-    assert!(status == Some(1) && errors.contains("https://"), "plain HTTP is told what to do: {errors}");
-    let jerry = desk.run("jerry", (80, 24), &format!("{BINARY} chat --as jerry --url {url} --ca {ca}"));
+        run(tmux.home(), &["send", "--as", "tom", "--to", "jerry", "--url", &server.url(), "x"]);
+    assert!(status == Some(1) && errors.contains("https://"), "plain HTTP gets a hint: {errors}");
+    let jerry = tmux.run("jerry", (80, 24), &format!("{BINARY} chat --as jerry --url {url} --ca {ca}"));
     jerry.shows("online");
     jerry.shows("over TLS");
     jerry.says("So I see.");
     jerry.waits_until("ticks", |shown| shown.contains("So I see.") && shown.contains('✓'));
 }
 
-/// What `openssl req -x509` makes unless told otherwise.
+/// What `openssl req -x509` makes by default.
 #[test]
 fn a_certificate_that_is_an_authoritys_is_refused_with_what_to_do() {
     let server = encrypted("TRUE");

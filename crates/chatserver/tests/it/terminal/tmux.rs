@@ -1,5 +1,5 @@
-//! Screens that a program draws on and a person types at, kept by a tmux server of the test's own. What is shown is
-//! waited for with a deadline.
+//! Screens that a program draws on and a person types at, kept by a tmux server of the test's own. Tests wait for their
+//! content with a deadline.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,23 +7,22 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// Longest wait for something to be shown, on a machine that does other things too.
+/// Longest wait for a content, on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How often a screen is looked at.
+/// Interval at which a screen is read.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// A tmux server and the home folder of whoever sits before its screens.
-pub struct Desk {
+/// A tmux server and the home folder of the person at its screens.
+pub struct TmuxServer {
     folder: TempDir,
 }
 
-/// A screen.
 pub struct Screen<'a> {
-    desk: &'a Desk,
+    tmux: &'a TmuxServer,
     name: String,
 }
 
-impl Desk {
+impl TmuxServer {
     pub fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -50,10 +49,10 @@ impl Desk {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a command of the shell on a screen of this size; it keeps what was shown when the command has ended.
+    /// Runs a shell command on a screen of this size. The screen stays after the command has ended.
     pub fn run(&self, name: &str, (width, height): (u16, u16), command: &str) -> Screen<'_> {
         let size = [width.to_string(), height.to_string()];
-        // Whatever could change what the client does is left out.
+        // Without any variable that could change the client's behaviour.
         let whole = format!(
             "env -i HOME='{}' PATH=\"$PATH\" TERM=\"$TERM\" LC_ALL=C.UTF-8 TZ=UTC bash --noprofile --norc -c '{}; echo status=$?; sleep 600'",
             self.home().display(),
@@ -61,40 +60,40 @@ impl Desk {
         );
         self.tmux_text(&["new-session", "-d", "-s", name, "-x", &size[0], "-y", &size[1], &whole]);
         self.tmux_text(&["set-option", "-t", name, "window-size", "manual"]);
-        Screen { desk: self, name: name.into() }
+        Screen { tmux: self, name: name.into() }
     }
 }
 
-impl Drop for Desk {
+impl Drop for TmuxServer {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
     }
 }
 
 impl Screen<'_> {
-    /// Its window is closed.
+    /// Closes its window.
     pub fn closes(self) {
-        self.desk.tmux_text(&["kill-session", "-t", &self.name]);
+        self.tmux.tmux_text(&["kill-session", "-t", &self.name]);
     }
 
-    /// What is shown.
+    /// Returns the screen's content.
     pub fn shown(&self) -> String {
-        self.desk.tmux_text(&["capture-pane", "-p", "-t", &self.name])
+        self.tmux.tmux_text(&["capture-pane", "-p", "-t", &self.name])
     }
 
-    /// Something that tmux knows of the screen.
+    /// Returns a property of the screen that tmux knows.
     pub fn ask(&self, format: &str) -> String {
-        self.desk.tmux_text(&["display-message", "-p", "-t", &self.name, format]).trim_end().to_owned()
+        self.tmux.tmux_text(&["display-message", "-p", "-t", &self.name, format]).trim_end().to_owned()
     }
 
-    /// Types this, letter by letter.
+    /// Types a text, letter by letter.
     pub fn types(&self, text: &str) {
-        self.desk.tmux_text(&["send-keys", "-t", &self.name, "-l", "--", text]);
+        self.tmux.tmux_text(&["send-keys", "-t", &self.name, "-l", "--", text]);
     }
 
     /// Presses a key that tmux knows by this name.
     pub fn presses(&self, key: &str) {
-        self.desk.tmux_text(&["send-keys", "-t", &self.name, key]);
+        self.tmux.tmux_text(&["send-keys", "-t", &self.name, key]);
     }
 
     pub fn says(&self, text: &str) {
@@ -102,15 +101,15 @@ impl Screen<'_> {
         self.presses("Enter");
     }
 
-    /// Pastes this at once, as a terminal does it.
+    /// Pastes a text at once, as a terminal does.
     pub fn pastes(&self, text: &str) {
-        self.desk.tmux_text(&["set-buffer", "--", text]);
-        self.desk.tmux_text(&["paste-buffer", "-p", "-r", "-t", &self.name]);
+        self.tmux.tmux_text(&["set-buffer", "--", text]);
+        self.tmux.tmux_text(&["paste-buffer", "-p", "-r", "-t", &self.name]);
     }
 
     pub fn resize(&self, width: u16, height: u16) {
         let size = [width.to_string(), height.to_string()];
-        self.desk.tmux_text(&["resize-window", "-t", &self.name, "-x", &size[0], "-y", &size[1]]);
+        self.tmux.tmux_text(&["resize-window", "-t", &self.name, "-x", &size[0], "-y", &size[1]]);
     }
 
     #[track_caller]
@@ -137,7 +136,7 @@ impl Screen<'_> {
         self.waits_until(&format!("(no more) {text}"), |shown| !shown.contains(text))
     }
 
-    /// In how many rows of the messages this text stands; the list shows the last one too.
+    /// Counts the rows of messages with this text. The list of conversations shows the last message too.
     pub fn count(&self, text: &str) -> usize {
         let rows = self.shown();
         rows.lines().filter(|row| row.split('│').nth(1).is_some_and(|right| right.contains(text))).count()

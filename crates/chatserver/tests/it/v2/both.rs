@@ -44,7 +44,7 @@ async fn messages_pass_both_ways() {
     assert_eq!(message["conversation_id"], conversation);
     assert_eq!(old.frame().await["ID"], message["message"]["id"]);
 
-    // What v1 has no frame for, it is not told.
+    // Changes for which v1 has no frame are not sent to it.
     new.ok(json!({"op": "edit", "message_id": sent["id"], "content": "x"})).await;
     new.ok(json!({"op": "react", "message_id": sent["id"], "emoji": "x"})).await;
     new.ok(json!({"op": "read", "conversation_id": conversation, "seq": 2})).await;
@@ -74,10 +74,10 @@ async fn a_v2_client_confirms_to_v1() {
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut new = Stream::connect(&server, &jerry).await;
     let sent = tom.write(&jerry, "Hello").await;
-    let told = new.find(|frame| frame["event"] == "created").await;
-    assert_eq!(told["message"]["status"], "PENDING");
+    let frame = new.find(|frame| frame["event"] == "created").await;
+    assert_eq!(frame["message"]["status"], "PENDING");
     let pointer = |op: &str| json!({"op": op, "conversation_id": sent["conversation_id"], "seq": 1});
-    // That a v2 client was written to and is alive says nothing.
+    // Writing to a connected v2 client confirms nothing.
     new.is_quiet().await;
     assert_eq!(tom.status_of(&jerry, &sent["id"]).await, "PENDING");
     new.ok(pointer("delivered")).await;

@@ -1,5 +1,5 @@
-//! A client that is cut again and again while it catches up, and follows the two rules of docs/stream.md, knows in the
-//! end what the server knows.
+//! A client that is disconnected again and again while it catches up, and follows the two rules of docs/stream.md, has
+//! the server's state in the end.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::v2::{into, to_user};
 use crate::support::{Server, Stream, User};
 
-/// What a client knows by the two rules.
+/// State of a client by the two rules.
 #[derive(Default)]
 struct Known {
     messages: BTreeMap<i64, Value>,
@@ -36,7 +36,7 @@ impl Known {
 
     fn append(&mut self, frame: &Value) {
         let known =
-            self.messages.get_mut(&frame["message_id"].as_i64().unwrap()).expect("it was told of before");
+            self.messages.get_mut(&frame["message_id"].as_i64().unwrap()).expect("an earlier frame had it");
         if frame["rev"].as_i64() > known["rev"].as_i64() {
             let text = known["content"].as_str().unwrap();
             assert_eq!(frame["offset"], text.chars().count(), "a piece is missing");
@@ -55,7 +55,7 @@ impl Known {
     }
 }
 
-/// One change after another by Tom, and some by Spike and by Jerry's other client.
+/// Makes one change after another, by Tom, and some by Spike and by Jerry's other client.
 struct Changes {
     toms: Stream,
     spikes: Stream,
@@ -66,7 +66,7 @@ struct Changes {
 }
 
 impl Changes {
-    /// A batch of changes of every kind, the same for the same number.
+    /// Makes a batch of changes of every kind, the same for the same number.
     async fn make(&mut self, number: usize) {
         let direct = to_user(&self.jerry);
         for place in [direct.clone(), into(&self.conversation), direct] {
@@ -83,7 +83,7 @@ impl Changes {
         self.sent.push(growing);
         let old = |step: usize| self.sent[(number * step) % self.sent.len()].clone();
         let about = |op: &str, id: Value| json!({"op": op, "message_id": id, "content": number.to_string(), "emoji": "x"});
-        // Some of these are refused, for instance because the message is deleted already; that is as good.
+        // Some of these are refused, for instance because the message is deleted already, which does not matter.
         for op in [about("edit", old(7)), about("pin", old(5)), about("react", old(11))] {
             self.toms.op(op).await;
         }
@@ -99,7 +99,7 @@ impl Changes {
     }
 }
 
-/// What REST gives of the messages, without what changes without a `rev`.
+/// Returns the messages that REST has, without fields that change without a `rev`.
 async fn stored(user: &User, paths: &[String]) -> BTreeMap<i64, Value> {
     let mut all = BTreeMap::new();
     for path in paths {
@@ -137,7 +137,7 @@ async fn a_client_that_is_cut_at_any_place_knows_everything_in_the_end() {
     for number in 1..60 {
         changes.make(number).await;
     }
-    // On it goes while Jerry catches up.
+    // More changes happen while Jerry catches up.
     let meanwhile = tokio::spawn(async move {
         for number in 60..75 {
             changes.make(number).await;
@@ -162,12 +162,12 @@ async fn a_client_that_is_cut_at_any_place_knows_everything_in_the_end() {
         cursor = stream.cursor;
     }
     let _changes = meanwhile.await.unwrap();
-    // The last hiding may have come after a last change; a client that hid a message forgets it whatever comes.
+    // The last hiding may have come after a last change. A client that hid a message drops it whatever follows.
     let stored = stored(&jerry, &paths).await;
-    let told: BTreeMap<_, _> =
+    let received: BTreeMap<_, _> =
         known.messages.into_iter().map(|(id, message)| (id, without_status(message))).collect();
     for (id, message) in &stored {
-        assert_eq!(told.get(id), Some(message), "message {id}");
+        assert_eq!(received.get(id), Some(message), "message {id}");
     }
     assert!(stored.len() > 250, "{}", stored.len());
 }

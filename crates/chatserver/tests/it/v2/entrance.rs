@@ -1,4 +1,4 @@
-//! The way into the v2 stream: each way of saying who one is, and those who can't.
+//! Connecting to the v2 stream: each way to authenticate, and failed attempts.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn ticket(user: &User) -> String {
     granted["ticket"].as_str().unwrap().to_owned()
 }
 
-/// A stream of the user's for each way there is, at this path.
+/// Opens a stream of the user in each possible way, at this path.
 async fn by_each_way(server: &Server, user: &User, path: &str) -> Vec<Stream> {
     let token = &user.token;
     let (bearer, offered) = (format!("Bearer {token}"), format!("{V2}, bearer.{token}"));
@@ -64,7 +64,7 @@ async fn every_way_in_leads_to_the_same_stream() {
         assert_eq!((&hello["type"], &hello["user_id"]), (&json!("hello"), &json!(tom.id)));
         assert_eq!(hello["resumed"], false);
         assert_eq!(hello["heartbeat_ms"], 15_000);
-        assert_eq!(stream.frame().await["type"], "live", "nothing is told to who asked for nothing");
+        assert_eq!(stream.frame().await["type"], "live", "without a cursor nothing is missed");
         sessions.push(hello["session_id"].as_str().unwrap().to_owned());
     }
     sessions.sort();
@@ -93,7 +93,7 @@ async fn the_first_of_our_protocols_that_a_client_names_is_spoken() {
     ] {
         let headers: Vec<_> =
             offered.map(|offered| ("Sec-WebSocket-Protocol", offered)).into_iter().collect();
-        // An independent client would refuse a protocol that is not answered although it asked for one.
+        // An independent client would refuse an answer without a protocol if it asked for one.
         let request = headers
             .iter()
             .fold(upgrade("/ws").bearer(&tom.token), |request, (name, value)| request.header(name, value));
@@ -109,7 +109,7 @@ async fn the_first_of_our_protocols_that_a_client_names_is_spoken() {
     }
 }
 
-/// The head of an answer; the connection is cut after it.
+/// Returns the head of an answer, and cuts the connection after it.
 async fn head_of(server: &Server, request: &[u8]) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut socket = tokio::net::TcpStream::connect(&server.address).await.unwrap();
@@ -141,7 +141,7 @@ async fn a_first_frame_resumes_where_it_says() {
     assert_eq!(stream.frame().await["type"], "resync");
     assert_eq!(stream.frame().await["type"], "live");
 
-    // A cursor in the URL counts whichever way the client says who it is.
+    // A cursor in the URL counts for every way to authenticate.
     let path = format!("/ws?cursor={cursor}");
     let mut stream = Stream::open(&server, &path, &[("Sec-WebSocket-Protocol", V2)]).await.ok().unwrap();
     stream.say(&json!({"op": "auth", "token": tom.token})).await;
@@ -149,7 +149,8 @@ async fn a_first_frame_resumes_where_it_says() {
     assert_eq!(stream.find(|frame| frame["event"] == "created").await["message"]["content"], "meanwhile");
 }
 
-/// What comes before the first frame has said who it is, is nothing: the closing frame is the first that is read.
+/// The server sends nothing before the client has authenticated: after a wrong first frame, the closing frame is the
+/// first that the client reads.
 #[tokio::test]
 async fn a_wrong_first_frame_is_the_last() {
     let server = Server::start();
@@ -178,7 +179,7 @@ async fn a_wrong_first_frame_is_the_last() {
     assert_eq!(stream.closed_at_once().await, 1009);
 }
 
-/// Libraries send pings and pongs of their own, some of them as soon as they are connected.
+/// Libraries send pings and pongs of their own, some as soon as they are connected.
 #[tokio::test]
 async fn control_frames_before_the_first_text_are_answered_as_anywhere() {
     let server = Server::start();
@@ -194,7 +195,7 @@ async fn control_frames_before_the_first_text_are_answered_as_anywhere() {
     let pieces = |text: &[u8]| {
         let (first, last) = text.split_at(text.len() / 2);
         let mut first = masked(TEXT, first);
-        // Not the last piece.
+        // Not the last fragment.
         first[0] &= 0x7F;
         [first, masked(PING, b"between"), masked(CONTINUATION, last)].concat()
     };
@@ -214,7 +215,7 @@ async fn control_frames_before_the_first_text_are_answered_as_anywhere() {
 }
 
 #[tokio::test]
-async fn who_says_nothing_is_closed_after_five_seconds_and_is_told_nothing() {
+async fn a_silent_client_is_closed_after_five_seconds_and_gets_nothing() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let began = Instant::now();
@@ -261,7 +262,7 @@ async fn a_token_that_is_not_valid_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_first_frame_of_one_too_many_is_told_so() {
+async fn a_first_frame_of_one_too_many_is_refused_with_the_reason() {
     let setup = Setup::new().on_one_node("each node counts the connections that it has");
     let server = setup.arg("--max-connections-per-user").arg(1).start();
     let tom = server.login("tom").await;

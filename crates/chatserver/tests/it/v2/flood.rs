@@ -1,4 +1,4 @@
-//! Ten thousand missed changes, while more come in: told page by page, completely, in order and once.
+//! Ten thousand missed changes, while more arrive: delivered page by page, completely, in order and once.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ const SENDERS: usize = 10;
 const EACH: usize = 1000;
 const LIVE: usize = 400;
 
-/// The messages told so far, as the numbers they have in their conversations.
+/// The messages received so far, as their numbers in their conversations.
 #[derive(Default)]
-struct Told(BTreeMap<i64, Vec<u64>>);
+struct Received(BTreeMap<i64, Vec<u64>>);
 
-impl Told {
+impl Received {
     fn take(&mut self, frame: &Value) {
         match brief(frame) {
             "created" => {
@@ -31,7 +31,7 @@ impl Told {
         self.0.values().map(Vec::len).sum()
     }
 
-    /// Every number once and in order.
+    /// Checks that every number came once and in order.
     fn is_complete(&self) {
         for (conversation, seqs) in &self.0 {
             let expected = 1..=seqs.len() as u64;
@@ -80,16 +80,16 @@ async fn ten_thousand_missed_changes_come_completely_and_once() {
         toms
     });
     let mut stream = Stream::resumed(&server, &jerry, &cursor).await;
-    let (mut told, mut n_live, mut halfway) = (Told::default(), 0, String::new());
-    while told.n_messages() < SENDERS * EACH + LIVE {
+    let (mut received, mut n_live, mut halfway) = (Received::default(), 0, String::new());
+    while received.n_messages() < SENDERS * EACH + LIVE {
         let frame = stream.frame().await;
         n_live += usize::from(frame["type"] == "live");
-        told.take(&frame);
-        if told.n_messages() == SENDERS * EACH / 2 {
+        received.take(&frame);
+        if received.n_messages() == SENDERS * EACH / 2 {
             halfway.clone_from(&stream.cursor);
         }
     }
-    told.is_complete();
+    received.is_complete();
     if n_live == 0 {
         assert_eq!(stream.frame().await["type"], "live");
     }

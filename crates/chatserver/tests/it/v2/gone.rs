@@ -1,4 +1,4 @@
-//! A client that is gone without a word, as when a network swallows everything: it is noticed, nobody waits for it, and
+//! A client that vanishes silently, as when a network drops everything: the server notices, nobody waits for it, and
 //! nothing counts as delivered to it.
 
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ async fn who_is_gone_without_a_word_is_noticed_and_has_been_delivered_nothing() 
     let (cursor, status) = (before.cursor.clone(), async || tom.history(&jerry).await[0]["status"].clone());
     drop(before);
     let sent = tom.post(&p2p(jerry.id), &json!({"content": "Are you there?"})).await.expect(201);
-    // The user comes back before anybody knows that the other connection is dead.
+    // The user reconnects before anybody knows that the other connection is dead.
     let (mut back, missed) = Stream::resume(&server, &jerry, &cursor).await;
-    let told = missed.iter().find(|frame| frame["type"] == "message").expect("the message");
-    assert_eq!(told["message"]["id"], sent["id"]);
+    let frame = missed.iter().find(|frame| frame["type"] == "message").expect("the message");
+    assert_eq!(frame["message"]["id"], sent["id"]);
     assert_eq!(status().await, "PENDING");
-    // The dead one is given the message and asked, does not answer, and is let go.
+    // The dead one is sent the message and a ping, does not answer, and is disconnected.
     let mut given = Vec::new();
     while let Some(frame) = gone.frame().await {
         given.push(frame.opcode);
@@ -34,7 +34,7 @@ async fn who_is_gone_without_a_word_is_noticed_and_has_been_delivered_nothing() 
     assert_eq!(status().await, "DELIVERED");
 }
 
-/// What lies between may end a connection over which nothing goes: a server knows how soon, and its clients that it knows.
+/// Middleboxes may end an idle connection. `HEARTBEAT` tells the server how soon, and `hello` tells the clients.
 #[tokio::test]
 async fn who_says_nothing_is_pinged_once_a_heartbeat() {
     let server = Setup::new().env("HEARTBEAT", "1").start();

@@ -1,4 +1,4 @@
-//! How much a client may send, and what is said to one that sends more.
+//! How much a client may send, and the answers to one that sends more.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::raw_ws::{CLOSE, TEXT, masked};
 use crate::support::{Got, RawWs, Server, Stream};
 
-/// More than anybody may send at once, and than is closed after so many refusals.
+/// More frames than a client may send at once, and than the refusals after which it is closed.
 const FLOOD: usize = 4000;
 
-/// Reads to the closing frame: the answers, and the code.
+/// Reads up to the closing frame. Returns the answers, and the code.
 async fn to_the_end(stream: &mut Stream) -> (Vec<Value>, u16) {
     let mut answers = Vec::new();
     loop {
@@ -24,14 +24,14 @@ async fn to_the_end(stream: &mut Stream) -> (Vec<Value>, u16) {
 }
 
 #[tokio::test]
-async fn who_sends_too_much_is_told_to_wait_and_then_closed() {
+async fn a_client_that_sends_too_much_is_asked_to_wait_and_then_closed() {
     let server = Server::start();
     let tom = server.login("tom").await;
     let mut other = Stream::connect(&server, &tom).await;
     for frame in [r#"{"op":"ping","id":1}"#, r#"{"op":5,"id":1}"#, "junk"] {
         let mut stream = Stream::connect(&server, &tom).await;
         for _ in 0..FLOOD {
-            // The server may well have closed before all of it is sent.
+            // The server may close before all of it is sent.
             if !stream.ws.try_text(frame).await {
                 break;
             }
@@ -54,7 +54,7 @@ async fn who_sends_too_much_is_told_to_wait_and_then_closed() {
     other.is_quiet().await;
 }
 
-/// The one that ends the stream, too, and those behind it that came in the same reading.
+/// This includes the frame that ends the stream, and those behind it that were read together with it.
 #[tokio::test]
 async fn each_frame_that_was_read_of_a_flood_has_one_answer() {
     let server = Server::start();
@@ -79,7 +79,8 @@ async fn each_frame_that_was_read_of_a_flood_has_one_answer() {
     assert!(answered.len() > 200, "{}", answered.len());
 }
 
-/// Who sends on behind the closing frame could have us read for as long as others get to answer it.
+/// A client that keeps sending after the closing frame could keep the server reading for as long as others have to
+/// answer it.
 #[tokio::test]
 async fn a_flood_that_goes_on_behind_the_closing_frame_is_cut_off() {
     let server = Server::start();
@@ -95,7 +96,7 @@ async fn a_flood_that_goes_on_behind_the_closing_frame_is_cut_off() {
 }
 
 #[tokio::test]
-async fn who_waits_as_told_goes_on() {
+async fn a_client_that_waits_as_asked_goes_on() {
     let server = Server::start();
     let tom = server.login("tom").await;
     let mut stream = Stream::connect(&server, &tom).await;

@@ -1,15 +1,15 @@
-//! What is told live: everything to all members, once, in one order, on each of their connections.
+//! Live events: everything to all members, once, in one order, on each of their connections.
 
 use serde_json::{Value, json};
 
-use crate::support::v2::{brief, briefs, into, is_told, to_user};
+use crate::support::v2::{brief, briefs, into, is_event, to_user};
 use crate::support::{Server, Stream, User};
 
-/// What each stream has been told up to the message that says this.
-async fn told(streams: &mut [Stream], until: &str) -> Vec<Vec<Value>> {
+/// Returns the events of each stream up to the message with this content.
+async fn received(streams: &mut [Stream], until: &str) -> Vec<Vec<Value>> {
     let mut all = Vec::new();
     for stream in streams {
-        all.push(stream.told_until(until).await);
+        all.push(stream.received_until(until).await);
     }
     all
 }
@@ -22,7 +22,7 @@ async fn streams(server: &Server, users: &[&User]) -> Vec<Stream> {
     streams
 }
 
-/// A frame without what may look different to different users: whose reaction it is.
+/// A frame without the fields that may differ between users: the marks of one's own reactions.
 fn common(frame: &Value) -> Value {
     let mut frame = frame.clone();
     if let Some(reactions) = frame.pointer_mut("/message/reactions").and_then(Value::as_array_mut) {
@@ -46,7 +46,7 @@ async fn every_change_reaches_each_connection_of_each_member_once_and_in_one_ord
     for (stream, op) in [(0, "edit"), (2, "react"), (4, "react"), (4, "unreact"), (4, "pin"), (0, "unpin")] {
         all[stream].ok(about(op)).await;
     }
-    // Done before, so that nobody is told again.
+    // These have no effect, so there are no further events.
     for (stream, op) in [(0, "edit"), (2, "react"), (4, "unreact"), (0, "unpin")] {
         all[stream].ok(about(op)).await;
     }
@@ -66,31 +66,31 @@ async fn every_change_reaches_each_connection_of_each_member_once_and_in_one_ord
     all[0].ok(about("delete")).await;
     all[0].send(into(&conversation), "the end").await;
 
-    let told = told(&mut all, "the end").await;
+    let received = received(&mut all, "the end").await;
     let expected = [
         "created", "edited", "reaction", "reaction", "reaction", "pinned", "pinned", "created", "thread",
         "created", "append", "append", "finished", "deleted", "created",
     ];
-    for one in &told {
+    for one in &received {
         assert_eq!(briefs(one), expected);
-        assert!(one.iter().map(common).eq(told[0].iter().map(common)), "one and the same to all");
+        assert!(one.iter().map(common).eq(received[0].iter().map(common)), "one and the same to all");
         let revs: Vec<_> = one.iter().map(rev).collect();
         assert!(revs.is_sorted_by(|one, next| one < next), "each change has a rev of its own: {revs:?}");
     }
     let text: String =
-        told[2].iter().filter(|frame| frame["type"] == "append").fold(String::new(), |text, frame| {
+        received[2].iter().filter(|frame| frame["type"] == "append").fold(String::new(), |text, frame| {
             assert_eq!(frame["offset"], text.chars().count());
             assert_eq!((&frame["message_id"], &frame["conversation_id"]), (&growing, &conversation));
             text + frame["content"].as_str().unwrap()
         });
-    let finished = told[2].iter().find(|frame| frame["event"] == "finished").unwrap();
+    let finished = received[2].iter().find(|frame| frame["event"] == "finished").unwrap();
     assert_eq!(finished["message"]["content"], text);
     for stream in &mut all {
         stream.ok(json!({"op": "ping"})).await;
         stream.is_quiet().await;
     }
     tom.write(&tyke, "now you").await;
-    assert_eq!(briefs(&stranger.told_until("now you").await), ["conversation", "created"]);
+    assert_eq!(briefs(&stranger.received_until("now you").await), ["conversation", "created"]);
 }
 
 fn rev(frame: &Value) -> i64 {
@@ -134,7 +134,7 @@ async fn everybody_sees_their_own_reactions_as_their_own() {
 }
 
 #[tokio::test]
-async fn pointers_are_told_to_all_and_what_waits_to_their_owner() {
+async fn pointers_reach_all_and_what_waits_reaches_their_owner() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut all = streams(&server, &[&tom, &jerry, &jerry]).await;
@@ -152,8 +152,8 @@ async fn pointers_are_told_to_all_and_what_waits_to_their_owner() {
     all[1].ok(pointer("delivered", 1)).await;
     all[1].ok(pointer("read", 99)).await;
     all[0].send(to_user(&jerry), "the end").await;
-    let told = told(&mut all, "the end").await;
-    for (one, is_own) in told.iter().zip([false, true, true]) {
+    let received = received(&mut all, "the end").await;
+    for (one, is_own) in received.iter().zip([false, true, true]) {
         let receipts: Vec<_> = one.iter().filter(|frame| frame["type"] == "receipt").collect();
         let pointers: Vec<_> = receipts
             .iter()
@@ -231,7 +231,7 @@ async fn a_thread_has_its_own_pointer() {
     assert_eq!(tom.get(&path).await.expect(200)["unread"], 0);
 }
 
-/// Two shards at least, and more than one connection for each user.
+/// At least two shards, and more than one connection for each user.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_connections_of_twenty_members_each_get_each_message_once() {
     const MESSAGES: usize = 40;
@@ -256,7 +256,7 @@ async fn sixty_connections_of_twenty_members_each_get_each_message_once() {
         let mut seqs = Vec::new();
         while seqs.len() < MESSAGES {
             let frame = stream.frame().await;
-            if is_told(&frame) {
+            if is_event(&frame) {
                 assert_eq!(brief(&frame), "created");
                 seqs.push(frame["message"]["seq"].as_u64().unwrap());
             }

@@ -1,4 +1,4 @@
-//! Conversations that come into being or change, and who is in them; the own part is told to the one concerned alone.
+//! New and changed conversations, and their members. Per-member state reaches only the member concerned.
 
 use serde_json::{Value, json};
 
@@ -9,14 +9,14 @@ use crate::support::{Server, Stream, User, eventually};
 const COMMON: [&str; 10] =
     ["created_at", "group_id", "id", "kind", "last_seq", "n_members", "name", "owner_id", "rev", "user_id"];
 
-/// The next conversation frame's conversation.
+/// Returns the conversation in the next conversation frame.
 async fn conversation(stream: &mut Stream) -> Value {
     let mut frame = stream.frame().await;
     assert_eq!(frame["type"], "conversation", "{frame}");
     frame["conversation"].take()
 }
 
-/// What all see and nothing more.
+/// Checks that a conversation has exactly the fields that all members see.
 #[track_caller]
 fn is_common(conversation: &Value) {
     assert_eq!(keys(conversation), COMMON, "{conversation}");
@@ -47,11 +47,11 @@ async fn a_first_message_makes_a_conversation_that_each_sees_from_their_side() {
         assert_eq!((&message["event"], &message["conversation_id"]), (&json!("created"), &made["id"]));
     }
     jerry.write(&tom, "Hello yourself").await;
-    assert_eq!(briefs(&toms.told_until("Hello yourself").await), ["created"], "it is made once");
+    assert_eq!(briefs(&toms.received_until("Hello yourself").await), ["created"], "it is made once");
 }
 
 #[tokio::test]
-async fn who_joins_leaves_or_rises_is_told_their_own_part_and_others_are_not() {
+async fn members_who_join_leave_or_rise_get_their_own_state_and_others_do_not() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let spike = server.register("spike").await;
@@ -75,7 +75,7 @@ async fn who_joins_leaves_or_rises_is_told_their_own_part_and_others_are_not() {
     let seen = conversation(&mut toms).await;
     is_common(&seen);
     assert_eq!(seen["n_members"], 2);
-    // Twice is once.
+    // Adding a member twice has the effect of once.
     tom.add(group, jerry.id).await.expect(200);
     tom.add(group, spike.id).await.expect(200);
     is_common(&conversation(&mut toms).await);
@@ -103,7 +103,7 @@ async fn who_joins_leaves_or_rises_is_told_their_own_part_and_others_are_not() {
         is_common(&seen);
         assert_eq!(seen["n_members"], 2);
     }
-    // Jerry's other client has been told the same all along.
+    // Jerry's other client has received the same events.
     let others = jerrys_other.until(|frame| frame["conversation"]["n_members"] == 2).await;
     assert_eq!(
         others.iter().map(|frame| frame["conversation"]["role"].as_str()).collect::<Vec<_>>(),
@@ -115,7 +115,7 @@ async fn who_joins_leaves_or_rises_is_told_their_own_part_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn who_gives_a_group_away_is_told_so() {
+async fn a_member_who_gives_a_group_away_is_notified() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;
@@ -132,7 +132,8 @@ async fn who_gives_a_group_away_is_told_so() {
     }
 }
 
-/// Promise 7: within a second of the answer nothing of the group arrives any more, and what it holds is closed.
+/// Promise 7: within a second of the answer, nothing of the group arrives any more, and the conversation cannot be
+/// read.
 #[tokio::test]
 async fn who_is_removed_hears_and_sees_nothing_more() {
     let server = Server::start();
@@ -148,7 +149,7 @@ async fn who_is_removed_hears_and_sees_nothing_more() {
     toms.ok(json!({"op": "typing", "conversation_id": id})).await;
     patch(&tom, &format!("/v1/groups/{group}"), &json!({"name": "Gouda"})).await;
     tom.write(&jerry, "the end").await;
-    assert_eq!(briefs(&jerrys.told_until("the end").await), ["conversation", "conversation", "created"]);
+    assert_eq!(briefs(&jerrys.received_until("the end").await), ["conversation", "conversation", "created"]);
     for path in [
         format!("/v1/groups/{group}/messages"),
         format!("/v1/groups/{group}/members"),

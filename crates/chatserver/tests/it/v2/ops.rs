@@ -1,21 +1,21 @@
-//! What a client may ask: each op has one answer with what the table of docs/stream.md says, and in what order.
+//! Ops of a client: each has one answer, as the table of docs/stream.md says, in the defined order.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 use crate::support::http::keys;
-use crate::support::v2::{into, is_told, to_user};
+use crate::support::v2::{into, is_event, to_user};
 use crate::support::{Server, Stream, User};
 
-/// The message of an ack that carries it and nothing else.
+/// Returns the message of an ack that has no other field.
 async fn message_of(stream: &mut Stream, op: Value) -> Value {
     let mut ack = stream.ok(op).await;
     assert_eq!(keys(&ack), ["id", "message", "type"], "{ack}");
     ack["message"].take()
 }
 
-/// An op whose ack carries nothing.
+/// Sends an op whose ack has no fields.
 async fn bare(stream: &mut Stream, op: Value) {
     let ack = stream.ok(op.clone()).await;
     assert_eq!(keys(&ack), ["id", "type"], "{op}: {ack}");
@@ -114,7 +114,7 @@ async fn live_text_is_acknowledged_piece_by_piece() {
     assert_eq!((&abandoned["streaming"], &abandoned["content"]), (&json!("abandoned"), &json!("Never")));
 }
 
-/// What is acknowledged, what others are told and what REST gives is one and the same message.
+/// The acknowledged message, the one that others receive and the one that REST returns are the same.
 #[tokio::test]
 async fn every_field_of_a_message_comes_through() {
     let server = Server::start();
@@ -153,8 +153,8 @@ async fn every_field_of_a_message_comes_through() {
     let quote = json!({"message_id": first["id"], "sender_id": jerry.id, "content": "Which cheese?", "deleted": false});
     assert_eq!(sent["quote"], quote);
     for stream in [&mut toms, &mut jerrys] {
-        let told = stream.find(|frame| frame["message"]["content"] == "Gouda").await;
-        assert_eq!((&told["event"], &told["message"]), (&json!("created"), &sent));
+        let frame = stream.find(|frame| frame["message"]["content"] == "Gouda").await;
+        assert_eq!((&frame["event"], &frame["message"]), (&json!("created"), &sent));
     }
     for user in [&tom, &jerry] {
         assert_eq!(user.get(&format!("/v1/messages/{}", sent["id"])).await.expect(200), sent);
@@ -322,11 +322,11 @@ async fn sends_in_a_row_keep_their_order_and_are_answered_once_each() {
         toms.say(&op).await;
     }
     let mut answers = HashMap::new();
-    let mut told = Vec::new();
-    while answers.len() < SENDS || told.len() < SENDS {
+    let mut received = Vec::new();
+    while answers.len() < SENDS || received.len() < SENDS {
         let frame = toms.frame().await;
-        if is_told(&frame) {
-            told.push(frame);
+        if is_event(&frame) {
+            received.push(frame);
             continue;
         }
         assert_eq!((&frame["type"], &frame["duplicate"]), (&json!("ack"), &json!(false)), "{frame}");
@@ -336,9 +336,14 @@ async fn sends_in_a_row_keep_their_order_and_are_answered_once_each() {
     }
     toms.is_quiet().await;
     let seen_by_jerry = jerrys.until(|frame| frame["message"]["seq"] == SENDS + 1).await;
-    for (told, number) in [told, seen_by_jerry].into_iter().flat_map(|told| told.into_iter().zip(0..)) {
-        assert_eq!((&told["event"], &told["message"]["seq"]), (&json!("created"), &json!(number + 2)));
-        assert_eq!(told["message"]["content"], number.to_string());
+    for (received, number) in
+        [received, seen_by_jerry].into_iter().flat_map(|received| received.into_iter().zip(0..))
+    {
+        assert_eq!(
+            (&received["event"], &received["message"]["seq"]),
+            (&json!("created"), &json!(number + 2))
+        );
+        assert_eq!(received["message"]["content"], number.to_string());
     }
 }
 
@@ -368,7 +373,7 @@ async fn one_key_is_one_message_however_often_it_is_sent() {
     assert!(acks.iter().all(|ack| ack["message"]["id"] == first[0]["message"]["id"]));
     assert_eq!(n_messages(&tom, &jerry).await, 1);
 
-    // A retry after a change gets the message as it is now; over REST it is the same key.
+    // A retry after a change gets the message as it is now. Over REST the key is the same.
     let id = &first[0]["message"]["id"];
     streams[0].ok(json!({"op": "edit", "message_id": id, "content": "once!"})).await;
     let again = Stream::connect(&server, &tom).await.ok(op.clone()).await;

@@ -1,4 +1,4 @@
-//! What a user does for themselves: told to their other clients, and to nobody else.
+//! Changes that a user makes for themselves alone: they reach the user's other clients, and nobody else.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn state(user: &User, conversation: &Value, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_one_hides_saves_or_drafts_is_told_to_ones_own_clients() {
+async fn hiding_saving_and_drafting_reach_ones_own_clients() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut toms = Stream::connect(&server, &tom).await;
@@ -33,13 +33,13 @@ async fn what_one_hides_saves_or_drafts_is_told_to_ones_own_clients() {
     }
     toms.send(to_user(&jerry), "the end").await;
     for stream in &mut jerrys {
-        let told = stream.told_until("the end").await;
+        let received = stream.received_until("the end").await;
         let kinds = ["saved", "saved", "hidden", "conversation", "conversation", "conversation", "created"];
-        assert_eq!(briefs(&told), kinds);
-        assert_eq!((&told[0]["message_id"], &told[0]["saved"]), (id, &json!(true)));
-        assert_eq!((&told[1]["message_id"], &told[1]["saved"]), (id, &json!(false)));
-        assert_eq!((&told[2]["message_id"], &told[2]["conversation_id"]), (id, conversation));
-        let own = |number: usize| &told[number]["conversation"];
+        assert_eq!(briefs(&received), kinds);
+        assert_eq!((&received[0]["message_id"], &received[0]["saved"]), (id, &json!(true)));
+        assert_eq!((&received[1]["message_id"], &received[1]["saved"]), (id, &json!(false)));
+        assert_eq!((&received[2]["message_id"], &received[2]["conversation_id"]), (id, conversation));
+        let own = |number: usize| &received[number]["conversation"];
         assert_eq!((&own(3)["draft"], &own(3)["archived"]), (&json!("Dear Tom"), &json!(false)));
         assert_eq!(
             (&own(4)["draft"], &own(4)["archived"], &own(4)["pinned"]),
@@ -49,7 +49,7 @@ async fn what_one_hides_saves_or_drafts_is_told_to_ones_own_clients() {
         assert!(own(5)["muted_until"].as_str().unwrap().starts_with("2030-01-01"));
         assert_eq!(own(5)["user_id"], tom.id);
     }
-    assert_eq!(briefs(&toms.told_until("the end").await)[..], ["conversation", "created", "created"]);
+    assert_eq!(briefs(&toms.received_until("the end").await)[..], ["conversation", "created", "created"]);
     let seen = jerry.get(&format!("/v1/messages/{id}")).await.status;
     assert_eq!((seen, tom.get(&format!("/v1/messages/{id}")).await.status), (404, 200));
     assert_eq!(jerry.history(&tom).await.len(), 1);
@@ -68,9 +68,9 @@ async fn a_reading_takes_the_mark_away_on_every_client() {
     jerrys[0].ok(read).await;
     tom.write(&jerry, "the end").await;
     for stream in &mut jerrys {
-        let told = stream.told_until("the end").await;
-        assert_eq!(briefs(&told), ["receipt", "conversation", "receipt", "created"]);
-        assert_eq!(told[2]["read_seq"], 1);
+        let received = stream.received_until("the end").await;
+        assert_eq!(briefs(&received), ["receipt", "conversation", "receipt", "created"]);
+        assert_eq!(received[2]["read_seq"], 1);
     }
     let seen = jerry.get(&format!("/v1/conversations/{conversation}")).await.expect(200);
     assert_eq!(seen["marked_unread"], false);

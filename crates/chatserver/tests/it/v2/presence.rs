@@ -1,4 +1,4 @@
-//! Who is there and who is typing: told to those who look, and never kept.
+//! Presence and typing: sent to those who watch, and never stored.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn choose(status: &str) -> Value {
     json!({"op": "presence", "status": status})
 }
 
-/// The next presence must be this user's; gives it.
+/// Waits for the next presence, which must be this user's, and returns it.
 #[track_caller]
 fn presence_of(stream: &mut Stream, user: &User, status: &str) -> impl Future<Output = Value> {
     let (caller, expected) = (std::panic::Location::caller(), json!([user.id, status]));
@@ -29,7 +29,7 @@ fn presence_of(stream: &mut Stream, user: &User, status: &str) -> impl Future<Ou
 }
 
 #[tokio::test]
-async fn who_looks_is_told_and_who_does_not_is_not() {
+async fn watchers_get_presence_and_others_do_not() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let spike = server.register("spike").await;
@@ -46,7 +46,7 @@ async fn who_looks_is_told_and_who_does_not_is_not() {
     presence_of(&mut toms, &jerry, "online").await;
     jerrys.ok(choose("away")).await;
     presence_of(&mut toms, &jerry, "away").await;
-    // The most present of one's clients counts.
+    // The most present of a user's clients counts.
     let mut second = Stream::connect(&server, &jerry).await;
     presence_of(&mut toms, &jerry, "online").await;
     second.ok(choose("away")).await;
@@ -113,7 +113,7 @@ async fn a_view_replaces_the_one_before() {
     spikes.ok(choose("away")).await;
     presence_of(&mut toms, &spike, "away").await;
     toms.is_quiet().await;
-    // A view that is refused leaves things as they are.
+    // A view that is refused changes nothing.
     toms.refused(look_at(&[&json!(999)]), "conversation_not_found").await;
     spikes.ok(choose("online")).await;
     presence_of(&mut toms, &spike, "online").await;
@@ -150,7 +150,7 @@ async fn who_is_no_longer_a_member_neither_sees_nor_is_seen() {
     toms.is_quiet().await;
 }
 
-/// Whoever is met in two conversations is still seen when one of them ends.
+/// A user in two common conversations is still seen when one of them ends.
 #[tokio::test]
 async fn who_is_met_elsewhere_too_is_still_seen_there() {
     let server = Server::start();
@@ -175,7 +175,7 @@ async fn who_is_met_elsewhere_too_is_still_seen_there() {
 }
 
 #[tokio::test]
-async fn typing_is_told_to_the_others_and_is_not_kept() {
+async fn typing_reaches_the_others_and_is_not_kept() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let spike = server.register("spike").await;
@@ -193,7 +193,7 @@ async fn typing_is_told_to_the_others_and_is_not_kept() {
     }
     let direct = toms[0].send(to_user(&jerry), "the end").await["conversation_id"].clone();
     for stream in &mut toms {
-        let frames = stream.told_until("the end").await;
+        let frames = stream.received_until("the end").await;
         assert!(
             frames.iter().all(|frame| frame["type"] != "typing"),
             "one's own typing is no news: {frames:?}"

@@ -1,5 +1,5 @@
-//! What a client that comes back is told: everything that changed since its cursor, oldest change first, and never a
-//! hole (README, promise 4).
+//! What a client gets when it resumes: everything that changed since its cursor, oldest change first, without a gap
+//! (README, promise 4).
 
 use serde_json::{Value, json};
 
@@ -24,14 +24,14 @@ async fn who_missed_nothing_is_live_at_once() {
     let cursor = Stream::connect(&server, &jerry).await.cursor;
     let (again, missed) = Stream::resume(&server, &jerry, &cursor).await;
     assert_eq!((missed.len(), &again.cursor), (0, &cursor));
-    // What concerns others alone is not missed either, but the place in the log is another.
+    // Changes that concern only others are not missed either, but the log position differs.
     tom.write(&spike, "not for Jerry").await;
     let (mut again, missed) = Stream::resume(&server, &jerry, &cursor).await;
     assert_eq!(missed.len(), 0, "{missed:?}");
     let later = again.cursor.clone();
     assert_ne!(later, cursor);
     tom.write(&jerry, "after").await;
-    assert_eq!(briefs(&again.told_until("after").await), ["created"]);
+    assert_eq!(briefs(&again.received_until("after").await), ["created"]);
     let (_, missed) = Stream::resume(&server, &jerry, &later).await;
     assert_eq!(briefs(&missed), ["created"]);
 }
@@ -102,7 +102,7 @@ async fn everything_that_was_missed_comes_oldest_change_first() {
     assert_eq!((&missed[9]["user_id"], &missed[9]["read_seq"]), (&json!(jerry.id), &json!(3)));
     assert_eq!(missed[10]["conversation"]["user_id"], tom.id);
     assert_eq!(missed[11]["message"]["content"], "in person");
-    // A conversation comes once and as it is now: it was renamed, and somebody joined and left.
+    // A conversation comes once and as it is now: it was renamed, and a user joined and left.
     let seen = &missed[12]["conversation"];
     assert_eq!(
         (&seen["name"], &seen["n_members"], &seen["role"]),
@@ -152,7 +152,7 @@ async fn what_is_new_comes_once_as_it_is_now_and_what_one_left_comes_first() {
     assert_eq!(missed[3]["message"]["content"], "third");
     assert_eq!(missed[6]["message"]["content"], "after");
 
-    // Whoever is cut after any of these frames goes on without a hole.
+    // A client that is disconnected after any of these frames resumes without a gap.
     for n_taken in 1..missed.len() {
         let mut cut = Stream::resumed(&server, &jerry, &cursor).await;
         for _ in 0..n_taken {
@@ -165,7 +165,7 @@ async fn what_is_new_comes_once_as_it_is_now_and_what_one_left_comes_first() {
                     .map(Value::clone)
             };
             assert!(
-                rest.iter().any(|told| about(told) == about(frame)),
+                rest.iter().any(|other| about(other) == about(frame)),
                 "after {n_taken} {frame} is lost: {rest:#?}"
             );
         }
@@ -223,7 +223,7 @@ async fn a_cursor_outlives_the_server() {
     let mut toms = Stream::connect(&server, &tom).await;
     let mut jerrys = Stream::connect(&server, &jerry).await;
     toms.send(to_user(&jerry), "seen").await;
-    jerrys.told_until("seen").await;
+    jerrys.received_until("seen").await;
     let cursor = jerrys.cursor;
     let mut acknowledged = Vec::new();
     for number in 0..20 {
@@ -232,8 +232,8 @@ async fn a_cursor_outlives_the_server() {
     server.kill();
     let server = server.setup.start();
     let (mut stream, missed) = Stream::resume(&server, &jerry, &cursor).await;
-    let told: Vec<_> = missed.iter().map(|frame| frame["message"].clone()).collect();
-    assert_eq!(told, acknowledged);
+    let received: Vec<_> = missed.iter().map(|frame| frame["message"].clone()).collect();
+    assert_eq!(received, acknowledged);
     User::with_token(&server, tom.id, &tom.token).write(&jerry, "after").await;
     let frame = stream.frame().await;
     assert_eq!((&frame["message"]["content"], &frame["message"]["seq"]), (&json!("after"), &json!(22)));

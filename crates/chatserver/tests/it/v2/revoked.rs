@@ -1,4 +1,4 @@
-//! Promise 7: a stream ends within a second of the end of what it was opened with, and no other does.
+//! Promise 7: a stream ends within a second of the end of its token, and no other stream does.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use crate::support::people::PASSWORD;
 use crate::support::v2::V2;
 use crate::support::{Got, Server, Stream, User, Ws, cluster};
 
-/// Promised is a second.
+/// Upper bound of the promise.
 const PROMISED: Duration = Duration::from_secs(1);
 
-/// The streams that were opened with a token: of both kinds, and by a ticket.
+/// Streams that were opened with a token: of both kinds, and by a ticket.
 struct Opened {
     user: User,
     v1: Ws,
@@ -35,12 +35,12 @@ impl Opened {
         }
     }
 
-    /// They end, a second after `since` at the latest, and the token is worth nothing.
+    /// Checks that they end within a second of `since`, and that the token is refused.
     async fn are_closed(mut self, since: Instant) {
         if !cluster::is_wanted() {
             self.user.get("/v1/test-auth").await.refused(401, "unauthenticated");
         }
-        // Each node has one of these; when they are closed, all nodes have heard of it.
+        // Each node has one of these. When they are closed, all nodes have learned of it.
         assert_eq!(self.v1.closed().await.0, 4001);
         assert_eq!(self.v2.closed().await, 4001);
         assert_eq!(self.by_ticket.closed().await, 4001);
@@ -77,7 +77,7 @@ async fn logging_out_ends_what_that_token_opened_and_nothing_else() {
     first.are_closed(since).await;
     second.live_on().await;
     others.live_on().await;
-    // Nothing leads back in: neither the token, nor a ticket that it was given, nor a first frame.
+    // No way leads back in: neither the token, nor a ticket made with it, nor a first frame.
     for path in [format!("/ws?token={}", tom.token), format!("/ws?ticket={ticket}")] {
         let refused = Stream::open(&server, &path, &[("Sec-WebSocket-Protocol", V2)]).await;
         assert_eq!(refused.err(), Some(401), "{path}");
@@ -116,7 +116,7 @@ async fn logging_out_everywhere_and_a_new_password_end_all_that_was_open() {
     others.live_on().await;
 }
 
-/// A stream that is being opened while its token is taken away ends like every other.
+/// A stream that is being opened while its token is revoked ends like every other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_in_while_logging_out_does_not_stay() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! A client of the v2 stream that is too slow is closed, slows nobody, and loses nothing (README, promise 6).
+//! A slow client of the v2 stream is closed, slows down nobody, and loses nothing (README, promise 6).
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ async fn who_does_not_read_is_closed_and_resumes_without_loss() {
     let group = tom.group("Cheese", &[&jerry, &spike]).await;
     let conversation = tom.conversation_of(group).await;
     let mut asleep = RawWs::connect_narrow_v2(&server, &jerry.token).await;
-    // Until it is greeted, it may not be attached yet, and what is sent first is in no frame for it.
+    // Before `hello` it may not be attached yet, and would miss the first messages.
     let hello: Value = serde_json::from_str(asleep.frame().await.expect("a greeting").text()).unwrap();
     let mut cursor = hello["cursor"].as_str().unwrap().to_owned();
     let mut toms = Stream::connect(&server, &tom).await;
@@ -32,9 +32,9 @@ async fn who_does_not_read_is_closed_and_resumes_without_loss() {
         let frame = asleep.frame().await.expect("a close frame before the end");
         match frame.opcode {
             TEXT => {
-                let told: Value = serde_json::from_str(frame.text()).unwrap();
-                told["cursor"].as_str().unwrap().clone_into(&mut cursor);
-                seqs.extend(told["message"]["seq"].as_u64());
+                let event: Value = serde_json::from_str(frame.text()).unwrap();
+                event["cursor"].as_str().unwrap().clone_into(&mut cursor);
+                seqs.extend(event["message"]["seq"].as_u64());
             }
             CLOSE => break frame.close_code(),
             _ => {}
@@ -49,7 +49,7 @@ async fn who_does_not_read_is_closed_and_resumes_without_loss() {
     assert_eq!(missed.last().unwrap()["message"]["content"], json!(large));
 }
 
-/// A page of what they missed is 3 MB, and each of them may take its time for it.
+/// A page of missed messages is 3 MB, and each of these clients may read it slowly.
 #[tokio::test]
 async fn clients_that_missed_much_and_take_their_time_hold_little() {
     const CLIENTS: usize = 50;
@@ -63,12 +63,12 @@ async fn clients_that_missed_much_and_take_their_time_hold_little() {
     let before = server.resident_kib("VmRSS");
     let resumes = (0..CLIENTS).map(|_| RawWs::resume_narrow_v2(&server, &jerry.token, &cursor));
     let mut clients = futures_util::future::join_all(resumes).await;
-    // The first page of each was read when it is told the first message.
+    // The first page of each was read when its first message arrives.
     for client in &mut clients {
-        let mut told = async || client.frame().await.expect("a frame");
-        let mut frame = told().await;
+        let mut next = async || client.frame().await.expect("a frame");
+        let mut frame = next().await;
         while frame.opcode != TEXT || !frame.text().contains(r#""type":"message""#) {
-            frame = told().await;
+            frame = next().await;
         }
     }
     let grown = server.resident_kib("VmRSS").saturating_sub(before) / 1024;

@@ -1,4 +1,4 @@
-//! A server in small: what it knows, what it tells live, what it tells somebody who resumes, and what REST says.
+//! A model of the server: its state, its live frames, its frames for a resuming client, and its REST answers.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 const ME: i64 = 1;
 const USERS: i64 = 3;
 
-/// A change; numbers choose among what there is.
+/// A change; the numbers choose among existing objects.
 #[derive(Debug, Clone)]
 pub enum Op {
     Make,
@@ -46,7 +46,7 @@ pub fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-struct Kept {
+struct StoredMessage {
     message: Message,
     created: u64,
     changed: Option<(u64, &'static str)>,
@@ -56,14 +56,14 @@ struct Kept {
 struct Room {
     conversation: Conversation,
     own: OwnPart,
-    told: u64,
-    /// By user: the pointers and when they last moved.
+    changed_at: u64,
+    /// By user: the pointers and the log position of their last move.
     pointers: BTreeMap<i64, ((i64, i64), u64)>,
 }
 
 pub struct Server {
     rooms: Vec<Room>,
-    messages: Vec<Kept>,
+    messages: Vec<StoredMessage>,
     position: u64,
     live: Vec<ServerFrame>,
 }
@@ -95,38 +95,38 @@ impl Server {
         })
     }
 
-    /// The conversations and the messages that are not hidden.
+    /// Returns the conversations, and the messages that are not hidden.
     pub fn rest(&self) -> (Vec<Conversation>, Vec<Message>) {
-        let messages = self.messages.iter().filter(|kept| kept.hidden.is_none());
-        (self.rooms.iter().map(Room::view).collect(), messages.map(|kept| kept.message.clone()).collect())
+        let messages = self.messages.iter().filter(|stored| stored.hidden.is_none());
+        (self.rooms.iter().map(Room::view).collect(), messages.map(|stored| stored.message.clone()).collect())
     }
 
-    /// The pointers that moved after a position.
+    /// Returns the pointers that moved after a log position.
     pub fn pointers_since(&self, conversation: i64, after: u64) -> Vec<(i64, (i64, i64))> {
         let room = self.rooms.iter().find(|room| room.conversation.id == conversation);
         let pointers = room.into_iter().flat_map(|room| &room.pointers);
         pointers.filter(|(_, (_, at))| *at > after).map(|(user, (to, _))| (*user, *to)).collect()
     }
 
-    /// What changed after a position, oldest change first, as it is now.
+    /// Returns the changes after a log position, oldest first, with their current content.
     pub fn resume(&self, after: u64) -> Vec<ServerFrame> {
         let mut frames: Vec<(u64, ServerFrame)> = Vec::new();
         for room in &self.rooms {
-            if room.told > after {
-                frames.push((room.told, conversation_frame(room.view(), room.told)));
+            if room.changed_at > after {
+                frames.push((room.changed_at, conversation_frame(room.view(), room.changed_at)));
             }
             for (user, (to, at)) in room.pointers.iter().filter(|(_, (_, at))| *at > after) {
                 frames.push((*at, receipt(room.conversation.id, *user, *to, *at)));
             }
         }
-        for kept in &self.messages {
-            match (kept.hidden, kept.changed) {
-                (Some(at), _) if at > after => frames.push((at, kept.hidden_frame(at))),
+        for stored in &self.messages {
+            match (stored.hidden, stored.changed) {
+                (Some(at), _) if at > after => frames.push((at, stored.hidden_frame(at))),
                 (Some(_), _) => {}
-                (None, _) if kept.created > after => {
-                    frames.push((kept.created, kept.frame("created", kept.created)));
+                (None, _) if stored.created > after => {
+                    frames.push((stored.created, stored.frame("created", stored.created)));
                 }
-                (None, Some((at, event))) if at > after => frames.push((at, kept.frame(event, at))),
+                (None, Some((at, event))) if at > after => frames.push((at, stored.frame(event, at))),
                 (None, _) => {}
             }
         }
@@ -199,26 +199,26 @@ impl Server {
             draft: None,
             capabilities: Vec::new(),
         };
-        let room = Room { conversation, own, told: at, pointers: BTreeMap::new() };
+        let room = Room { conversation, own, changed_at: at, pointers: BTreeMap::new() };
         let frame = conversation_frame(room.view(), at);
         self.rooms.push(room);
         frame
     }
 
-    /// All members see it, so the frame has no own part.
+    /// All members see this change, so the frame has no per-member state.
     fn rename(&mut self, room: usize, at: u64) -> ServerFrame {
         let room = self.room(room);
         room.conversation.rev += 1;
         room.conversation.name = Some(format!("named at {at}"));
-        room.told = at;
+        room.changed_at = at;
         conversation_frame(room.conversation.clone(), at)
     }
 
-    /// Nobody else sees it, so it moves no `rev`.
+    /// Nobody else sees this change, so it moves no `rev`.
     fn mute(&mut self, room: usize, at: u64) -> ServerFrame {
         let room = self.room(room);
         room.own.muted_until = Some(Time(at.try_into().unwrap()));
-        room.told = at;
+        room.changed_at = at;
         conversation_frame(room.view(), at)
     }
 
@@ -274,24 +274,24 @@ impl Server {
             pinned_by: None,
             streaming: streaming.map(Into::into),
         };
-        let kept = Kept { message, created: at, changed: None, hidden: None };
-        let frame = kept.frame("created", at);
-        self.messages.push(kept);
+        let stored = StoredMessage { message, created: at, changed: None, hidden: None };
+        let frame = stored.frame("created", at);
+        self.messages.push(stored);
         frame
     }
 
     fn append(&mut self, number: usize, at: u64) -> Option<ServerFrame> {
         let piece = format!("né{at} ");
         let (index, rev) = self.touch(number, is_growing)?;
-        let kept = self.messages.get_mut(index)?;
-        let offset = kept.message.content.chars().count().try_into().unwrap();
-        kept.message.content.push_str(&piece);
-        kept.message.rev = rev;
-        kept.changed = Some((at, "appended"));
+        let stored = self.messages.get_mut(index)?;
+        let offset = stored.message.content.chars().count().try_into().unwrap();
+        stored.message.content.push_str(&piece);
+        stored.message.rev = rev;
+        stored.changed = Some((at, "appended"));
         Some(ServerFrame::Append(v2::AppendFrame {
-            conversation_id: kept.message.conversation_id,
-            message_id: kept.message.id,
-            seq: kept.message.seq,
+            conversation_id: stored.message.conversation_id,
+            message_id: stored.message.id,
+            seq: stored.message.seq,
             rev,
             offset,
             content: piece,
@@ -312,27 +312,27 @@ impl Server {
             _ => message.deleted_at.is_none(),
         };
         let (index, rev) = self.touch(number.into(), may_be)?;
-        let kept = self.messages.get_mut(index)?;
-        change(&mut kept.message);
-        kept.message.rev = rev;
-        kept.changed = Some((at, event));
-        Some(kept.frame(event, at))
+        let stored = self.messages.get_mut(index)?;
+        change(&mut stored.message);
+        stored.message.rev = rev;
+        stored.changed = Some((at, event));
+        Some(stored.frame(event, at))
     }
 
     fn hide(&mut self, number: usize, at: u64) -> Option<ServerFrame> {
         let count = self.messages.len();
-        let kept = self.messages.get_mut(number.checked_rem(count)?)?;
-        if kept.hidden.is_some() {
+        let stored = self.messages.get_mut(number.checked_rem(count)?)?;
+        if stored.hidden.is_some() {
             return None;
         }
-        kept.hidden = Some(at);
-        Some(kept.hidden_frame(at))
+        stored.hidden = Some(at);
+        Some(stored.hidden_frame(at))
     }
 
-    /// One of the messages that are so, and the next `rev` of its conversation.
-    fn touch(&mut self, number: usize, is_so: impl Fn(&Message) -> bool) -> Option<(usize, i64)> {
+    /// Chooses a message for which `matches` holds. Returns its index and the next `rev` of its conversation.
+    fn touch(&mut self, number: usize, matches: impl Fn(&Message) -> bool) -> Option<(usize, i64)> {
         let fit: Vec<usize> =
-            (0..self.messages.len()).filter(|index| is_so(&self.messages[*index].message)).collect();
+            (0..self.messages.len()).filter(|index| matches(&self.messages[*index].message)).collect();
         let index = fit[number.checked_rem(fit.len())?];
         let conversation = self.messages[index].message.conversation_id;
         let room = self.rooms.iter_mut().find(|room| room.conversation.id == conversation)?;
@@ -356,7 +356,7 @@ impl Room {
     }
 }
 
-impl Kept {
+impl StoredMessage {
     fn frame(&self, event: &'static str, at: u64) -> ServerFrame {
         ServerFrame::Message(v2::MessageFrame {
             event: event.into(),

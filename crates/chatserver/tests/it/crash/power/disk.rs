@@ -1,5 +1,5 @@
-//! A disk with a cache that does not survive: of what was written since the last sync of a file, a power cut keeps
-//! nothing, all, the beginning, or any sectors. What was synced stays.
+//! A disk with a volatile cache: of the writes since a file's last sync, a power cut keeps none, all, the first ones,
+//! or any sectors. Synced data stays.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,10 +9,9 @@ const SECTOR: usize = 512;
 
 /// Files by name.
 pub type Image = BTreeMap<String, Vec<u8>>;
-/// Names and the files that they stand for.
+/// Names and the files that they refer to.
 type Names = BTreeMap<String, usize>;
 
-/// The disk and its cache.
 #[derive(Default)]
 pub struct Disk {
     files: Vec<File>,
@@ -21,7 +20,7 @@ pub struct Disk {
     synced_names: Names,
     /// The folder after each change since its last sync.
     later_names: Vec<Names>,
-    /// What each sync that has begun makes durable once it ends: a file, and the calls that had ended before it.
+    /// What each running sync makes durable when it ends: a file, and the calls that had ended before the sync began.
     syncing: HashMap<usize, (usize, Vec<usize>)>,
     syncing_folder: Option<(usize, Names)>,
 }
@@ -32,7 +31,7 @@ struct File {
     pending: Vec<Pending>,
 }
 
-/// A change that is in the cache only.
+/// A change that is only in the cache.
 struct Pending {
     call: usize,
     has_ended: bool,
@@ -84,7 +83,7 @@ impl Disk {
                 self.names.remove(name);
                 self.later_names.push(self.names.clone());
             }
-            Step::Told(_) => {}
+            Step::Announced(_) => {}
         }
     }
 
@@ -111,16 +110,16 @@ impl Disk {
         }
     }
 
-    /// The files as programs see them.
+    /// Returns the files as programs see them.
     pub fn now(&self) -> Image {
         let content = |file: &usize| self.files[*file].after(Leaves::All, &mut Dice::new(0));
         self.names.iter().map(|(name, file)| (name.clone(), content(file))).collect()
     }
 
-    /// What is on the disk when the power returns.
+    /// Returns the files that are on the disk when the power returns.
     pub fn after_power_cut(&self, seed: u64) -> Image {
         let mut dice = Dice::new(seed);
-        // Folders are journalled: their changes last in order.
+        // Folders are journalled: their changes become durable in order.
         let lasting = dice.below(self.later_names.len() + 1);
         let names = lasting.checked_sub(1).map_or(&self.synced_names, |last| &self.later_names[last]);
         let mut image = Image::new();
@@ -133,7 +132,7 @@ impl Disk {
 }
 
 impl File {
-    /// Makes what these calls have changed durable.
+    /// Makes durable what these calls have changed.
     fn sync(&mut self, covered: &[usize]) {
         let (done, left) = std::mem::take(&mut self.pending)
             .into_iter()
@@ -167,7 +166,7 @@ impl File {
 }
 
 impl Change {
-    /// Applies the sectors for which `lasts` says yes.
+    /// Applies the sectors for which `lasts` returns true.
     fn apply(&self, bytes: &mut Vec<u8>, mut lasts: impl FnMut(usize) -> bool) {
         match self {
             Self::Truncate(length) => {
@@ -192,7 +191,7 @@ impl Change {
     }
 }
 
-/// Numbers that are random enough, and the same for the same seed (SplitMix64).
+/// Reproducible random numbers (SplitMix64).
 pub struct Dice(u64);
 
 impl Dice {
@@ -200,7 +199,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// A number from 0 to one less than `bound`.
+    /// Returns a number from 0 to `bound - 1`.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;

@@ -1,4 +1,4 @@
-//! A load on a server whose writes are recorded, and what the recording says about the order of writes and answers.
+//! Puts load on a server whose writes are recorded, and checks the order of writes and answers in the recording.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,17 +16,17 @@ use crate::support::{Server, Setup, User, bytes_of, eventually};
 const SENDERS: usize = 32;
 const EACH: usize = 40;
 pub const MESSAGES: usize = SENDERS * EACH;
-/// The files that hold what was promised, without those that are made anew at each start.
+/// Files with promised data, without those that are made again at each start.
 const KEPT: [&str; 2] = ["chatserver.db", "chatserver.db-wal"];
 
-/// All that a server did from its first start to its end, as far as it matters to a disk.
+/// Everything that a server did from its first start to its end, as far as it concerns a disk.
 pub struct Recording {
     pub steps: Vec<Step>,
     /// The files that it left.
     pub left: Image,
 }
 
-/// `strace`'s beginning of a command line; the server itself stays our child.
+/// Wraps a command line in `strace`. The server itself stays the test's child.
 pub fn strace(setup: &Setup, options: &[&str]) -> Setup {
     let found = Command::new("strace").arg("-V").output();
     assert!(
@@ -43,7 +43,7 @@ fn trace_file(setup: &Setup) -> PathBuf {
     setup.path("trace")
 }
 
-/// Runs a new server under load and ends it in order.
+/// Runs a new server under load and stops it in order.
 pub async fn record(setup: &Setup) -> Recording {
     let calls = "trace=openat,rename,unlink,pwrite64,ftruncate,fsync,fdatasync,writev,sendto,sendmsg";
     let traced = strace(setup, &["-y", "--seccomp-bpf", "-s", "1000000", "-e", calls]);
@@ -57,7 +57,8 @@ pub async fn record(setup: &Setup) -> Recording {
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;
     send_all(&server, &tom, [p2p(jerry.id), to_group(group)], 0..EACH / 2).await;
-    // The second half goes on while the log is moved into the database, and into a log that begins anew.
+    // The second half is sent while the log is moved into the database, and into a log that starts again from its
+    // beginning.
     let moved = || std::fs::metadata(setup.database()).unwrap().modified().unwrap();
     let before = moved();
     eventually(20, "a checkpoint", async || moved() > before).await;
@@ -71,7 +72,7 @@ pub async fn record(setup: &Setup) -> Recording {
     Recording { steps, left }
 }
 
-/// The trace, once the tracer has written all of it.
+/// Returns the trace, once the tracer has written all of it.
 async fn whole_trace(setup: &Setup, id: u32) -> String {
     let end = format!("{id} +++ exited");
     let read = || std::fs::read_to_string(trace_file(setup)).unwrap();
@@ -102,16 +103,16 @@ async fn send_all(server: &Server, user: &User, paths: [String; 2], numbers: std
     }
 }
 
-/// How far a message has come on its way to the disk.
+/// State of a message on its way to the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum WriteState {
     Written(usize),
     Syncing(usize),
     Synced,
 }
 
 impl Recording {
-    /// The files as the steps make them when nothing goes wrong.
+    /// Returns the files as the steps make them when nothing fails.
     pub fn replayed(&self) -> Image {
         let mut disk = Disk::default();
         self.steps.iter().for_each(|step| disk.step(step));
@@ -120,34 +121,34 @@ impl Recording {
         image
     }
 
-    /// Whether each message was on disk before anybody was told of it.
+    /// Checks whether each message was on disk before it was announced.
     pub fn syncs(&self) -> Syncs {
         let (mut syncs, mut ways, mut done) = (Syncs::default(), HashMap::new(), Vec::new());
         for step in &self.steps {
             match step {
                 Step::Write { call, file, data, .. } if file.ends_with("-wal") => {
                     for key in super::trace::keys(data) {
-                        ways.entry(key).or_insert(Way::Written(*call));
+                        ways.entry(key).or_insert(WriteState::Written(*call));
                     }
                 }
                 Step::Sync { call, file } if file.ends_with("-wal") => {
                     syncs.syncs += usize::from(!ways.is_empty());
                     for way in ways.values_mut() {
-                        if matches!(way, Way::Written(write) if done.contains(write)) {
-                            *way = Way::Syncing(*call);
+                        if matches!(way, WriteState::Written(write) if done.contains(write)) {
+                            *way = WriteState::Syncing(*call);
                         }
                     }
                     done.clear();
                 }
                 Step::Done { call, ok: true } => {
                     done.push(*call);
-                    let synced = |way: &&mut Way| **way == Way::Syncing(*call);
-                    ways.values_mut().filter(synced).for_each(|way| *way = Way::Synced);
+                    let synced = |way: &&mut WriteState| **way == WriteState::Syncing(*call);
+                    ways.values_mut().filter(synced).for_each(|way| *way = WriteState::Synced);
                 }
-                Step::Told(keys) => {
-                    syncs.told += keys.len();
-                    let early = |key: &&String| ways.get(*key) != Some(&Way::Synced);
-                    syncs.told_too_early += keys.iter().filter(early).count();
+                Step::Announced(keys) => {
+                    syncs.announced += keys.len();
+                    let early = |key: &&String| ways.get(*key) != Some(&WriteState::Synced);
+                    syncs.announced_too_early += keys.iter().filter(early).count();
                 }
                 _ => {}
             }

@@ -1,10 +1,10 @@
-//! Reads what `strace -f -y` has written: the calls by which the server changed its database, and those by which it told
-//! its clients, in the order in which they happened.
+//! Reads the output of `strace -f -y`: the calls by which the server changed its database, and those by which it sent
+//! to its clients, in the order in which they happened.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-/// One thing that happened. A call begins with its own step and ends with `Done`.
+/// One recorded step. A call begins with its own step and ends with `Done`.
 #[derive(Debug)]
 pub enum Step {
     Write {
@@ -33,10 +33,10 @@ pub enum Step {
     Rename(String, String),
     Unlink(String),
     /// These messages are about to reach a client.
-    Told(Vec<String>),
+    Announced(Vec<String>),
 }
 
-/// The steps of a trace of a server that works in this folder.
+/// Returns the steps in the trace of a server that works in this folder.
 pub fn parse(trace: &str, folder: &Path) -> Vec<Step> {
     let mut reader =
         Reader { folder: folder.to_str().unwrap(), steps: Vec::new(), calls: 0, open: HashMap::new() };
@@ -47,7 +47,7 @@ pub fn parse(trace: &str, folder: &Path) -> Vec<Step> {
     reader.steps
 }
 
-/// The keys of messages in these bytes, by the form that the load gives them.
+/// Finds the keys of messages in these bytes, by the form that the load gives them.
 pub fn keys(bytes: &[u8]) -> Vec<String> {
     let form = b"key-00-0000";
     let fits = |window: &&[u8]| {
@@ -65,7 +65,7 @@ struct Reader<'a> {
     folder: &'a str,
     steps: Vec<Step>,
     calls: usize,
-    /// The call that each thread is in: its number and its line so far.
+    /// The open call of each thread: its number and its line so far.
     open: HashMap<&'a str, (usize, &'a str)>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
                 let mut keys = keys(&quoted(arguments).concat());
                 keys.sort();
                 keys.dedup();
-                (!keys.is_empty()).then_some(Step::Told(keys))
+                (!keys.is_empty()).then_some(Step::Announced(keys))
             }
             "fsync" | "fdatasync" if path_of(arguments) == Some(self.folder) => {
                 Some(Step::SyncFolder { call })
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         self.steps.extend(step.filter(|step| ok || matches!(step, Step::Done { .. })));
     }
 
-    /// The name of a file that outlives the server and belongs to the database.
+    /// Returns the name of a file that belongs to the database and outlives the server.
     fn file(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(self.folder)?.strip_prefix('/')?;
         let rest = name.strip_prefix("chatserver.db")?;
@@ -144,25 +144,25 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a call gave.
+/// Returns the result of a call.
 fn result(line: &str) -> &str {
     line.rsplit_once(" = ").map_or("-1", |(_, result)| result)
 }
 
-/// The path that strace puts behind a descriptor.
+/// Returns the path that strace puts behind a descriptor.
 fn path_of(text: &str) -> Option<&str> {
     let digits = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
     digits.strip_prefix('<')?.split_once('>').map(|(path, _)| path)
 }
 
-/// The last of the arguments.
+/// Returns the last argument.
 fn last_number(arguments: &str) -> usize {
     let behind_texts = arguments.rsplit('"').next().unwrap_or_default();
     let inside = behind_texts.split(')').next().unwrap_or_default();
     inside.rsplit(", ").next().unwrap().parse().unwrap()
 }
 
-/// The texts in quotation marks, their escapes undone.
+/// Returns the texts in quotation marks, unescaped.
 fn quoted(line: &str) -> Vec<Vec<u8>> {
     let (mut texts, mut bytes) = (Vec::new(), line.bytes().peekable());
     while bytes.by_ref().any(|byte| byte == b'"') {

@@ -1,4 +1,4 @@
-//! What is not backed up and what is not restored: one sentence each that says what to do, and nothing changed.
+//! Backups and restores that are refused: each with one sentence that says what to do, and without any change.
 
 use std::path::Path;
 use std::process::Output;
@@ -93,7 +93,7 @@ async fn a_database_that_is_there_or_served_is_left_alone() {
     let before = bytes_of(&server.setup.database());
     refused(&server.setup, &["restore", "backup.db"], "--force");
     assert_eq!(bytes_of(&server.setup.database()), before);
-    // A live file is no copy of one moment.
+    // A live file is not a copy of one moment.
     let server = server.setup.start();
     refused(&server.setup, &["restore", "chatserver.db", "--database", "other.db"], "in use");
     assert!(!server.setup.path("other.db").exists());
@@ -156,7 +156,7 @@ fn what_is_no_backup_is_not_restored() {
     refused(&setup, &["restore", "bad.db"], "cannot restore");
 }
 
-/// Whoever served it would go on in the log of the original.
+/// A server on it would continue the original's log.
 #[test]
 fn a_backup_is_not_served_as_it_is() {
     let server = Server::start();
@@ -173,7 +173,7 @@ fn a_backup_is_not_served_as_it_is() {
 
 #[test]
 fn on_postgresql_its_own_programs_are_named() {
-    // Port 1 is nobody's.
+    // Nothing listens on port 1.
     let setup = Setup::new().env("DATABASE_URL", "postgres://u:do-not-show-this@127.0.0.1:1/chat");
     for (args, program) in [
         (["backup", "chat.dump"], "pg_dump --format=custom --schema=chatserver"),

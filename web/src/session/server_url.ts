@@ -1,0 +1,3 @@
+/** URL of the server. The client is served by it. */
+
+export const SERVER = location.origin;
