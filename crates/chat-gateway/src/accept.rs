@@ -30,7 +30,7 @@ use crate::address_slots::{AddressSlot, AddressSlots, Full};
 use crate::arrival::{Arrival, Encrypted};
 use crate::client_address::AddressSource;
 use crate::link::Link;
-use crate::pace::{Pace, Paced};
+use crate::pace::{self, Pace, Paced};
 use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
 use crate::proxy_protocol;
 use failing::Failing;
@@ -152,6 +152,7 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) {
+    pace::prepare(&listener);
     let (connections, drain_timeout) = (options.connections, options.drain_timeout);
     let mut failing = Failing::new(options.counts.clone());
     let edge = Arc::new(Edge {
@@ -253,7 +254,8 @@ async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends
         Ok(protocol) => protocol,
         Err(_) => return,
     };
-    // By default the system delays small packets to save some; a small response must not wait for the next one.
+    // Linux has set it with the listener. A small response must not wait for the next one.
+    #[cfg(not(target_os = "linux"))]
     let _ = stream.set_nodelay(true);
     if options.tls.is_some() && protocol == ClientProtocol::Http {
         options.tls.iter().for_each(Tls::failed);

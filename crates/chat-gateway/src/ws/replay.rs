@@ -164,7 +164,10 @@ pub(super) async fn changes(
 /// if it was too much to be held back. Breaks when the connection is to end.
 pub(super) async fn nothing(app: &App, connection: &Arc<Connection>, end: Cursor) -> ControlFlow<()> {
     match live(connection, end) {
-        ReplayEnd::Live => ControlFlow::Continue(()),
+        ReplayEnd::Live => {
+            connection.end_replay();
+            ControlFlow::Continue(())
+        }
         ReplayEnd::ReadOn => changes(app, connection, end.epoch, end.position).await,
     }
 }
