@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{
@@ -82,7 +83,9 @@ pub(crate) fn extract(address: &str) -> Result<(String, TlsOptions), OpenError> 
     for parameter in query.split('&') {
         match parameter.split_once('=') {
             Some(("sslmode", value)) => options.mode = Some(Mode::of(value)?),
-            Some(("sslrootcert", value)) => options.root_certificates = Some(unescaped(value)),
+            Some(("sslrootcert", value)) => {
+                options.root_certificates = Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+            }
             Some(("target_session_attrs", value)) => {
                 other_parameters.push(format!("target_session_attrs={}", hosts::known_to_driver(value)?));
             }
@@ -95,25 +98,6 @@ pub(crate) fn extract(address: &str) -> Result<(String, TlsOptions), OpenError> 
         format!("{base}?{}", other_parameters.join("&"))
     };
     Ok((rest, options))
-}
-
-/// Decodes the escapes of a URL.
-fn unescaped(value: &str) -> String {
-    let mut parts = value.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend(&part.as_bytes()[2..]);
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend(part.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl TlsOptions {
@@ -249,9 +233,9 @@ mod tests {
         for (address, rest, expected) in [
             (format!("{base}?sslmode=verify-full"), base.to_owned(), options(Some(Mode::VerifyFull), None)),
             (
-                format!("{base}?connect_timeout=3&sslmode=verify-ca&sslrootcert=/a%20b/ca%2.pem&user=x"),
+                format!("{base}?connect_timeout=3&sslmode=verify-ca&sslrootcert=/a%20b/%+5ca%2.pem&user=x"),
                 format!("{base}?connect_timeout=3&user=x"),
-                options(Some(Mode::VerifyCa), Some("/a b/ca%2.pem")),
+                options(Some(Mode::VerifyCa), Some("/a b/%+5ca%2.pem")),
             ),
             (base.to_owned(), base.to_owned(), TlsOptions::default()),
             ("host=db password=a?&b".into(), "host=db password=a?&b".into(), TlsOptions::default()),
