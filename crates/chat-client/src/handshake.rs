@@ -21,7 +21,7 @@ const V2: &str = "chatserver.v2";
 
 /// The way in which a client of the v2 stream sends its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum TokenTransport {
     /// In an `Authorization` header, as programs do.
     Header,
     /// In a second subprotocol, as browsers must.
@@ -30,16 +30,16 @@ pub enum Way {
 
 /// The data with which a client opens a v2 stream.
 #[derive(Clone)]
-pub struct Entrance {
+pub struct StreamLogin {
     /// The token, a JWT.
     pub token: String,
     /// The way in which the token is sent.
-    pub way: Way,
+    pub transport: TokenTransport,
     /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
 }
 
-impl Entrance {
+impl StreamLogin {
     fn path(&self) -> String {
         match &self.cursor {
             Some(cursor) => format!("/ws?cursor={}", percent_encoded(cursor)),
@@ -48,11 +48,11 @@ impl Entrance {
     }
 
     fn headers(&self) -> String {
-        match self.way {
-            Way::Header => {
+        match self.transport {
+            TokenTransport::Header => {
                 format!("Sec-WebSocket-Protocol: {V2}\r\nAuthorization: Bearer {}\r\n", self.token)
             }
-            Way::Subprotocol => format!("Sec-WebSocket-Protocol: {V2}, bearer.{}\r\n", self.token),
+            TokenTransport::Subprotocol => format!("Sec-WebSocket-Protocol: {V2}, bearer.{}\r\n", self.token),
         }
     }
 }
@@ -77,9 +77,9 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
 pub async fn upgrade_v2<S: AsyncRead + AsyncWrite + Unpin>(
     mut socket: S,
     url: &ServerUrl,
-    entrance: &Entrance,
+    login: &StreamLogin,
 ) -> Result<(S, Vec<u8>), Error> {
-    let (head, rest) = exchange(&mut socket, url, &entrance.path(), &entrance.headers()).await?;
+    let (head, rest) = exchange(&mut socket, url, &login.path(), &login.headers()).await?;
     if header(&head, "sec-websocket-protocol") != Some(V2) {
         return Err(Error::Unexpected("the server does not support the v2 stream".into()));
     }
@@ -159,16 +159,17 @@ mod tests {
 
     #[test]
     fn a_client_sends_its_token_in_either_way_and_its_cursor() {
-        let mut entrance = Entrance { token: "t.o.k".into(), way: Way::Header, cursor: None };
-        assert_eq!(entrance.path(), "/ws");
+        let mut login =
+            StreamLogin { token: "t.o.k".into(), transport: TokenTransport::Header, cursor: None };
+        assert_eq!(login.path(), "/ws");
         assert_eq!(
-            entrance.headers(),
+            login.headers(),
             "Sec-WebSocket-Protocol: chatserver.v2\r\nAuthorization: Bearer t.o.k\r\n"
         );
-        entrance.way = Way::Subprotocol;
-        entrance.cursor = Some("a-1".into());
-        assert_eq!(entrance.headers(), "Sec-WebSocket-Protocol: chatserver.v2, bearer.t.o.k\r\n");
-        assert_eq!(entrance.path(), "/ws?cursor=%61%2D%31");
+        login.transport = TokenTransport::Subprotocol;
+        login.cursor = Some("a-1".into());
+        assert_eq!(login.headers(), "Sec-WebSocket-Protocol: chatserver.v2, bearer.t.o.k\r\n");
+        assert_eq!(login.path(), "/ws?cursor=%61%2D%31");
     }
 
     #[test]

@@ -13,4 +13,4 @@ pub use stream::{Received, V2Stream, cursor_of};
 
 pub use chat_protocol::v2::Op;
 
-pub use crate::handshake::{Entrance, Way, upgrade_v2};
+pub use crate::handshake::{StreamLogin, TokenTransport, upgrade_v2};

@@ -218,7 +218,7 @@ impl Hub {
 
     /// Sets the epoch that cursors name from now on. No client that was given a cursor of another epoch may be
     /// connected.
-    pub fn is_of(&self, epoch: Epoch) {
+    pub fn set_epoch(&self, epoch: Epoch) {
         self.state.epoch.store(epoch.0, Ordering::Release);
     }
 

@@ -17,4 +17,4 @@ pub mod wire;
 pub use bus::{Bus, Subject};
 pub use inbox::{Inbox, Incoming};
 pub use metrics::Metrics;
-pub use relay::{Parts, Prepared, Relay, Way, draw_node_id};
+pub use relay::{BusOptions, Parts, Prepared, Relay, draw_node_id};

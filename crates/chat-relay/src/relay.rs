@@ -41,11 +41,11 @@ pub struct Parts {
     /// Called on the relay's thread; may block.
     pub all_clients_resume: Box<dyn Fn() + Send>,
     /// Tells the hub the epoch of the events that it gets from now on. Called after `all_clients_resume`.
-    pub is_of: Box<dyn Fn(Epoch) + Send>,
+    pub set_epoch: Box<dyn Fn(Epoch) + Send>,
 }
 
 /// How a node is connected to the others.
-pub struct Way {
+pub struct BusOptions {
     /// The bus and the queue of its messages. `None` if nodes get each other's events from the journal alone.
     pub bus: Option<(Arc<dyn Bus>, Incoming)>,
     /// Epoch of the log in the journal, which the bus follows.
@@ -119,8 +119,8 @@ pub struct Prepared {
 
 impl Prepared {
     /// Prepares a relay and subscribes to the subjects of every node.
-    pub fn new(node: NodeId, way: Way) -> Self {
-        let (bus, incoming) = match way.bus {
+    pub fn new(node: NodeId, options: BusOptions) -> Self {
+        let (bus, incoming) = match options.bus {
             Some((bus, incoming)) => (Some(bus), incoming),
             None => (None, channel().1),
         };
@@ -133,12 +133,12 @@ impl Prepared {
             queue: incoming.sender.clone(),
             interest: InterestSet::default(),
             changed: Mutex::default(),
-            metrics: way.metrics,
+            metrics: options.metrics,
             is_up: AtomicBool::new(false),
             has_met: AtomicBool::new(false),
             lag: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
-            epoch: AtomicU32::new(way.epoch.0),
+            epoch: AtomicU32::new(options.epoch.0),
             log_switch: Mutex::default(),
         });
         Self { shared, incoming }
@@ -164,7 +164,7 @@ impl Prepared {
             hub: parts.hub.clone(),
             presence_registry: parts.presence_registry,
             all_clients_resume: parts.all_clients_resume,
-            is_of: parts.is_of,
+            set_epoch: parts.set_epoch,
             runtime,
         };
         let worker = Worker::new(shared.clone(), incoming, outside, sequencer);

@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use chat_client::Client;
 use chat_client::link::Backoff;
-use chat_client::v2::{Options, Session, Way};
+use chat_client::v2::{Options, Session, TokenTransport};
 use chat_protocol::rest::User;
 use crossterm::event::{Event as TtyEvent, EventStream};
 use futures_util::{FutureExt, StreamExt};
@@ -84,7 +84,7 @@ impl Screen {
         let session = Session::new(Options {
             url: client.url().clone(),
             token: client.token().unwrap_or_default().to_owned(),
-            way: Way::Header,
+            transport: TokenTransport::Header,
             cursor: None,
             name: run_id.clone(),
             outbox: OUTBOX,

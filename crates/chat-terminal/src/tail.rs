@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use chat_client::Client;
 use chat_client::link::Backoff;
-use chat_client::v2::{Event, Options, Session, Way};
+use chat_client::v2::{Event, Options, Session, TokenTransport};
 use chat_protocol::message::Message;
 use chat_protocol::v2::ServerFrame;
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
     let mut session = Session::new(Options {
         url: client.url().clone(),
         token: client.token().unwrap_or_default().to_owned(),
-        way: Way::Header,
+        transport: TokenTransport::Header,
         cursor: options.from.clone(),
         name: String::new(),
         outbox: 1,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::outbox::Outbox;
 use super::{Op, Received, V2Stream, cursor_of, op};
-use crate::handshake::{Entrance, Way};
+use crate::handshake::{StreamLogin, TokenTransport};
 use crate::link::{self, Backoff, Verdict};
 use crate::{Error, ServerUrl};
 
@@ -31,7 +31,7 @@ pub struct Options {
     /// The token, a JWT.
     pub token: String,
     /// The way in which the token is sent.
-    pub way: Way,
+    pub transport: TokenTransport,
     /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
     /// A name that no other session of the user has. Messages without a `client_msg_id` get one that begins
@@ -203,10 +203,10 @@ impl Session {
     }
 
     fn open(&self) -> Opening {
-        let Options { url, token, way, cursor, .. } = self.options.clone();
-        let entrance = Entrance { token, way, cursor };
+        let Options { url, token, transport, cursor, .. } = self.options.clone();
+        let login = StreamLogin { token, transport, cursor };
         Box::pin(async move {
-            let connected = timeout(CONNECT_TIMEOUT, V2Stream::connect(&url, &entrance)).await;
+            let connected = timeout(CONNECT_TIMEOUT, V2Stream::connect(&url, &login)).await;
             connected.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
         })
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{Op, op};
-use crate::handshake::{Entrance, upgrade_v2};
+use crate::handshake::{StreamLogin, upgrade_v2};
 use crate::wire::Wire;
 use crate::{Error, ServerUrl, Socket};
 
@@ -37,9 +37,9 @@ pub struct V2Stream {
 
 impl V2Stream {
     /// Connects and upgrades. The server's first frame is `hello`.
-    pub async fn connect(url: &ServerUrl, entrance: &Entrance) -> Result<Self, Error> {
+    pub async fn connect(url: &ServerUrl, login: &StreamLogin) -> Result<Self, Error> {
         let socket = Socket::connect(url).await?;
-        let (socket, mut early) = upgrade_v2(socket, url, entrance).await?;
+        let (socket, mut early) = upgrade_v2(socket, url, login).await?;
         let mut stream =
             Self { wire: Wire::new(socket), received: VecDeque::new(), last_input_at: Instant::now() };
         let received = &mut stream.received;

@@ -111,9 +111,6 @@ fn others() -> Vec<Body> {
 /// stay comparable.
 #[test]
 fn the_encoding_stays_what_it_is() {
-    let hex = |intention: Intention| {
-        intention.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
     let mut encoded = Vec::new();
     let mut text = |text: &str| {
         encoded.extend((text.len() as u64).to_le_bytes());
@@ -122,8 +119,9 @@ fn the_encoding_stays_what_it_is() {
     ["message", "text", "hi"].into_iter().for_each(&mut text);
     // No media, no reply, no thread, no mentions, not all, no custom data, not streaming.
     encoded.extend([0; 7 * 8]);
-    let wanted: String = Sha256::digest(&encoded).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex(Intention::of_message(MessageKind::Text, &body("hi"), false)), format!("01{wanted}"));
+    let intention = Intention::of_message(MessageKind::Text, &body("hi"), false);
+    let version_and_hash = [&[1], &Sha256::digest(&encoded)[..16]].concat();
+    assert_eq!(intention.as_bytes().to_vec(), version_and_hash);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use super::outbox::{Delivery, Outbox, Pushed, ReplayEnd, StreamPosition};
 use super::pace::{Pace, Slowest, Taken};
 use super::protocol::Protocol;
+use super::socket::Written;
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
@@ -276,7 +277,7 @@ impl Connection {
             state.ping.took_at = self.now();
         }
         match written {
-            Ok(everything) => state.blocked = !everything,
+            Ok(written) => state.blocked = written == Written::InPart,
             Err(_) => self.end(),
         }
         if state.outbox.is_empty() {
@@ -491,14 +492,14 @@ impl Connection {
                 state.outbox.append(closing_frame);
             }
         }
-        while let Ok(false) = self.write_some() {
+        while let Ok(Written::InPart) = self.write_some() {
             if self.socket.writable().await.is_err() {
                 return;
             }
         }
     }
 
-    fn write_some(&self) -> io::Result<bool> {
+    fn write_some(&self) -> io::Result<Written> {
         self.socket.try_write(&mut self.state().outbox)
     }
 

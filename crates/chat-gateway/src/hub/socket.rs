@@ -13,6 +13,14 @@ use super::outbox::Outbox;
 use crate::pace::{Paced, Unsent, keep_unsent};
 use tls::TlsSocket;
 
+/// How much of the waiting data the socket took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    Completely,
+    /// The socket is full: the rest follows when it is writable again.
+    InPart,
+}
+
 /// A client's socket after the upgrade. Methods that begin with `try_` never wait.
 pub(crate) enum Socket {
     Plain(TcpStream),
@@ -41,14 +49,14 @@ impl Socket {
         }
     }
 
-    /// Writes as much of the queue as the socket takes. `true`: all of it.
-    pub(crate) fn try_write(&self, outbox: &mut Outbox) -> io::Result<bool> {
+    /// Writes as much of the queue as the socket takes.
+    pub(crate) fn try_write(&self, outbox: &mut Outbox) -> io::Result<Written> {
         while !outbox.is_empty() {
             let written = outbox.with_slices(|slices| self.try_write_slices(slices));
             match written {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(bytes) => outbox.advance(bytes),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Written::InPart),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -63,10 +71,10 @@ impl Socket {
         }
     }
 
-    /// Writes encrypted data that was not sent yet; only TLS has any. `true`: nothing is left.
-    fn try_flush(&self) -> io::Result<bool> {
+    /// Writes encrypted data that was not sent yet; only TLS has any.
+    fn try_flush(&self) -> io::Result<Written> {
         match self {
-            Self::Plain(_) => Ok(true),
+            Self::Plain(_) => Ok(Written::Completely),
             Self::Tls(socket) => socket.try_flush(),
         }
     }
@@ -121,7 +129,7 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
-        while !self.try_flush()? {
+        while self.try_flush()? == Written::InPart {
             self.writable().await?;
         }
         Ok(())

@@ -204,7 +204,7 @@ async fn after_everybody_was_asked_to_resume_they_get_nothing_more_and_cursors_a
     assert_eq!(client.frame().await["cursor"], json!("00000001-1"));
     all_clients_resume(&hub).await;
     assert!(connection.is_closing(), "before that returns");
-    hub.is_of(Epoch(8));
+    hub.set_epoch(Epoch(8));
     let (_again, mut client) = attached_live(&hub, TOM).await;
     publish(&hub, vec![to_tom(1)]).await;
     assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
@@ -243,7 +243,7 @@ async fn a_client_that_comes_back_while_the_log_turns_is_not_closed_by_the_turn(
     }
     tokio::time::timeout(PATIENCE, turning).await.expect("the turn ends").unwrap();
     assert!(!connection.is_closing(), "it came after the first client was closed");
-    hub.is_of(Epoch(8));
+    hub.set_epoch(Epoch(8));
     hub.joined(connection.clone(), reading(0, &[])).await;
     go_live(&connection, 0);
     publish(&hub, vec![message(1, JERRY, Recipient::User(TOM_OF_THE_THIRD))]).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chat_client::v2::{Entrance, Way, upgrade_v2};
+use chat_client::v2::{StreamLogin, TokenTransport, upgrade_v2};
 use chat_client::{Connection, ServerUrl, upgrade};
 use chat_core::messages::Recipient;
 use chat_gateway::{GatewayOptions, Slowest};
@@ -80,8 +80,12 @@ impl IsolatedServer {
         match kind {
             Kind::V1 => within(upgrade(socket, &self.url, &token)).await.unwrap().0,
             Kind::V2 => {
-                let entrance = Entrance { token, way: Way::Header, cursor: Some(self.cursor.clone()) };
-                within(upgrade_v2(socket, &self.url, &entrance)).await.unwrap().0
+                let login = StreamLogin {
+                    token,
+                    transport: TokenTransport::Header,
+                    cursor: Some(self.cursor.clone()),
+                };
+                within(upgrade_v2(socket, &self.url, &login)).await.unwrap().0
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chat_client::v2::{Entrance, Received, V2Stream, Way};
+use chat_client::v2::{Received, StreamLogin, TokenTransport, V2Stream};
 use chat_client::{Connection, ServerUrl, Stream};
 use chat_core::accounts::Register;
 use chat_core::cluster::{LocalMembers, Peers};
@@ -278,8 +278,8 @@ impl Node {
 
     /// A v2 stream, after its hello.
     pub async fn v2(&self, user: &User, cursor: Option<String>) -> V2 {
-        let entrance = Entrance { token: user.token.clone(), way: Way::Header, cursor };
-        let mut stream = V2(within(V2Stream::connect(&self.url, &entrance)).await.unwrap());
+        let login = StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor };
+        let mut stream = V2(within(V2Stream::connect(&self.url, &login)).await.unwrap());
         let hello = stream.next().await;
         assert!(matches!(hello, ServerFrame::Hello(_)), "{hello:?}");
         stream

@@ -14,7 +14,7 @@ use chat_core::presence::PresenceStatus;
 use chat_engines::Nats;
 use chat_nats::NatsBus;
 use chat_relay::inbox::channel;
-use chat_relay::{Metrics, Parts, Prepared, Relay, Way};
+use chat_relay::{BusOptions, Metrics, Parts, Prepared, Relay};
 
 use crate::support::{EPOCH, eventually, options};
 
@@ -100,14 +100,15 @@ impl Node {
         let (inbox, incoming) = channel();
         let bus = NatsBus::connect(options(&server.url()), inbox).await.unwrap();
         let hub = Arc::new(Recorder::default());
-        let way = Way { bus: Some((Arc::new(bus), incoming)), epoch: EPOCH, metrics: Metrics::default() };
-        let prepared = Prepared::new(NodeId(number), way);
+        let options =
+            BusOptions { bus: Some((Arc::new(bus), incoming)), epoch: EPOCH, metrics: Metrics::default() };
+        let prepared = Prepared::new(NodeId(number), options);
         let parts = Parts {
             journal: journal.clone(),
             hub: hub.clone(),
             presence_registry: Arc::new(NoPresence),
             all_clients_resume: Box::new(|| panic!("nothing was torn")),
-            is_of: Box::new(|_| ()),
+            set_epoch: Box::new(|_| ()),
         };
         prepared.local_members().user(TOM, true);
         let relay = prepared.start(parts).await.unwrap();

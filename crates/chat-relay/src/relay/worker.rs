@@ -35,7 +35,7 @@ pub(super) struct Outside {
     pub(super) hub: Arc<dyn EventSink>,
     pub(super) presence_registry: Arc<dyn PresenceRegistry>,
     pub(super) all_clients_resume: Box<dyn Fn() + Send>,
-    pub(super) is_of: Box<dyn Fn(Epoch) + Send>,
+    pub(super) set_epoch: Box<dyn Fn(Epoch) + Send>,
     pub(super) runtime: Handle,
 }
 
@@ -149,7 +149,7 @@ impl Worker {
         }
         self.shared.metrics.switches.inc();
         (self.outside.all_clients_resume)();
-        (self.outside.is_of)(to.epoch);
+        (self.outside.set_epoch)(to.epoch);
         // The caller may have stopped waiting.
         let _ = done.send(());
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
-use chat_client::v2::{Entrance, Way, upgrade_v2};
+use chat_client::v2::{StreamLogin, TokenTransport, upgrade_v2};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -185,8 +185,8 @@ async fn connect(url: ServerUrl, user: User, cursor: String) -> Result<TcpStream
     let address = tokio::net::lookup_host(url.authority()).await?.next().context("no such host")?;
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_recv_buffer_size(WINDOW)?;
-    let entrance = Entrance { token: user.token, way: Way::Header, cursor: Some(cursor) };
-    Ok(upgrade_v2(socket.connect(address).await?, &url, &entrance).await?.0)
+    let login = StreamLogin { token: user.token, transport: TokenTransport::Header, cursor: Some(cursor) };
+    Ok(upgrade_v2(socket.connect(address).await?, &url, &login).await?.0)
 }
 
 /// Reads 1 KiB per second until the connection ends.

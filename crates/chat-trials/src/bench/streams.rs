@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
-use chat_client::v2::{Entrance, Way, upgrade_v2};
+use chat_client::v2::{StreamLogin, TokenTransport, upgrade_v2};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -246,7 +246,10 @@ async fn open(url: &ServerUrl, protocol: Protocol, token: String, source: usize)
     socket.set_nodelay(true)?;
     Ok(match protocol {
         Protocol::V1 => chat_client::upgrade(socket, url, &token).await?,
-        Protocol::V2 => upgrade_v2(socket, url, &Entrance { token, way: Way::Header, cursor: None }).await?,
+        Protocol::V2 => {
+            upgrade_v2(socket, url, &StreamLogin { token, transport: TokenTransport::Header, cursor: None })
+                .await?
+        }
     })
 }
 

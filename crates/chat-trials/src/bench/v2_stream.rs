@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result, bail};
-use chat_client::v2::{Entrance, Way, upgrade_v2};
+use chat_client::v2::{StreamLogin, TokenTransport, upgrade_v2};
 use chat_client::{ServerUrl, Socket};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked_into};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,8 +65,8 @@ impl V2Connection {
     /// Connects, and resumes from a cursor if there is one.
     pub(super) async fn open(url: &ServerUrl, user: &User, cursor: Option<String>) -> Result<Self> {
         let socket = Socket::connect(url).await?;
-        let entrance = Entrance { token: user.token.clone(), way: Way::Header, cursor };
-        let (socket, mut early) = upgrade_v2(socket, url, &entrance).await?;
+        let login = StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor };
+        let (socket, mut early) = upgrade_v2(socket, url, &login).await?;
         let mut connection = Self {
             socket,
             decoder: Decoder::new(Role::Client, MAX_MESSAGE),

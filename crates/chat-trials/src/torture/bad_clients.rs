@@ -9,7 +9,7 @@ mod untaken_answers;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chat_client::v2::{Entrance, Received, V2Stream, Way, cursor_of};
+use chat_client::v2::{Received, StreamLogin, TokenTransport, V2Stream, cursor_of};
 use chat_client::{Client, ServerUrl};
 use chat_protocol::message::SendRequest;
 use chat_protocol::rest::{RegisterRequest, Registered};
@@ -90,8 +90,8 @@ impl ExtraUser {
         Ok(())
     }
 
-    fn entrance(&self, cursor: Option<String>) -> Entrance {
-        Entrance { token: self.token.clone(), way: Way::Header, cursor }
+    fn login(&self, cursor: Option<String>) -> StreamLogin {
+        StreamLogin { token: self.token.clone(), transport: TokenTransport::Header, cursor }
     }
 }
 
@@ -108,7 +108,7 @@ impl Backlog {
     async fn create(node: &ServerUrl, rng: &mut Rng) -> Result<Self> {
         let writer = ExtraUser::register(node, rng).await?;
         let reader = ExtraUser::register(node, rng).await?;
-        let mut stream = V2Stream::connect(node, &reader.entrance(None)).await?;
+        let mut stream = V2Stream::connect(node, &reader.login(None)).await?;
         let cursor = loop {
             if let Received::Frame(frame) = stream.next().await?
                 && let Some(cursor) = cursor_of(&frame)

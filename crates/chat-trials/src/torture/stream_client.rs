@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_client::link::Backoff;
-use chat_client::v2::{Applied, Event, Op, Options, Session, State, Way};
+use chat_client::v2::{Applied, Event, Op, Options, Session, State, TokenTransport};
 use chat_client::{Client, Error, ServerUrl};
 use chat_protocol::message::{AppendRequest, EditRequest, FinishRequest, Message, SendRequest};
 use chat_protocol::v2::{Ack, Append, Edit, Finish, Pointer, React, Receipt, Send, ServerFrame};
@@ -90,7 +90,11 @@ impl StreamClient {
         let session = Session::new(Options {
             url,
             token: me.token.clone(),
-            way: if me.number.is_multiple_of(2) { Way::Header } else { Way::Subprotocol },
+            way: if me.number.is_multiple_of(2) {
+                TokenTransport::Header
+            } else {
+                TokenTransport::Subprotocol
+            },
             cursor: None,
             name: format!("v2-{}", me.number),
             outbox: max_requests,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_client::v2::{Entrance, Op, Received, V2Stream, Way};
+use chat_client::v2::{Op, Received, StreamLogin, TokenTransport, V2Stream};
 use chat_client::{Client, ServerUrl};
 use chat_protocol::v2::{Ping, ServerFrame};
 use tokio::sync::oneshot;
@@ -75,8 +75,8 @@ impl Checker {
 }
 
 async fn open(node: &ServerUrl, token: &str) -> Result<V2Stream> {
-    let entrance = Entrance { token: token.to_owned(), way: Way::Header, cursor: None };
-    let mut stream = V2Stream::connect(node, &entrance).await?;
+    let login = StreamLogin { token: token.to_owned(), transport: TokenTransport::Header, cursor: None };
+    let mut stream = V2Stream::connect(node, &login).await?;
     while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Live(_))) {}
     Ok(stream)
 }

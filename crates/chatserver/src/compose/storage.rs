@@ -12,7 +12,7 @@ use chat_core::sync::{Epoch, SyncStore as _};
 use chat_gateway::{Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::{Postgres, PostgresJournal};
-use chat_relay::{Bus as _, Metrics as RelayMetrics, Parts, Relay, Way, draw_node_id};
+use chat_relay::{Bus as _, BusOptions, Metrics as RelayMetrics, Parts, Relay, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
 use prometheus_client::registry::Registry;
 use tokio::time::{sleep, timeout};
@@ -232,8 +232,8 @@ async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<Prepared
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
     let metrics = RelayMetrics::default();
-    let way = Way { bus, epoch, metrics: metrics.clone() };
-    Ok(PreparedLink { relay: chat_relay::Prepared::new(node, way), metrics, nats })
+    let options = BusOptions { bus, epoch, metrics: metrics.clone() };
+    Ok(PreparedLink { relay: chat_relay::Prepared::new(node, options), metrics, nats })
 }
 
 impl Prepared {
@@ -304,7 +304,7 @@ async fn join(link: PreparedLink, journal: PostgresJournal, hub: &Hub) -> Result
         hub: hub.sink(),
         presence_registry: hub.presence_registry(),
         all_clients_resume: Box::new(move || dismissing.all_clients_resume()),
-        is_of: Box::new(move |epoch| turning.is_of(epoch)),
+        set_epoch: Box::new(move |epoch| turning.set_epoch(epoch)),
     };
     let relay = relay.start(parts).await.context("the journal cannot be read")?;
     Ok(Link { relay, metrics, nats })

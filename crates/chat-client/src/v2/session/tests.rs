@@ -73,7 +73,7 @@ async fn session() -> (Session, TcpListener) {
     let session = Session::new(Options {
         url,
         token: "t".into(),
-        way: Way::Header,
+        transport: TokenTransport::Header,
         cursor: None,
         name: "n".into(),
         outbox: 3,

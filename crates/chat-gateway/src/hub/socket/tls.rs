@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::ServerConnection;
 use tokio_rustls::server::TlsStream;
 
+use super::Written;
 use crate::pace::Paced;
 
 /// Upper bound for the data encrypted ahead of what the socket takes, in bytes: one record. It comes on top of the
@@ -78,7 +79,7 @@ impl TlsSocket {
     /// Encrypts part of the data, unless earlier encrypted data is still waiting.
     pub(super) fn try_write_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut session = self.session();
-        if !flush(&self.stream, &mut session)? {
+        if flush(&self.stream, &mut session)? == Written::InPart {
             return Err(ErrorKind::WouldBlock.into());
         }
         let taken = session.writer().write_vectored(slices)?;
@@ -86,7 +87,7 @@ impl TlsSocket {
         Ok(taken)
     }
 
-    pub(super) fn try_flush(&self) -> io::Result<bool> {
+    pub(super) fn try_flush(&self) -> io::Result<Written> {
         flush(&self.stream, &mut self.session())
     }
 
@@ -114,18 +115,18 @@ fn has_plaintext(session: &mut ServerConnection) -> bool {
     session.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
 }
 
-/// Writes encrypted data. `true`: nothing is left.
-fn flush(stream: &TcpStream, session: &mut ServerConnection) -> io::Result<bool> {
+/// Writes encrypted data, as much as the socket takes.
+fn flush(stream: &TcpStream, session: &mut ServerConnection) -> io::Result<Written> {
     while session.wants_write() {
         match session.write_tls(&mut Bare(stream)) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Written::InPart),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(true)
+    Ok(Written::Completely)
 }
 
 /// The socket as rustls wants it.

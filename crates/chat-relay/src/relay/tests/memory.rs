@@ -18,7 +18,7 @@ use chat_core::{Error, Result};
 use crate::bus::{Bus, Subject};
 use crate::inbox::{Inbox, channel};
 use crate::metrics::Metrics;
-use crate::relay::{Parts, Prepared, Relay, Way};
+use crate::relay::{BusOptions, Parts, Prepared, Relay};
 
 /// Epoch of the log that every node follows at first.
 pub(super) const EPOCH: Epoch = Epoch(1);
@@ -81,7 +81,7 @@ impl Cluster {
         let metrics = Metrics::default();
         let counter = resumes.clone();
         let epoch = Arc::new(Mutex::new(EPOCH));
-        let is_of = epoch.clone();
+        let set_epoch = epoch.clone();
         let bus = self.bus.as_ref().map(|bus| {
             let (inbox, incoming) = channel();
             let handle = BusHandle { bus: bus.clone(), number, loses: self.lose_all.clone() };
@@ -90,7 +90,8 @@ impl Cluster {
             bus.ends.lock().unwrap().insert(number, end);
             (Arc::new(handle) as Arc<dyn Bus>, incoming)
         });
-        let prepared = Prepared::new(NodeId(number), Way { bus, epoch: EPOCH, metrics: metrics.clone() });
+        let prepared =
+            Prepared::new(NodeId(number), BusOptions { bus, epoch: EPOCH, metrics: metrics.clone() });
         let parts = Parts {
             journal: self.journal.clone(),
             hub: hub.clone(),
@@ -98,7 +99,7 @@ impl Cluster {
             all_clients_resume: Box::new(move || {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
-            is_of: Box::new(move |epoch| *is_of.lock().unwrap() = epoch),
+            set_epoch: Box::new(move |epoch| *set_epoch.lock().unwrap() = epoch),
         };
         let local_members = prepared.local_members();
         let relay = prepared.start(parts).await.unwrap();

@@ -69,7 +69,7 @@ async fn leave(
 ) -> Result<(i64, bool)> {
     let socket = TcpStream::connect(node.authority()).await?;
     let (mut socket, _) = match is_v2 {
-        true => upgrade_v2(socket, node, &leaver.entrance(None)).await?,
+        true => upgrade_v2(socket, node, &leaver.login(None)).await?,
         false => upgrade(socket, node, &leaver.token).await?,
     };
     socket.write_all(&frames(to, is_v2)).await?;

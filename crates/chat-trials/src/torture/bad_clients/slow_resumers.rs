@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chat_client::v2::{Entrance, upgrade_v2};
+use chat_client::v2::{StreamLogin, upgrade_v2};
 use chat_client::{ServerUrl, upgrade};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -32,8 +32,8 @@ enum Behaviour {
 }
 
 pub(super) async fn run(backlog: &Backlog, lasts: Duration, rng: &mut Rng) -> Result<Findings> {
-    let entrance = backlog.reader.entrance(Some(backlog.cursor.clone()));
-    let target = Arc::new((backlog.node.clone(), entrance));
+    let login = backlog.reader.login(Some(backlog.cursor.clone()));
+    let target = Arc::new((backlog.node.clone(), login));
     let mut clients = JoinSet::new();
     for _ in 0..EACH {
         for behaviour in [Behaviour::ReadsNothing, Behaviour::ReadsSlowly, Behaviour::Disconnects] {
@@ -54,17 +54,17 @@ pub(super) async fn run(backlog: &Backlog, lasts: Duration, rng: &mut Rng) -> Re
 }
 
 async fn reconnect_repeatedly(
-    target: Arc<(ServerUrl, Entrance)>,
+    target: Arc<(ServerUrl, StreamLogin)>,
     is_v2: bool,
     behaviour: Behaviour,
     mut rng: Rng,
 ) -> Result<Infallible> {
-    let (node, entrance) = &*target;
+    let (node, login) = &*target;
     loop {
         let socket = connect(node).await?;
         let socket = match is_v2 {
-            true => upgrade_v2(socket, node, entrance).await,
-            false => upgrade(socket, node, &entrance.token).await,
+            true => upgrade_v2(socket, node, login).await,
+            false => upgrade(socket, node, &login.token).await,
         };
         stay(socket.context("a client cannot resume")?.0, behaviour, &mut rng).await;
     }
