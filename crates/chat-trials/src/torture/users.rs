@@ -51,7 +51,7 @@ pub(super) async fn register(url: &str, count: usize) -> Result<Vec<User>> {
         };
         users.push(user);
     }
-    group(&client, &mut users, "All").await?;
+    group(&client, &mut users, "Clients").await?;
     let (half, _) = users.split_at_mut(count.div_ceil(2));
     group(&client, half, "Half").await?;
     let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
