@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_has_many_names_and_others_are_none_of_them() {
+    fn loopback_has_many_names_and_no_other_host_has_one() {
         for host in [
             "localhost",
             "LocalHost:8080",

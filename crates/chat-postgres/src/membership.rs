@@ -14,7 +14,7 @@ use crate::fault::Result;
 use crate::load::{Stored, one};
 
 /// Returns the user's access to the conversation, without regard to a message. Access to a conversation that
-/// does not exist is none.
+/// does not exist grants nothing.
 pub(crate) fn access(db: &Db, user: UserId, conversation: ConversationId) -> Result<Access> {
     let sql = "SELECT m.role, g.id IS NULL FROM members m
                LEFT JOIN groups g ON g.conversation_id = m.conversation_id

@@ -91,9 +91,9 @@ class Listing {
     const matched = matching([...present, ...archived], text.replace(/^@/, ""), known);
     const partners = new Set(matched.map(({ user_id }) => user_id));
     const people = this.found.filter(({ id }) => id !== this.#chat.me && !partners.has(id));
-    const isNone = matched.length + people.length === 0 && this.#answered === text;
+    const nothingFound = matched.length + people.length === 0 && this.#answered === text;
     return [
-      ...(isNone ? [{ kind: "heading" as const, key: "none", text: say.conversations.noneFound }] : []),
+      ...(nothingFound ? [{ kind: "heading" as const, key: "none", text: say.conversations.noneFound }] : []),
       ...matched.map(row),
       ...(people.length === 0 ? [] : [{ kind: "heading" as const, key: "people", text: say.conversations.people }]),
       ...people.map((user): Entry => ({ kind: "person", key: `u${user.id}`, user })),
