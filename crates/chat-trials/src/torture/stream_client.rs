@@ -90,7 +90,7 @@ impl StreamClient {
         let session = Session::new(Options {
             url,
             token: me.token.clone(),
-            way: if me.number.is_multiple_of(2) {
+            transport: if me.number.is_multiple_of(2) {
                 TokenTransport::Header
             } else {
                 TokenTransport::Subprotocol
