@@ -61,3 +61,6 @@ fn load_each<I, T>(
 fn end(db: &Connection) -> rusqlite::Result<Position> {
     db.prepare_cached("SELECT position FROM log")?.query_row((), |row| row.get(0).map(Position))
 }
+
+#[cfg(test)]
+mod steps;

@@ -51,6 +51,8 @@ impl Gatherer<'_> {
         if conversation.changed > self.page.after() {
             let from = conversation.messages_after(self.page.after());
             self.posted(conversation, from)?;
+            // Changes of messages that are in a later page are skipped one by one, so not to the log's end.
+            self.page.narrow();
             self.changed(conversation.id, from)?;
         }
         if conversation.receipts > self.page.after() {
@@ -77,16 +79,23 @@ impl Gatherer<'_> {
     /// Messages that were posted after `from`.
     fn posted(&mut self, conversation: &ChangedConversation, from: Position) -> rusqlite::Result<()> {
         let first = self.first_after(conversation, from)?;
+        // The horizon is not a condition of the statement: once nothing else fits, SQLite would read the conversation
+        // to its end to find that out, for each page again.
         let sql = "SELECT m.position, m.id FROM messages m
-                   WHERE m.conversation_id = ?1 AND m.seq >= ?2 AND m.position <= ?3 AND NOT EXISTS (
-                       SELECT 1 FROM hidden_messages h WHERE h.user_id = ?4 AND h.message_id = m.id)
-                   ORDER BY m.seq LIMIT ?5";
-        let (user, horizon, enough) = (self.user.0, self.page.horizon().0, self.page.enough());
-        let params = [conversation.id.0, first.0, horizon, user, enough];
-        self.each(sql, params, |page, row, position| {
-            page.posted(position, MessageId(row.get(1)?));
-            Ok(())
-        })
+                   WHERE m.conversation_id = ?1 AND m.seq >= ?2 AND NOT EXISTS (
+                       SELECT 1 FROM hidden_messages h WHERE h.user_id = ?3 AND h.message_id = m.id)
+                   ORDER BY m.seq LIMIT ?4";
+        let params = [conversation.id.0, first.0, self.user.0, self.page.enough()];
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            let position = Position(row.get(0)?);
+            if position > self.page.horizon() {
+                break;
+            }
+            self.page.posted(position, MessageId(row.get(1)?));
+        }
+        Ok(())
     }
 
     /// The first message after a log position. There is no index by position, since each message would have to be
