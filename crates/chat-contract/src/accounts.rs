@@ -102,6 +102,29 @@ pub async fn names_are_found_by_the_beginning_of_any_word_whatever_their_accents
     assert_eq!(names(&node.store.accounts(page).await.unwrap()), ["zo"]);
 }
 
+pub async fn pages_of_a_search_for_names_join_to_the_whole_list(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let tail = "각".repeat(11);
+    let all: Vec<_> = (1..=9).map(|number| format!("ann{number} {tail}{}", number % 3)).collect();
+    for name in &all {
+        node.user(name).await;
+    }
+    // The last one has more characters than a username once they are taken apart.
+    for (typed, digit) in [("a", None), ("ann", None), (&*tail, None), (&*format!("{tail}1"), Some('1'))] {
+        let wanted: Vec<_> = all.iter().filter(|name| digit.is_none_or(|d| name.ends_with(d))).collect();
+        let mut found = Vec::new();
+        let mut after = UserId(0);
+        loop {
+            let page = AccountQuery { after, limit: 2, ..query(Some(typed)) };
+            let page = node.store.accounts(page).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            found.extend(page.into_iter().map(|account| account.username));
+        }
+        assert!(found.iter().eq(wanted), "{typed:?}: {found:?}");
+    }
+}
+
 pub async fn a_name_is_taken_with_all_that_could_be_mistaken_for_it(stores: &dyn Stores) {
     let node = stores.fresh().await;
     node.users(["alice", "jose\u{301}", "Mike", "рор"]).await;

@@ -22,6 +22,7 @@ macro_rules! store_tests {
                 threads one_of_many_concurrent_registrations_gets_the_name;
                 async a_prefix_is_literal_and_without_regard_to_case;
                 async names_are_found_by_the_beginning_of_any_word_whatever_their_accents;
+                async pages_of_a_search_for_names_join_to_the_whole_list;
                 async a_name_is_taken_with_all_that_could_be_mistaken_for_it;
                 async an_account_is_found_in_whatever_form_its_name_is_stored;
                 async a_demo_user_is_one_by_its_mark_and_not_by_its_name;

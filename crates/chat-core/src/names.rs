@@ -11,8 +11,8 @@ mod unseen;
 
 use std::ops::RangeInclusive;
 
-pub use chat_names::{beginnings, end_of, is_found, normal, wanted};
 use chat_names::{folded, spaced};
+pub use chat_names::{is_found, normal, start_of, starts, wanted};
 pub use looks::{is_mistakable, looks};
 pub use report::{Report, report};
 use unicode_normalization::UnicodeNormalization;

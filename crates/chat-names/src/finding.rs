@@ -1,6 +1,8 @@
 //! How queries find names: by a prefix of any word, without regard to accents, case and form of characters. The web
 //! client has the same rule (`web/src/text/finding.ts`); `finding.json` has the cases that test both.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
@@ -34,24 +36,25 @@ pub fn is_found(name: &str, wanted: &str) -> bool {
     match_name(name, wanted).is_some()
 }
 
-/// Returns the rest of the name from each position at which a match may begin. A query finds the name if one of these
-/// begins with it.
-pub fn beginnings(name: &str) -> Vec<String> {
+/// Maximum number of characters of a [start](starts()): as many as a username has, before some become several.
+const START_CHARS: usize = 32;
+
+/// Returns the starts of a name: all texts of at most 32 characters by which a query finds it. The empty text is one of
+/// them, so every name has a start.
+pub fn starts(name: &str) -> BTreeSet<String> {
     let plain = plain(name);
-    match_starts(&plain).map(|at| plain[at..].to_owned()).collect()
+    let of_word = |at: usize| {
+        let rest = &plain[at..];
+        let ends = rest.char_indices().map(|(end, c)| end + c.len_utf8()).take(START_CHARS);
+        ends.map(|end| rest[..end].to_owned())
+    };
+    match_starts(&plain).flat_map(of_word).chain([String::new()]).collect()
 }
 
-/// Returns the smallest text after all texts with this prefix, in the order of code points.
-pub fn end_of(beginning: &str) -> String {
-    let mut end = beginning.to_owned();
-    while let Some(last) = end.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            end.push(next);
-            return end;
-        }
-    }
-    // After the last character there is no other. No name is 200 characters long.
-    char::MAX.to_string().repeat(200)
+/// Returns the start that all names found by a query have; `wanted` is the result of [`wanted()`]. If the query is
+/// longer, names that it does not find may have that start, too.
+pub fn start_of(wanted: &str) -> &str {
+    wanted.char_indices().nth(START_CHARS).map_or(wanted, |(end, _)| &wanted[..end])
 }
 
 /// Returns the text without accents, case and invisible characters, with single spaces, and with one apostrophe and one
@@ -128,7 +131,7 @@ mod tests {
         for (name, query, expected) in cases {
             let wanted = wanted(&query);
             assert_eq!(is_found(&name, &wanted), expected, "{name:?} by {query:?}");
-            let is_kept = beginnings(&name).iter().any(|rest| rest.starts_with(&wanted));
+            let is_kept = starts(&name).contains(start_of(&wanted));
             assert_eq!(
                 is_kept, expected,
                 "a store would not find {name:?} by {query:?}, or would too easily"
@@ -146,14 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn names_with_a_prefix_come_before_its_end() {
-        for prefix in ["t", "tom", "to\u{d7ff}", "tom\u{10ffff}", "\u{10ffff}"] {
-            let end = end_of(prefix);
-            assert!(prefix < end.as_str(), "{prefix:?}");
-            assert!(format!("{prefix}\u{10ffff}\u{10ffff}") < end, "{prefix:?}");
-        }
-        assert_eq!(end_of("tom"), "ton");
-        assert_eq!(end_of("to\u{d7ff}"), "to\u{e000}", "there are no characters between these");
-        assert_eq!(end_of("tom\u{10ffff}"), "ton");
+    fn a_name_has_each_start_once_and_none_is_longer_than_a_username() {
+        assert_eq!(Vec::from_iter(starts("To to")), ["", "t", "to", "to ", "to t", "to to"]);
+        assert_eq!(Vec::from_iter(starts("\u{200b}")), [""]);
+        let syllables = "각".repeat(20);
+        let long = wanted(&syllables);
+        assert_eq!(long.chars().count(), 60);
+        assert!(starts(&syllables).contains(start_of(&long)));
+        assert_eq!(starts(&syllables).len(), 1 + START_CHARS);
     }
 }

@@ -7,5 +7,5 @@
 mod finding;
 mod form;
 
-pub use finding::{NameMatch, beginnings, end_of, is_found, is_word_char, match_name, plain, wanted};
+pub use finding::{NameMatch, is_found, is_word_char, match_name, plain, start_of, starts, wanted};
 pub use form::{comparable, folded, is_same_name, normal, spaced};

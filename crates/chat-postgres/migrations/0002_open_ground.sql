@@ -28,7 +28,7 @@ CREATE INDEX users_for_trying ON users (id) WHERE demo;
 -- Remaining hashes of the earlier Go server, the costliest last. Usually there are none.
 CREATE INDEX users_with_bcrypt ON users (substr(password_hash, 5, 2)) WHERE substr(password_hash, 1, 2) = '$2';
 
--- Derived from usernames: their look (`kind` is `look`), and the prefixes by which they are found (`word`).
+-- Derived from usernames: their look (`kind` is `look`), and each prefix by which they are found (`start`).
 -- Users created by a node of the previous release since then have no rows here. Their ids are larger than
 -- those of all users with rows.
 CREATE TABLE name_keys (
@@ -37,7 +37,7 @@ CREATE TABLE name_keys (
     key     text COLLATE "C" NOT NULL,
     PRIMARY KEY (user_id, kind, key)
 );
-CREATE INDEX name_keys_by_key ON name_keys (kind, key) INCLUDE (user_id);
+CREATE INDEX name_keys_by_key ON name_keys (kind, key, user_id);
 
 -- The log's origin: installation, timeline and tables, as far as each could be read. A node that finds
 -- another origin gives the log a new epoch; see `lineage.rs` of the core. NULL comes from an earlier release.

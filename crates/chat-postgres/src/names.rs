@@ -17,7 +17,7 @@ use crate::home;
 use crate::open::{Options, connect};
 
 /// Number of users who get their keys in one transaction at the start, while nobody else can write.
-const BATCH: i64 = 2000;
+const BATCH: i64 = 500;
 
 /// Returns whether another user has a name that could be mistaken for this one.
 pub(crate) fn is_mistakable(db: &Db, name: &str) -> Result<bool> {
@@ -48,24 +48,53 @@ pub(crate) fn catch_up_in_batches(db: &Db) -> Result<()> {
     }
 }
 
-/// Returns accounts with a name that has a word with this prefix, by id.
+/// Returns accounts with a name that has a word with this prefix, by id. Reads about as many rows as it returns.
 pub(crate) fn found(db: &Db, wanted: &str, query: &AccountQuery) -> Result<Vec<Account>> {
-    let limit = i64::from(query.limit);
-    // OFFSET keeps the planner from searching for a rare name in the order of the ids.
-    let sql = "SELECT id, username, email, created_at FROM users
-               WHERE id IN (SELECT user_id FROM name_keys
-                            WHERE kind = 'word' AND key >= $2 AND key < $3 AND user_id > $1 OFFSET 0)
-               ORDER BY id LIMIT $4";
-    let rows = db.rows(sql, &[&query.after.0, &wanted, &names::end_of(wanted), &limit])?;
-    let mut found = rows.iter().map(account).collect::<Result<Vec<_>>>()?;
-    let sql = "SELECT id, username, email, created_at FROM users
-               WHERE id > greatest($1, (SELECT coalesce(max(user_id), 0) FROM name_keys)) ORDER BY id";
-    for late in db.rows(sql, &[&query.after.0])? {
-        found.push(account(&late)?);
+    let limit = usize::from(query.limit);
+    // Read first: users who get keys afterwards are found among those without.
+    let (last, newest) = last_ids(db)?;
+    let mut found = Vec::new();
+    let mut after = query.after.0;
+    loop {
+        let page = with_start(db, names::start_of(wanted), (after, last), query.limit)?;
+        let next = page.last().map(|account| account.id.0).filter(|_| page.len() == limit);
+        found.extend(page.into_iter().filter(|account| names::is_found(&account.username, wanted)));
+        match next {
+            Some(id) if found.len() < limit => after = id,
+            _ => break,
+        }
     }
-    found.retain(|account| names::is_found(&account.username, wanted));
-    found.truncate(query.limit.into());
+    let after = query.after.0.max(last);
+    if found.len() < limit && after < newest {
+        let sql = "SELECT id, username, email, created_at FROM users WHERE id > $1 ORDER BY id";
+        for late in db.rows(sql, &[&after])? {
+            found.push(account(&late)?);
+        }
+        found.retain(|account| names::is_found(&account.username, wanted));
+    }
+    found.truncate(limit);
     Ok(found)
+}
+
+/// Returns the users with this start and ids between the two, the second one included, by id.
+fn with_start(db: &Db, start: &str, (after, last): (i64, i64), limit: u16) -> Result<Vec<Account>> {
+    // LIMIT and OFFSET keep the planner to the order of the index, and to one look-up for each user.
+    let sql = "SELECT u.id, u.username, u.email, u.created_at FROM (
+                   SELECT user_id FROM name_keys
+                   WHERE kind = 'start' AND key = $1 AND user_id > $2 AND user_id <= $3
+                   ORDER BY user_id LIMIT $4) k
+               JOIN LATERAL (SELECT * FROM users WHERE id = k.user_id OFFSET 0) u ON true ORDER BY k.user_id";
+    db.rows(sql, &[&start, &after, &last, &i64::from(limit)])?.iter().map(account).collect()
+}
+
+/// Returns the largest id of a user with keys, and of any user; 0 if there is none. Every name has the empty start.
+fn last_ids(db: &Db) -> Result<(i64, i64)> {
+    // ORDER BY, and not max(): a plan that is made for empty tables would read all keys for that.
+    let sql = "SELECT coalesce((SELECT user_id FROM name_keys WHERE kind = 'start' AND key = ''
+                                ORDER BY user_id DESC LIMIT 1), 0),
+                      coalesce((SELECT id FROM users ORDER BY id DESC LIMIT 1), 0)";
+    let row = db.row(sql, &[])?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 /// Adds keys for at most this number of users. Returns how many got theirs.
@@ -73,7 +102,7 @@ fn add_keys(db: &Db, at_most: i64) -> Result<usize> {
     let late = without_keys(db, at_most)?;
     let (mut ids, mut kinds, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     for (id, name) in &late {
-        for (kind, made) in [("look", names::looks(name)), ("word", names::beginnings(name))] {
+        for (kind, made) in [("look", names::looks(name)), ("start", Vec::from_iter(names::starts(name)))] {
             ids.extend(made.iter().map(|_| *id));
             kinds.extend(made.iter().map(|_| kind));
             keys.extend(made);
@@ -88,9 +117,12 @@ fn add_keys(db: &Db, at_most: i64) -> Result<usize> {
 }
 
 fn without_keys(db: &Db, at_most: i64) -> Result<Vec<(i64, String)>> {
-    let sql = "SELECT id, username FROM users
-               WHERE id > (SELECT coalesce(max(user_id), 0) FROM name_keys) ORDER BY id LIMIT $1";
-    let rows = db.rows(sql, &[&at_most])?;
+    let (last, newest) = last_ids(db)?;
+    if last >= newest {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT id, username FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = db.rows(sql, &[&last, &at_most])?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 

@@ -29,7 +29,7 @@ CREATE INDEX users_for_trying ON users (id) WHERE demo = 1;
 -- Hashes of the earlier Go server that are left, the costliest last. Usually there are none.
 CREATE INDEX users_with_bcrypt ON users (substr(password_hash, 5, 2)) WHERE substr(password_hash, 1, 2) = '$2';
 
--- Derived from usernames: what they look like (`kind` is `look`), and the beginnings by which they are found (`word`).
+-- Derived from usernames: what they look like (`kind` is `look`), and each prefix by which they are found (`start`).
 CREATE TABLE name_keys (
     user_id INTEGER NOT NULL,
     kind    TEXT NOT NULL,

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use chat_core::accounts::AccountQuery;
 use chat_core::conversations::ConversationPage;
+use chat_core::ids::UserId;
 use chat_core::messages::{Page, Recipient};
 use chat_core::reactions::ReactionStore;
 use tokio_postgres::Client;
@@ -16,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const ROUNDS: i64 = 300;
 /// The tables that grow with the number of messages.
 const GROWING: [&str; 5] = ["messages", "conversations", "members", "reactions", "message_changes"];
+/// Number of users among whom names are searched.
+const USERS: i64 = 3000;
 
 #[tokio::test]
 async fn no_statement_reads_a_growing_table_from_end_to_end() {
@@ -55,4 +59,62 @@ async fn rows_read_in_sequence(db: &Client) -> Vec<(String, i64)> {
     let rows = db.query(sql, &[&tables]).await.unwrap();
     assert_eq!(rows.len(), tables.len());
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn a_search_for_a_name_reads_about_as_many_rows_as_it_returns() {
+    let node = PostgresStore::fresh().await;
+    let search = async |wanted: &str, after| {
+        let query = AccountQuery { prefix: Some(wanted.into()), after: UserId(after), limit: 10 };
+        node.store.accounts_with_last_message(UserId(1), query).await.unwrap().len()
+    };
+    // Each session keeps the plan that it makes now.
+    for _ in 0..30 {
+        assert_eq!(search("user", 0).await, 0);
+    }
+    let db = node.connect().await;
+    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
+               SELECT name, name, name, name, 'x', 0 FROM (
+                   SELECT 'user' || n || CASE WHEN n <= $1 / 2 THEN '-early' ELSE '-late' END AS name
+                   FROM generate_series(1, $1::bigint) n ORDER BY n) AS names";
+    db.execute(sql, &[&USERS]).await.unwrap();
+    // Starting, a node stores the keys by which they are found.
+    node.second().await.close().await;
+    let scans = async |at_least| {
+        let began = Instant::now();
+        loop {
+            let (scans, rows) = rows_read(&db).await;
+            if scans >= at_least {
+                return (scans, rows);
+            }
+            assert!(began.elapsed() < DEADLINE, "{scans} scans, not {at_least}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // Each batch of names is read before its keys are stored.
+    let (scans_before, rows_before) = scans(USERS / 500).await;
+    let searches =
+        [("u", 0, 10), ("user", USERS - 3, 3), ("early", USERS / 2, 0), ("late", 1, 10), ("x", 0, 0)];
+    for (wanted, after, expected) in searches {
+        for _ in 0..20 {
+            assert_eq!(search(wanted, after).await, expected, "{wanted:?} after {after}");
+        }
+    }
+    node.close().await;
+    let (_, rows) = scans(scans_before + 100).await;
+    let read = rows - rows_before;
+    // For each of a page of ten: a key, the user, and the conversation with them.
+    assert!((460..100 * 40).contains(&read), "{read} rows for 460 that were found");
+}
+
+/// Returns how often users and their keys were looked up, and how many rows or index entries were read for that.
+async fn rows_read(db: &Client) -> (i64, i64) {
+    let sql = "SELECT (SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE relname IN ('users', 'name_keys')
+               )::bigint, (
+                   SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname IN ('users', 'name_keys')
+               )::bigint + (
+                   SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname IN ('users', 'name_keys')
+               )::bigint";
+    let row = db.query_one(sql, &[]).await.unwrap();
+    (row.get(0), row.get(1))
 }
