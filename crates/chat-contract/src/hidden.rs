@@ -7,7 +7,7 @@ use chat_core::ids::{MessageId, Rev, UserId};
 use chat_core::messages::{Message, MessageRange, Page, Recipient, Start};
 
 use super::rows;
-use super::samples::{ALL, code, command, ids, keyed, message};
+use super::samples::{ALL, code, command, ids, keyed, message, newest};
 use super::test_store::{Stores, TestStore};
 
 pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
@@ -53,7 +53,7 @@ async fn seen(node: &TestStore, reader: UserId, sent: &Message, group: &Message)
             .read_range(reader, sent.conversation, range(Some(root.id), Start::After(root.seq)))
             .await
             .unwrap(),
-        store.last_of_each(reader, 99).await.unwrap(),
+        store.last_of_each(reader, newest(99)).await.unwrap(),
         store.pinned(reader, sent.conversation, 99).await.unwrap(),
         store.saved(reader, page).await.unwrap(),
     ];
@@ -87,7 +87,7 @@ pub async fn a_hidden_message_is_in_no_answer_to_that_reader(stores: &dyn Stores
     for answer in &after {
         assert!(!answer.contains(&sent.id.0) && !answer.contains(&grouped.id.0), "{after:?}");
     }
-    let last = ids(&node.store.last_of_each(jerry, 9).await.unwrap());
+    let last = ids(&node.store.last_of_each(jerry, newest(9)).await.unwrap());
     assert_eq!(last, [first_in_group.id.0, root.id.0], "the last one that Jerry sees");
     assert_eq!(code(node.store.message(jerry, sent.id).await), "message_not_found");
     assert_eq!(code(node.store.versions(jerry, sent.id).await), "message_not_found");
@@ -103,10 +103,10 @@ pub async fn a_user_who_has_hidden_everything_has_no_last_message(stores: &dyn S
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
     node.store.hide(command(tom, &sent)).await.unwrap();
-    assert_eq!(node.store.last_of_each(tom, 9).await.unwrap(), []);
+    assert_eq!(node.store.last_of_each(tom, newest(9)).await.unwrap(), []);
     assert_eq!(node.store.direct_history(tom, jerry, ALL).await.unwrap(), []);
     node.store.post(message(jerry, Recipient::User(tom), "you there?")).await.unwrap();
-    assert_eq!(node.store.last_of_each(tom, 9).await.unwrap().len(), 1);
+    assert_eq!(node.store.last_of_each(tom, newest(9)).await.unwrap().len(), 1);
 }
 
 pub async fn the_list_of_users_does_not_show_it_either(stores: &dyn Stores) {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use super::cluster::runtime;
-use super::samples::{ALL, code, ids};
+use super::samples::{ALL, code, ids, newest};
 use super::test_store::{Stores, TestStore};
 
 /// Conversations of several lengths, with interleaved messages.
@@ -112,13 +112,49 @@ pub async fn the_last_of_each_conversation_comes_newest_first(stores: &dyn Store
     node.say(tom, Recipient::Group(group.id), "old").await;
     let grouped = node.say(jerry, Recipient::Group(group.id), "new").await;
     let spikes = node.say(spike, Recipient::User(tom), "hi").await;
-    let last = |limit| node.store.last_of_each(tom, limit);
+    let last = |limit| node.store.last_of_each(tom, newest(limit));
     assert_eq!(last(100).await.unwrap(), [spikes.clone(), grouped.clone(), direct.clone()]);
     assert_eq!(last(2).await.unwrap(), [spikes, grouped]);
     node.confirm(tom, direct.conversation, 2).await;
     let direct = last(100).await.unwrap().pop().unwrap();
     assert_eq!(direct.status.as_str(), "DELIVERED");
-    assert_eq!(node.store.last_of_each(UserId(99), 10).await.unwrap(), []);
+    assert_eq!(node.store.last_of_each(UserId(99), newest(10)).await.unwrap(), []);
+}
+
+pub async fn pages_of_the_last_messages_join_to_the_whole_list(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let mut last = Vec::new();
+    for number in 0..7 {
+        let group = node.group(tom, &[jerry]).await.id;
+        node.say(tom, Recipient::Group(group), "old").await;
+        last.push(node.say(jerry, Recipient::Group(group), &format!("new {number}")).await);
+        node.group(tom, &[]).await;
+    }
+    last.reverse();
+    let page = async |before, limit| node.store.last_of_each(tom, Page { before, limit }).await.unwrap();
+    for limit in [1, 2, 3, 7, 1000] {
+        let mut joined = Vec::new();
+        let mut before = None;
+        loop {
+            let entries = page(before, limit).await;
+            assert!(entries.len() <= limit.into());
+            let Some(end) = entries.last() else { break };
+            before = Some(end.id);
+            joined.extend(entries);
+        }
+        assert_eq!(joined, last, "pages of {limit}");
+    }
+    // A conversation with a newer message moves to the front; the others stay on their pages.
+    let first = page(None, 3).await;
+    node.say(tom, Recipient::Group(groups_id(&last[1])), "newest").await;
+    assert_eq!(page(Some(first[2].id), 1000).await, last[3..]);
+    assert_eq!(page(Some(MessageId(0)), 10).await, []);
+}
+
+fn groups_id(message: &Message) -> GroupId {
+    let Recipient::Group(group) = message.to else { panic!("{message:?}") };
+    group
 }
 
 pub async fn a_user_and_a_group_of_one_number_are_never_mistaken(stores: &dyn Stores) {

@@ -41,6 +41,6 @@ pub use feed::{add_reader, assert_entries, must_reload, read_rest, reader_name};
 pub use list::tests;
 pub use posting::rich;
 pub use rows::{ChangeRow, ConversationRow, MessageRow, Rows};
-pub use samples::{ALL, NOW, account, code, command, contents, ids, keyed, message, seqs, under};
+pub use samples::{ALL, NOW, account, code, command, contents, ids, keyed, message, newest, seqs, under};
 pub use search::{settle, texts, wait_for};
 pub use test_store::{Backend, Recorder, SharedBackend, Stores, TestStore};

@@ -68,6 +68,8 @@ macro_rules! store_tests {
                 async a_new_member_has_everything_before_as_delivered;
                 threads a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position;
                 async memberships_are_groups_only;
+                async pages_of_groups_join_to_the_whole_list_whatever_changes_between_them;
+                async pages_of_members_join_to_the_whole_list_whatever_changes_between_them;
             }
             hidden {
                 async hiding_is_for_members_and_happens_once;
@@ -80,6 +82,7 @@ macro_rules! store_tests {
                 fn a_page_holds_the_newest_before_any_id_even_of_another_conversation;
                 async history_with_a_stranger_is_empty_and_with_an_unknown_user_refused;
                 async the_last_of_each_conversation_comes_newest_first;
+                async pages_of_the_last_messages_join_to_the_whole_list;
                 async a_user_and_a_group_of_one_number_are_never_mistaken;
             }
             keys {

@@ -13,7 +13,7 @@ use chat_core::messages::Recipient;
 use chat_core::ports::EventSink;
 use tokio::task::JoinSet;
 
-use super::samples::{ALL, NOW, account, code, contents, message};
+use super::samples::{ALL, NOW, account, code, contents, message, newest};
 use super::test_store::Stores;
 
 pub async fn events_come_in_commit_order_with_growing_positions(stores: &dyn Stores) {
@@ -141,6 +141,6 @@ pub async fn a_full_queue_refuses_and_what_it_took_is_written(stores: &dyn Store
     drop(release);
     assert!(first.await.unwrap().is_ok());
     drop(store);
-    let last = node.reopen().await.store.last_of_each(tom, 1).await.unwrap();
+    let last = node.reopen().await.store.last_of_each(tom, newest(1)).await.unwrap();
     assert_eq!(last[0].seq.0, taken);
 }

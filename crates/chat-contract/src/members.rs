@@ -28,7 +28,7 @@ async fn role(
 }
 
 async fn roles(node: &TestStore, reader: UserId, group: GroupId) -> Vec<(UserId, Role)> {
-    let members = node.store.members(reader, group).await.unwrap();
+    let members = node.store.members(reader, group, None).await.unwrap();
     members.iter().map(|member| (member.id, member.role)).collect()
 }
 
@@ -96,8 +96,8 @@ pub async fn a_removed_member_sees_nothing_and_returns_as_a_new_member(stores: &
     remove(&node, tom, group.id, jerry).await.unwrap();
     assert_eq!(code(node.store.conversation(jerry, group.conversation).await), "conversation_not_found");
     assert_eq!(code(node.store.message(jerry, sent.id).await), "message_not_found");
-    assert_eq!(code(node.store.members(jerry, group.id).await), "not_a_member");
-    assert_eq!(node.store.groups_of(jerry).await.unwrap(), []);
+    assert_eq!(code(node.store.members(jerry, group.id, None).await), "not_a_member");
+    assert_eq!(node.store.groups_of(jerry, None).await.unwrap(), []);
     assert_eq!(node.store.memberships(jerry).await.unwrap().conversations, []);
     assert_eq!(node.undelivered(jerry).await, []);
     node.say(tom, to, "two").await;
@@ -135,7 +135,7 @@ pub async fn only_the_owner_changes_roles_and_there_is_always_one(stores: &dyn S
     assert_eq!(node.sink.events().len(), events + 3);
     let expected = [(tom, Role::Admin), (jerry, Role::Admin), (spike, Role::Owner)];
     assert_eq!(roles(&node, tom, id).await, expected);
-    assert_eq!(node.store.groups_of(tom).await.unwrap()[0].owner, spike);
+    assert_eq!(node.store.groups_of(tom, None).await.unwrap()[0].owner, spike);
     remove(&node, tom, id, tom).await.unwrap();
 }
 
@@ -151,7 +151,7 @@ pub async fn only_the_owner_and_admins_rename_a_group(stores: &dyn Stores) {
     let renamed = rename(tom, group.id, "Crumbs").await.unwrap().0;
     assert!(matches!(&renamed.kind, ConversationKind::Group { name, .. } if name == "Crumbs"));
     assert_eq!(renamed.rev.0, before.0 + 1);
-    assert_eq!(node.store.groups_of(jerry).await.unwrap()[0].name, "Crumbs");
+    assert_eq!(node.store.groups_of(jerry, None).await.unwrap()[0].name, "Crumbs");
     let events = node.sink.events();
     assert!(
         matches!(&events.last().unwrap().change, Change::ConversationChanged(changed) if *changed == renamed)

@@ -9,7 +9,7 @@ use chat_core::messages::{Page, Recipient, Status};
 use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use tokio::task::JoinSet;
 
-use super::samples::{ALL, NOW, code, contents, keyed, message, seqs};
+use super::samples::{ALL, NOW, code, contents, keyed, message, newest, seqs};
 use super::test_store::Stores;
 
 pub async fn a_message_comes_back_as_it_was_posted(stores: &dyn Stores) {
@@ -49,7 +49,7 @@ pub async fn a_post_to_a_forbidden_recipient_is_refused(stores: &dyn Stores) {
     let before = node.sink.events().len();
     assert_eq!(post(tom, Recipient::Group(GroupId(spike.0))).await, "group_not_found");
     assert_eq!(node.sink.events().len(), before);
-    assert_eq!(node.store.last_of_each(tom, 10).await.unwrap(), []);
+    assert_eq!(node.store.last_of_each(tom, newest(10)).await.unwrap(), []);
 }
 
 pub async fn seqs_have_no_gap_under_64_concurrent_senders(stores: &dyn Stores) {

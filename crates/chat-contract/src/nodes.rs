@@ -224,7 +224,7 @@ pub async fn group_changes_from_both_nodes_do_not_deadlock(stores: &dyn Stores) 
             }
         }
         let member = member.unwrap();
-        let members = cluster.store().members(member, id).await.unwrap();
+        let members = cluster.store().members(member, id, None).await.unwrap();
         assert_eq!(members.iter().filter(|member| member.role == Role::Owner).count(), 1, "{members:?}");
         let seen = cluster.store().conversation(member, conversation).await.unwrap();
         assert_eq!(seen.conversation.n_members, u32::try_from(members.len()).unwrap());

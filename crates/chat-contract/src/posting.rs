@@ -13,7 +13,7 @@ use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use chat_core::receipts::Pointers;
 
 use super::rows;
-use super::samples::{ALL, NOW, code, command, keyed, message};
+use super::samples::{ALL, NOW, code, command, keyed, message, newest};
 use super::test_store::{Stores, TestStore};
 
 /// A message with a value in every field.
@@ -65,7 +65,7 @@ pub async fn everything_that_was_posted_is_read_back(stores: &dyn Stores) {
     for reader in [tom, jerry] {
         assert_eq!(node.store.message(reader, posted.id).await.unwrap(), posted);
         assert_eq!(node.store.group_history(reader, group.id, ALL).await.unwrap(), only);
-        assert_eq!(node.store.last_of_each(reader, 9).await.unwrap(), only);
+        assert_eq!(node.store.last_of_each(reader, newest(9)).await.unwrap(), only);
         let range = MessageRange { thread: None, from: Start::End, limit: 9 };
         let whole = node.store.read_range(reader, group.conversation, range).await.unwrap();
         assert_eq!(whole, only);

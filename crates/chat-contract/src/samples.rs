@@ -15,6 +15,11 @@ pub const NOW: Timestamp = Timestamp(1_761_399_699_962_541);
 /// A page with more messages than any test sends.
 pub const ALL: Page = Page { before: None, limit: 200 };
 
+/// The page with this many of the newest messages.
+pub fn newest(limit: u16) -> Page {
+    Page { before: None, limit }
+}
+
 pub fn account(name: &str) -> NewAccount {
     NewAccount {
         username: name.to_owned(),

@@ -6,10 +6,13 @@ use crate::conversations::{Conversation, ConversationAccess, OwnPart};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, Position, UserId};
-use crate::names::group_name;
+use crate::names::{group_name, is_found};
 use crate::policy::{Access, Action, allowed, may_remove};
 use crate::time::Timestamp;
 use crate::{Chat, accounts};
+
+/// Maximum number of entries on one page of a user's groups or of a group's members.
+pub const MAX_LISTED: u16 = 1000;
 
 /// A group: a named conversation of any number of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,6 +253,15 @@ impl Outcome for Renamed {
     }
 }
 
+/// Selects a page of a list in the order of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdPage<Id> {
+    /// Only entries with a larger id; 0 for the first page.
+    pub after: Id,
+    /// Maximum number of entries, 1 to [`MAX_LISTED`].
+    pub limit: u16,
+}
+
 /// The groups of a user as of one log position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memberships {
@@ -264,8 +276,9 @@ pub struct Memberships {
 pub trait GroupStore: Send + Sync + 'static {
     /// Creates a group with its owner as the only member. MUST refuse an owner who does not exist with `UnknownCaller`.
     async fn create_group(&self, new: NewGroup) -> Result<Created>;
-    /// Returns the groups of which the user is a member, oldest first.
-    async fn groups_of(&self, user: UserId) -> Result<Vec<Group>>;
+    /// Returns the groups of which the user is a member, oldest first, which is the order of their conversations' ids:
+    /// a page of them, or all.
+    async fn groups_of(&self, user: UserId, page: Option<IdPage<ConversationId>>) -> Result<Vec<Group>>;
     /// Adds a member. MUST call [`found_for`] and then [`decide_add`], in the same transaction. For a new member, all
     /// earlier messages count as delivered.
     async fn add_member(&self, command: AddMember) -> Result<MembersChanged>;
@@ -275,8 +288,13 @@ pub trait GroupStore: Send + Sync + 'static {
     async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged>;
     /// Renames a group. MUST call [`found_for`] in the same transaction.
     async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed>;
-    /// Returns the members in the order of their ids. MUST refuse readers who are not members.
-    async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>>;
+    /// Returns the members in the order of their ids: a page of them, or all. MUST refuse readers who are not members.
+    async fn members(
+        &self,
+        reader: UserId,
+        group: GroupId,
+        page: Option<IdPage<UserId>>,
+    ) -> Result<Vec<Member>>;
     /// Returns the user's groups and the log position of that snapshot, read in one transaction.
     async fn memberships(&self, user: UserId) -> Result<Memberships>;
     /// Returns the group's conversation. MUST refuse users who are not members.
@@ -310,13 +328,32 @@ impl Chat {
         group: GroupId,
         requested: &str,
     ) -> Result<Option<String>> {
-        let groups = self.store.groups_of(member).await?;
+        let groups = self.store.groups_of(member, None).await?;
         Ok(groups.into_iter().find(|it| it.id == group && it.name == requested).map(|it| it.name))
     }
 
-    /// Returns the groups of which the user is a member.
-    pub async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
-        self.store.groups_of(user).await
+    /// Returns the groups of which the user is a member and that a query finds: a page of them, or all. `wanted` is the
+    /// result of [`wanted`](crate::names::wanted).
+    pub async fn groups_of(
+        &self,
+        user: UserId,
+        wanted: &str,
+        page: Option<IdPage<ConversationId>>,
+    ) -> Result<Vec<Group>> {
+        let mut found = Vec::new();
+        let mut read =
+            page.map(|page| if wanted.is_empty() { page } else { IdPage { limit: MAX_LISTED, ..page } });
+        loop {
+            let groups = self.store.groups_of(user, read).await?;
+            let (n_read, last) = (groups.len(), groups.last().map(|group| group.conversation));
+            found.extend(groups.into_iter().filter(|group| is_found(&group.name, wanted)));
+            let (Some(page), Some(part), Some(last)) = (page, &mut read, last) else { return Ok(found) };
+            if found.len() >= page.limit.into() || n_read < part.limit.into() {
+                found.truncate(page.limit.into());
+                return Ok(found);
+            }
+            part.after = last;
+        }
     }
 
     /// Adds a user to a group on behalf of `actor`; adding a member twice changes nothing.
@@ -343,9 +380,14 @@ impl Chat {
         self.store.change_role(command).await.map(drop)
     }
 
-    /// Returns the members of a group, for a member.
-    pub async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
-        self.store.members(reader, group).await
+    /// Returns the members of a group, for a member: a page of them, or all.
+    pub async fn members(
+        &self,
+        reader: UserId,
+        group: GroupId,
+        page: Option<IdPage<UserId>>,
+    ) -> Result<Vec<Member>> {
+        self.store.members(reader, group, page).await
     }
 
     /// Returns the user's group conversations, for routing live events.

@@ -235,7 +235,7 @@ pub fn found<T>(message: Option<T>) -> Result<T> {
 pub struct Page {
     /// Only messages with a smaller id.
     pub before: Option<MessageId>,
-    /// Maximum number of messages, 1 to [`MAX_PAGE`].
+    /// Maximum number of messages, usually 1 to [`MAX_PAGE`].
     pub limit: u16,
 }
 
@@ -330,8 +330,8 @@ pub trait MessageStore: Send + Sync + 'static {
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>>;
     /// Returns a page of a group's conversation, oldest first. MUST refuse readers who are not members.
     async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>>;
-    /// Returns the last message of each of the reader's conversations, newest first, at most `limit`.
-    async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>>;
+    /// Returns a page of the last messages of the reader's conversations, newest first.
+    async fn last_of_each(&self, reader: UserId, page: Page) -> Result<Vec<Message>>;
     /// Returns the id of the newest message on the server; 0 if there is none.
     async fn newest(&self) -> Result<MessageId>;
     /// Returns a page of the messages that a v1 client of the user must get if it connected after `live_from`, ordered
@@ -375,9 +375,9 @@ impl Chat {
         self.store.group_history(reader, group, page).await
     }
 
-    /// Returns the last message of each of the reader's conversations, newest first.
-    pub async fn recent_chats(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
-        self.store.last_of_each(reader, limit).await
+    /// Returns a page of the last messages of the reader's conversations, newest first.
+    pub async fn recent_chats(&self, reader: UserId, page: Page) -> Result<Vec<Message>> {
+        self.store.last_of_each(reader, page).await
     }
 
     /// Returns the id of the newest message on the server.

@@ -15,6 +15,7 @@ pub(crate) mod limited;
 mod live_text;
 mod messages;
 mod middleware;
+mod paging;
 mod presence;
 pub(crate) mod problem;
 mod reactions;

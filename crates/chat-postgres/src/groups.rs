@@ -5,8 +5,8 @@ use chat_core::Result;
 use chat_core::accounts::check_caller;
 use chat_core::conversations::ConversationAccess;
 use chat_core::groups::{
-    self, AddMember, ChangeRole, Created, Group, GroupStore, Joining, Member, MembersChanged, Memberships,
-    NewGroup, RemoveMember, Renamed, Role, RoleChange,
+    self, AddMember, ChangeRole, Created, Group, GroupStore, IdPage, Joining, Member, MembersChanged,
+    Memberships, NewGroup, RemoveMember, Renamed, Role, RoleChange,
 };
 use chat_core::ids::{ConversationId, GroupId, Position, UserId};
 use chat_core::policy::Action;
@@ -40,24 +40,20 @@ impl GroupStore for Postgres {
         self.writer.write(move |tx| rename(tx, actor, group, &name)).await
     }
 
-    async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
-        self.readers
-            .read(move |db| {
-                let sql = "SELECT g.id, g.conversation_id, g.name, g.owner_id, g.created_at
-                           FROM members m JOIN groups g ON g.conversation_id = m.conversation_id
-                           WHERE m.user_id = $1 ORDER BY g.id";
-                db.rows(sql, &[&user.0])?.iter().map(group).collect()
-            })
-            .await
+    async fn groups_of(&self, user: UserId, page: Option<IdPage<ConversationId>>) -> Result<Vec<Group>> {
+        self.readers.read(move |db| groups_of(db, user, page)).await
     }
 
-    async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
+    async fn members(
+        &self,
+        reader: UserId,
+        group: GroupId,
+        page: Option<IdPage<UserId>>,
+    ) -> Result<Vec<Member>> {
         self.readers
             .read(move |db| {
                 let conversation = conversation_for(db, group, reader, Action::Read)?;
-                let sql = "SELECT u.id, u.username, m.role FROM members m JOIN users u ON u.id = m.user_id
-                           WHERE m.conversation_id = $1 ORDER BY u.id";
-                db.rows(sql, &[&conversation.0])?.iter().map(member).collect()
+                members(db, conversation, page)
             })
             .await
     }
@@ -79,6 +75,43 @@ impl GroupStore for Postgres {
     async fn group_conversation(&self, member: UserId, group: GroupId) -> Result<ConversationId> {
         self.readers.read(move |db| conversation_for(db, group, member, Action::Read)).await
     }
+}
+
+// Whole lists and pages have statements of their own: of a page, OFFSET keeps the planner to the order of the index and
+// to one look-up for each entry, which would be slow for a large list.
+
+fn groups_of(db: &Db, user: UserId, page: Option<IdPage<ConversationId>>) -> fault::Result<Vec<Group>> {
+    let rows = if let Some(IdPage { after, limit }) = page {
+        let sql = "SELECT g.id, g.conversation_id, g.name, g.owner_id, g.created_at FROM members m
+                   JOIN LATERAL (
+                       SELECT * FROM groups WHERE conversation_id = m.conversation_id OFFSET 0) g ON true
+                   WHERE m.user_id = $1 AND m.conversation_id > $2 ORDER BY m.conversation_id LIMIT $3";
+        db.rows(sql, &[&user.0, &after.0, &i64::from(limit)])?
+    } else {
+        let sql = "SELECT g.id, g.conversation_id, g.name, g.owner_id, g.created_at
+                   FROM members m JOIN groups g ON g.conversation_id = m.conversation_id
+                   WHERE m.user_id = $1 ORDER BY m.conversation_id";
+        db.rows(sql, &[&user.0])?
+    };
+    rows.iter().map(group).collect()
+}
+
+fn members(
+    db: &Db,
+    conversation: ConversationId,
+    page: Option<IdPage<UserId>>,
+) -> fault::Result<Vec<Member>> {
+    let rows = if let Some(IdPage { after, limit }) = page {
+        let sql = "SELECT u.id, u.username, m.role FROM members m
+                   JOIN LATERAL (SELECT id, username FROM users WHERE id = m.user_id OFFSET 0) u ON true
+                   WHERE m.conversation_id = $1 AND m.user_id > $2 ORDER BY m.user_id LIMIT $3";
+        db.rows(sql, &[&conversation.0, &after.0, &i64::from(limit)])?
+    } else {
+        let sql = "SELECT u.id, u.username, m.role FROM members m JOIN users u ON u.id = m.user_id
+                   WHERE m.conversation_id = $1 ORDER BY u.id";
+        db.rows(sql, &[&conversation.0])?
+    };
+    rows.iter().map(member).collect()
 }
 
 /// Returns the group's conversation if the policy allows this user the action there.

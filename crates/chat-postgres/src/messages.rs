@@ -56,7 +56,7 @@ impl MessageStore for Postgres {
             .await
     }
 
-    async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
+    async fn last_of_each(&self, reader: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
                 let sql = select_messages!(
@@ -67,9 +67,10 @@ impl MessageStore for Postgres {
                                      WHERE h.user_id = $1 AND h.message_id = x.id)
                                  ORDER BY x.seq DESC LIMIT 1)
                          FROM members me WHERE me.user_id = $1)
-                     ORDER BY m.id DESC LIMIT $2"
+                         AND m.id < $2
+                     ORDER BY m.id DESC LIMIT $3"
                 );
-                select(db, sql, &[&reader.0, &i64::from(limit)], reader)
+                select(db, sql, &[&reader.0, &page.below(), &i64::from(page.limit)], reader)
             })
             .await
     }

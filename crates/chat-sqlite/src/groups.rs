@@ -5,8 +5,8 @@ use chat_core::Result;
 use chat_core::accounts::check_caller;
 use chat_core::conversations::ConversationAccess;
 use chat_core::groups::{
-    self, AddMember, ChangeRole, Created, Group, GroupStore, Joining, Member, MembersChanged, Memberships,
-    NewGroup, RemoveMember, Renamed, Role, RoleChange,
+    self, AddMember, ChangeRole, Created, Group, GroupStore, IdPage, Joining, Member, MembersChanged,
+    Memberships, NewGroup, RemoveMember, Renamed, Role, RoleChange,
 };
 use chat_core::ids::{ConversationId, GroupId, Position, UserId};
 use chat_core::policy::Action;
@@ -39,27 +39,37 @@ impl GroupStore for Sqlite {
         self.writer.write(move |tx| rename(tx, actor, group, &name)).await
     }
 
-    async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
+    async fn groups_of(&self, user: UserId, page: Option<IdPage<ConversationId>>) -> Result<Vec<Group>> {
         self.readers
             .read(move |db| {
                 let sql = "SELECT g.id, g.conversation_id, g.name, g.owner_id, g.created_at
-                           FROM members m JOIN groups g ON g.conversation_id = m.conversation_id
-                           WHERE m.user_id = ?1 ORDER BY g.id";
+                           FROM members m INDEXED BY members_by_user
+                           CROSS JOIN groups g ON g.conversation_id = m.conversation_id
+                           WHERE m.user_id = ?1 AND m.conversation_id > ?2
+                           ORDER BY m.conversation_id LIMIT ?3";
                 let mut statement = db.prepare_cached(sql)?;
-                let rows = statement.query_map([user.0], group)?;
+                let (after, limit) = bounds(page.map(|page| (page.after.0, page.limit)));
+                let rows = statement.query_map([user.0, after, limit], group)?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             })
             .await
     }
 
-    async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
+    async fn members(
+        &self,
+        reader: UserId,
+        group: GroupId,
+        page: Option<IdPage<UserId>>,
+    ) -> Result<Vec<Member>> {
         self.readers
             .read(move |db| {
                 let conversation = conversation_for(db, group, reader, Action::Read)?;
-                let sql = "SELECT u.id, u.username, m.role FROM members m JOIN users u ON u.id = m.user_id
-                           WHERE m.conversation_id = ?1 ORDER BY u.id";
+                let sql =
+                    "SELECT u.id, u.username, m.role FROM members m CROSS JOIN users u ON u.id = m.user_id
+                           WHERE m.conversation_id = ?1 AND m.user_id > ?2 ORDER BY m.user_id LIMIT ?3";
                 let mut statement = db.prepare_cached(sql)?;
-                let rows = statement.query_map([conversation.0], member)?;
+                let (after, limit) = bounds(page.map(|page| (page.after.0, page.limit)));
+                let rows = statement.query_map([conversation.0, after, limit], member)?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             })
             .await
@@ -229,6 +239,11 @@ fn members_now(
     let part = |&user| Ok((user, view::own_part(tx, user, conversation)?.unwrap_or_default()));
     let members = users.iter().map(part).collect::<rusqlite::Result<_>>()?;
     Ok(MembersChanged::Now { conversation: view::load(tx, conversation)?, members })
+}
+
+/// The id after which a page begins, and its size. SQLite takes -1 for no limit.
+fn bounds(page: Option<(i64, u16)>) -> (i64, i64) {
+    page.map_or((0, -1), |(after, limit)| (after, limit.into()))
 }
 
 fn group(row: &Row<'_>) -> rusqlite::Result<Group> {

@@ -55,7 +55,7 @@ impl MessageStore for Sqlite {
             .await
     }
 
-    async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
+    async fn last_of_each(&self, reader: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
             .snapshot(move |db| {
                 let sql = select_messages!(
@@ -66,9 +66,10 @@ impl MessageStore for Sqlite {
                                      WHERE h.user_id = ?1 AND h.message_id = x.id)
                                  ORDER BY x.seq DESC LIMIT 1)
                          FROM members me WHERE me.user_id = ?1)
-                     ORDER BY m.id DESC LIMIT ?2"
+                         AND m.id < ?2
+                     ORDER BY m.id DESC LIMIT ?3"
                 );
-                select(db, sql, params![reader.0, limit], reader)
+                select(db, sql, params![reader.0, page.below(), page.limit], reader)
             })
             .await
     }

@@ -116,12 +116,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the last message of each of the caller's conversations, newest first. */
+        /** Lists the last message of each of the caller's conversations, newest first; `Link: rel="next"` leads to the next page. */
         get: {
             parameters: {
                 query?: {
                     /** @description Maximum number of entries, 1 to 1000. */
                     limit?: number;
+                    /** @description That of the `Link` to the next page. */
+                    cursor?: string;
                 };
                 header?: never;
                 path?: never;
@@ -581,12 +583,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the groups of which the caller is a member. */
+        /** Lists the groups of which the caller is a member, oldest first; `Link: rel="next"` leads from a page to the next. */
         get: {
             parameters: {
                 query?: {
                     /** @description Only names in which a word begins with this, regardless of case and accents. */
                     q?: string;
+                    /** @description Maximum number of entries, 1 to 1000. Without `limit` and `cursor`, the list is whole. */
+                    limit?: number;
+                    /** @description That of the `Link` to the next page. */
+                    cursor?: string;
                 };
                 header?: never;
                 path?: never;
@@ -683,10 +689,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a group's members; members only. */
+        /** Lists a group's members in the order of their ids; members only. `Link: rel="next"` leads from a page to the next. */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description Maximum number of entries, 1 to 1000. Without `limit` and `cursor`, the list is whole. */
+                    limit?: number;
+                    /** @description That of the `Link` to the next page. */
+                    cursor?: string;
+                };
                 header?: never;
                 path: {
                     id: number;

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
-use axum::http::header::{LINK, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chat_core::Error;
 use chat_core::accounts::{
@@ -14,12 +14,12 @@ use chat_core::ids::UserId;
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::rest;
 use chat_protocol::time::Time;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Body, Params, PathId, limit};
 use super::limited::{self, CameFrom, Newcomer, Visitor};
+use super::paging;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Counted, NoSuchUser, Unauthenticated};
 use crate::audit::{self, Action, By};
@@ -275,18 +275,11 @@ pub(super) async fn user(
     Ok(Json(chat_wire::user(app.chat.account(UserId(id)).await?, caller)))
 }
 
-/// The `Link` header (RFC 8288) of a page that may not be the last.
+/// The `Link` header of a page that may not be the last.
 fn next_page(path: &str, query: &AccountQuery, n_rows: usize, last: Option<UserId>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let Some(last) = last.filter(|_| n_rows == usize::from(query.limit)) else { return headers };
-    let prefix = query.prefix.as_ref().map(|prefix| format!("&q={}", utf8_percent_encode(prefix, RESERVED)));
-    let link =
-        format!("<{path}?limit={}&after_id={last}{}>; rel=\"next\"", query.limit, prefix.unwrap_or_default());
-    if let Ok(link) = HeaderValue::from_str(&link) {
-        headers.insert(LINK, link);
-    }
-    headers
+    let Some(last) = last.filter(|_| n_rows == usize::from(query.limit)) else { return HeaderMap::new() };
+    let (limit, last) = (query.limit.to_string(), last.to_string());
+    let mut parameters = vec![("limit", limit.as_str()), ("after_id", &last)];
+    parameters.extend(query.prefix.as_ref().map(|prefix| ("q", prefix.as_str())));
+    paging::next(path, &parameters)
 }
-
-/// Everything but the unreserved characters of RFC 3986, section 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -1,19 +1,20 @@
 //! Groups and their members.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use chat_core::Error;
-use chat_core::groups::{ChangeRole, Role};
-use chat_core::ids::{GroupId, UserId};
-use chat_core::names::{is_found, wanted};
+use chat_core::groups::{ChangeRole, Group, IdPage, MAX_LISTED, Member, Role};
+use chat_core::ids::{ConversationId, GroupId, UserId};
+use chat_core::names::wanted;
 use chat_protocol::rest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Body, Params, PathId, PathIds};
 use super::limited::CameFrom;
+use super::paging;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
 use crate::App;
@@ -42,29 +43,56 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
-/// Filter of the list of groups.
+/// Filter and page of the list of groups.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GroupParams {
     /// Only names in which a word begins with this, regardless of case and accents.
     q: Option<String>,
+    /// Maximum number of entries, 1 to 1000. Without `limit` and `cursor`, the list is whole.
+    #[param(minimum = 1)]
+    limit: Option<i64>,
+    /// That of the `Link` to the next page.
+    cursor: Option<String>,
 }
 
-/// Lists the groups of which the caller is a member.
+/// Lists the groups of which the caller is a member, oldest first; `Link: rel="next"` leads from a page to the next.
 #[utoipa::path(get, path = "/v1/groups", tag = "groups", security(("bearer" = [])), params(GroupParams), responses(
     (status = 200, body = Vec<rest::Group>), Unauthenticated, Any,
 ))]
 pub(super) async fn list(
     reader: Reader,
     State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
     Params(params): Params<GroupParams>,
 ) -> Result<Response, Problem> {
-    let wanted = wanted(&params.q.unwrap_or_default());
+    let part = paging::part(params.limit, params.cursor.as_deref(), MAX_LISTED)?;
+    let page = part.map(|(after, limit)| IdPage { after: ConversationId(after), limit });
+    let query = params.q.unwrap_or_default();
     let caller = reader.user;
-    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
-    let mut groups = app.chat.groups_of(caller).await?;
-    groups.retain(|group| is_found(&group.name, &wanted));
-    turn.answer(groups, |groups| groups.into_iter().map(chat_wire::group).collect::<Vec<_>>()).await
+    let turn = app.pages.turn(reader, part.map_or(WHOLE_LIST, |(_, limit)| limit)).await?;
+    let groups = app.chat.groups_of(caller, &wanted(&query), page).await?;
+    let last = groups.last().map(|group| group.conversation.0);
+    let filter = (!query.is_empty()).then_some(("q", query.as_str()));
+    let next = next_page(uri.path(), part.zip(last), groups.len(), filter);
+    let list = |groups: Vec<Group>| groups.into_iter().map(chat_wire::group).collect::<Vec<_>>();
+    Ok((next, turn.answer(groups, list).await?).into_response())
+}
+
+/// The `Link` header of a page that ends at this number and may not be the last.
+fn next_page(
+    path: &str,
+    ended: Option<((i64, u16), i64)>,
+    n_entries: usize,
+    filter: Option<(&str, &str)>,
+) -> HeaderMap {
+    let Some(((_, limit), last)) = ended else { return HeaderMap::new() };
+    if n_entries < limit.into() {
+        return HeaderMap::new();
+    }
+    let (limit, last) = (limit.to_string(), last.to_string());
+    let page = [("limit", limit.as_str()), ("cursor", &last)];
+    paging::next(path, &page.into_iter().chain(filter).collect::<Vec<_>>())
 }
 
 /// Renames a group; owner and admins only.
@@ -99,20 +127,38 @@ pub(super) async fn add_member(
     Ok(Json(rest::Done { message: "Member added successfully".into() }))
 }
 
-/// Lists a group's members; members only.
+/// Page of the list of members.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MemberParams {
+    /// Maximum number of entries, 1 to 1000. Without `limit` and `cursor`, the list is whole.
+    #[param(minimum = 1)]
+    limit: Option<i64>,
+    /// That of the `Link` to the next page.
+    cursor: Option<String>,
+}
+
+/// Lists a group's members in the order of their ids; members only. `Link: rel="next"` leads from a page to the next.
 #[utoipa::path(get, path = "/v1/groups/{id}/members", tag = "groups", security(("bearer" = [])),
-    params(("id" = i64, Path, minimum = 1)), responses(
+    params(("id" = i64, Path, minimum = 1), MemberParams), responses(
     (status = 200, body = Vec<rest::Member>), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn members(
     reader: Reader,
     State(app): State<App>,
     PathId(group): PathId,
+    OriginalUri(uri): OriginalUri,
+    Params(params): Params<MemberParams>,
 ) -> Result<Response, Problem> {
+    let part = paging::part(params.limit, params.cursor.as_deref(), MAX_LISTED)?;
+    let page = part.map(|(after, limit)| IdPage { after: UserId(after), limit });
     let caller = reader.user;
-    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
-    let members = app.chat.members(caller, GroupId(group)).await?;
-    turn.answer(members, |members| members.into_iter().map(chat_wire::member).collect::<Vec<_>>()).await
+    let turn = app.pages.turn(reader, part.map_or(WHOLE_LIST, |(_, limit)| limit)).await?;
+    let members = app.chat.members(caller, GroupId(group), page).await?;
+    let last = members.last().map(|member| member.id.0);
+    let next = next_page(uri.path(), part.zip(last), members.len(), None);
+    let list = |members: Vec<Member>| members.into_iter().map(chat_wire::member).collect::<Vec<_>>();
+    Ok((next, turn.answer(members, list).await?).into_response())
 }
 
 /// Removes a member from a group (owner and admins), or leaves it. Only the owner may remove admins, and must

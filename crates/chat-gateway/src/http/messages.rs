@@ -1,8 +1,9 @@
 //! Reading messages: single ones, and pages of a conversation.
 
 use axum::Json;
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
 use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, MessageRange, Page, Start};
 use chat_protocol::message as wire_message;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Params, PathId, limit};
+use super::paging;
 use super::problem::Problem;
 use super::refusals::{Any, NoSuchUser, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
@@ -133,26 +135,38 @@ pub(super) async fn group_history(
     turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
-/// Size of the list.
+/// Page of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChatParams {
     /// Maximum number of entries, 1 to 1000.
     #[param(minimum = 1, default = 1000)]
     limit: Option<i64>,
+    /// That of the `Link` to the next page.
+    cursor: Option<String>,
 }
 
-/// Lists the last message of each of the caller's conversations, newest first.
+/// Lists the last message of each of the caller's conversations, newest first; `Link: rel="next"` leads to the next page.
 #[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams), responses(
     (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
 ))]
 pub(super) async fn chats(
     reader: Reader,
     State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
     Params(params): Params<ChatParams>,
 ) -> Result<Response, Problem> {
     let (caller, limit) = (reader.user, limit(params.limit, MAX_CHATS, MAX_CHATS)?);
+    let before = params.cursor.as_deref().map(paging::number).transpose()?.map(MessageId);
     let turn = app.pages.turn(reader, limit).await?;
-    let messages = app.chat.recent_chats(caller, limit).await?;
-    turn.answer(messages, move |messages| chat_wire::messages(&messages, caller)).await
+    let messages = app.chat.recent_chats(caller, Page { before, limit }).await?;
+    let next = match messages.last() {
+        Some(last) if messages.len() == usize::from(limit) => {
+            let page = [("limit", &*limit.to_string()), ("cursor", &*last.id.to_string())];
+            paging::next(uri.path(), &page)
+        }
+        _ => HeaderMap::new(),
+    };
+    let list = move |messages: Vec<_>| chat_wire::messages(&messages, caller);
+    Ok((next, turn.answer(messages, list).await?).into_response())
 }

@@ -11,7 +11,7 @@ use chat_core::messages::{Recipient, Status};
 use chat_core::time::Timestamp;
 
 use crate::support::SqliteStore;
-use chat_contract::{ALL, contents, ids, seqs};
+use chat_contract::{ALL, contents, ids, newest, seqs};
 use file::GoFile;
 
 /// The demo users, a group and a few messages, as the Go server wrote them.
@@ -38,9 +38,9 @@ async fn users_groups_and_messages_keep_their_ids_and_can_be_read() {
     let found = node.store.credentials(LoginName::Email("TOM@temp.com".into())).await.unwrap().unwrap();
     assert_eq!((found.account.id, found.password_hash.as_str()), (tom, "$2a$10$hash-of-tom"));
     assert_eq!(found.account.created_at, Timestamp(1_761_399_699_962_541));
-    let groups = node.store.groups_of(spike).await.unwrap();
+    let groups = node.store.groups_of(spike, None).await.unwrap();
     assert_eq!((groups[0].id, groups[0].name.as_str(), groups[0].owner), (cheese, "Cheese", tom));
-    let members = node.store.members(spike, cheese).await.unwrap();
+    let members = node.store.members(spike, cheese, None).await.unwrap();
     assert_eq!(
         members.iter().map(|m| (m.id.0, m.role.as_str())).collect::<Vec<_>>(),
         [(1, "owner"), (3, "member")]
@@ -64,7 +64,7 @@ async fn users_groups_and_messages_keep_their_ids_and_can_be_read() {
         (Recipient::Group(cheese), Timestamp(1_761_399_900_000_000))
     );
 
-    assert_eq!(ids(&node.store.last_of_each(tom, 10).await.unwrap()), [9, 7]);
+    assert_eq!(ids(&node.store.last_of_each(tom, newest(10)).await.unwrap()), [9, 7]);
     assert_eq!(ids(&node.undelivered(jerry).await), [7]);
     assert_eq!(ids(&node.undelivered(tom).await), [0; 0]);
     node.confirm(jerry, direct[2].conversation, 3).await;
@@ -105,7 +105,7 @@ async fn the_backup_is_the_file_as_it_was() {
     drop(node);
     // The backup can be opened too.
     let node = SqliteStore::open(&backup).unwrap();
-    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    assert_eq!(node.store.last_of_each(UserId(1), newest(10)).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -135,6 +135,6 @@ async fn files_in_wal_mode_and_with_more_in_them_are_taken_over_too() {
          INSERT INTO schema_migrations VALUES (3);",
     );
     let node = SqliteStore::open(&go.path).unwrap();
-    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    assert_eq!(node.store.last_of_each(UserId(1), newest(10)).await.unwrap().len(), 2);
     file::check_invariants(&node);
 }

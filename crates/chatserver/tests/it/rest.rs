@@ -6,6 +6,7 @@ mod edits;
 mod live_text;
 mod matrix;
 mod members;
+mod paging;
 mod reactions;
 mod saved;
 mod search;

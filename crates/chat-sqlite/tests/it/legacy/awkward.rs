@@ -9,7 +9,7 @@ use chat_core::time::Timestamp;
 
 use super::file::{GoFile, check_invariants};
 use crate::support::SqliteStore;
-use chat_contract::{ALL, contents, ids};
+use chat_contract::{ALL, contents, ids, newest};
 
 const SECOND: i64 = 1_000_000;
 
@@ -122,7 +122,7 @@ async fn messages_that_belong_nowhere_stay_in_the_backup() {
             (NULL, 1, 2, 'text', 'no id', NULL, 1, 'PENDING');",
     );
     let node = SqliteStore::open(&go.path).unwrap();
-    let last = node.store.last_of_each(UserId(1), 100).await.unwrap();
+    let last = node.store.last_of_each(UserId(1), newest(100)).await.unwrap();
     assert_eq!((contents(&last), ids(&last)), (vec!["kept"], vec![8]));
     assert_eq!(last[0].seq.0, 1);
     assert_eq!(super::file::rows(node.backup.as_ref().unwrap())["messages"].len(), 10);
@@ -167,7 +167,7 @@ async fn columns_that_early_versions_did_not_have_are_not_missed() {
     let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     assert_eq!((contents(&history), history[0].sent_at), (vec!["plain"], Timestamp(0)));
     assert_eq!(node.undelivered(UserId(2)).await, []);
-    assert_eq!(node.store.groups_of(UserId(1)).await.unwrap(), []);
+    assert_eq!(node.store.groups_of(UserId(1), None).await.unwrap(), []);
     check_invariants(&node);
 }
 
@@ -247,7 +247,7 @@ async fn every_group_has_an_owner_and_every_member_a_role() {
     );
     let node = SqliteStore::open(&go.path).unwrap();
     let members = async |reader: i64, group: i64| {
-        let members = node.store.members(UserId(reader), GroupId(group)).await.unwrap();
+        let members = node.store.members(UserId(reader), GroupId(group), None).await.unwrap();
         members.iter().map(|member| format!("{} {}", member.id, member.role.as_str())).collect::<Vec<_>>()
     };
     assert_eq!(members(1, 1).await, ["1 owner", "2 admin", "3 member"]);
@@ -255,7 +255,7 @@ async fn every_group_has_an_owner_and_every_member_a_role() {
     assert_eq!(members(1, 3).await, ["1 member", "2 owner", "3 admin"]);
     assert_eq!(members(2, 5).await, ["2 owner", "3 member"]);
     let names: Vec<_> =
-        node.store.groups_of(UserId(2)).await.unwrap().into_iter().map(|group| group.name).collect();
+        node.store.groups_of(UserId(2), None).await.unwrap().into_iter().map(|group| group.name).collect();
     assert_eq!(names, ["owner is no member", "group-3", ""]);
     assert_eq!(
         node.group(UserId(1), &[]).await.id,
@@ -292,7 +292,7 @@ async fn pointers_stop_before_the_first_message_with_less_progress() {
     assert_eq!(ids(&node.undelivered(UserId(1)).await), [2, 8]);
     assert_eq!(ids(&node.undelivered(UserId(2)).await), [6, 7]);
     assert_eq!(node.undelivered(UserId(3)).await, []);
-    let spikes = node.store.last_of_each(UserId(3), 1).await.unwrap();
+    let spikes = node.store.last_of_each(UserId(3), newest(1)).await.unwrap();
     assert_eq!((spikes[0].status.as_str(), spikes[0].to), ("READ", Recipient::User(UserId(3))));
     check_invariants(&node);
 }

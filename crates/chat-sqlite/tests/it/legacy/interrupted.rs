@@ -24,7 +24,7 @@ async fn a_failed_migration_leaves_the_file_as_it_was_and_no_backup() {
     assert_eq!(go.backups(), [""; 0].map(std::path::PathBuf::from));
     go.execute("DROP TABLE directs");
     let node = SqliteStore::open(&go.path).unwrap();
-    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    assert_eq!(node.store.last_of_each(UserId(1), chat_contract::newest(10)).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
