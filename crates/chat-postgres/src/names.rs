@@ -87,7 +87,7 @@ fn with_start(db: &Db, start: &str, (after, last): (i64, i64), limit: u16) -> Re
     db.rows(sql, &[&start, &after, &last, &i64::from(limit)])?.iter().map(account).collect()
 }
 
-/// Returns the largest id of a user with keys, and of any user; 0 if there is none. Every name has the empty start.
+/// Returns the largest id of a user with keys, and of any user; 0 without users. Every name has the empty start.
 fn last_ids(db: &Db) -> Result<(i64, i64)> {
     // ORDER BY, and not max(): a plan that is made for empty tables would read all keys for that.
     let sql = "SELECT coalesce((SELECT user_id FROM name_keys WHERE kind = 'start' AND key = ''
