@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::layer;
@@ -23,13 +23,17 @@ pub(crate) struct Logging {
     _guards: [WorkerGuard; 2],
 }
 
+/// Lines that may wait for a writing thread; further ones are dropped. The queue's memory is allocated at once, 32 bytes
+/// for each line.
+const QUEUED_LINES: usize = 8 * 1024;
+
 pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
     let reopen = Reopen::default();
     let file = file::LogFile::open(file, reopen.clone()).with_context(|| {
         format!("cannot write the log file {}; choose another with --log-file", file.display())
     })?;
-    let (file, file_guard) = tracing_appender::non_blocking(file);
-    let (out, out_guard) = tracing_appender::non_blocking(stdout());
+    let (file, file_guard) = queue().finish(file);
+    let (out, out_guard) = queue().finish(stdout());
     let to_file = layer().json().with_writer(file).with_ansi(false);
     let is_terminal = stdout().is_terminal();
     let with_colour = is_terminal && std::env::var_os("NO_COLOR").is_none();
@@ -43,6 +47,10 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
         .try_init()
         .context("logging was started twice")?;
     Ok(Logging { reopen, _guards: [file_guard, out_guard] })
+}
+
+fn queue() -> NonBlockingBuilder {
+    NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES)
 }
 
 /// Selects the lines of a level. The NATS client logs each attempt to connect while no server answers. The relay logs
