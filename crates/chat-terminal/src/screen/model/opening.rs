@@ -70,17 +70,14 @@ impl Model {
     /// Shows a message of a conversation. Loads the messages around it if it is not loaded.
     pub(super) fn jump(&mut self, conversation: i64, seq: i64) {
         let chat = Chat::Room(conversation);
-        let is_in_thread = self.room_id() == Some(conversation)
-            && self.message_at(seq).is_some_and(|message| self.belongs_here(message));
+        // The messages around another one are loaded into the conversation's pane, so a thread must have it already.
+        let is_in_thread = self.room_id() == Some(conversation) && self.shows(seq);
         if self.chat != Some(chat) && !is_in_thread {
             self.open(chat);
         }
-        let is_here = self.message_at(seq).is_some();
+        let is_shown = self.shows(seq);
         let Some(pane) = self.pane_mut() else { return };
-        let is_in_window = pane
-            .window
-            .is_some_and(|window| seq >= window.first && window.last.is_none_or(|last| seq <= last));
-        if is_in_window && is_here {
+        if is_shown {
             pane.selected = Some(seq);
             self.focus = Focus::Messages;
             self.center();
@@ -88,6 +85,15 @@ impl Model {
             pane.is_loading = true;
             self.send_request(Request::Around { conversation, seq });
         }
+    }
+
+    /// Whether the open pane has loaded the message of this `seq`.
+    fn shows(&self, seq: i64) -> bool {
+        let is_in_window = self
+            .pane()
+            .and_then(|pane| pane.window)
+            .is_some_and(|window| seq >= window.first && window.last.is_none_or(|last| seq <= last));
+        is_in_window && self.message_at(seq).is_some_and(|message| self.belongs_here(message))
     }
 
     /// Shows the end of the conversation. Loads it if an earlier range is loaded.

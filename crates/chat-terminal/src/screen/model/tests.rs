@@ -514,6 +514,19 @@ fn a_found_message_is_shown_among_its_neighbours_and_the_end_is_loaded_again() {
     assert!(matches!(harness.requests().last(), Some(Request::Older { before: None, .. })));
 }
 
+/// The thread's pane would wait for messages that go to the conversation's.
+#[test]
+fn a_jump_to_a_message_that_the_open_thread_has_not_loaded_leads_to_the_conversation() {
+    let all = numbered_messages(400);
+    let mut harness =
+        Harness::chatting((80, 24), &[conversation(1, all.last().cloned(), own(0))], &all[300..]);
+    let root = &all[349];
+    harness.model.open(Chat::Thread(1, root.id));
+    harness.model.jump(1, root.seq);
+    assert_eq!(harness.model.chat, Some(Chat::Room(1)));
+    assert_eq!(harness.model.pane().and_then(|pane| pane.selected), Some(root.seq));
+}
+
 #[test]
 fn quitting_with_unsent_messages_asks_first() {
     let mut harness = with_jerry(1);
