@@ -15,13 +15,13 @@ pub enum OpenError {
     InUse(PathBuf),
     /// The file or its folder cannot be written.
     #[error(
-        "{path} cannot be opened for writing ({source}); check the folder's permissions, or choose another place with --database"
+        "{path} cannot be opened for writing ({error}); check the folder's permissions, or choose another place with --database"
     )]
     Unwritable {
-        /// The database.
+        /// The database, or its lock file.
         path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
+        /// The system's error. Not the error's `source`: its text is part of the sentence.
+        error: std::io::Error,
     },
     /// The file is damaged, or not a SQLite database.
     #[error(
@@ -106,7 +106,7 @@ impl OpenError {
                 | ErrorCode::PermissionDenied
                 | ErrorCode::DiskFull
                 | ErrorCode::SystemIoFailure,
-            ) => Self::Unwritable { path, source: std::io::Error::other(error) },
+            ) => Self::Unwritable { path, error: std::io::Error::other(error) },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse(path),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::Damaged(path, error.to_string())

@@ -28,18 +28,11 @@ pub(crate) struct Lock {
 impl Lock {
     /// Locks the database, and its file if that exists. Creates the folder if it is missing.
     pub(crate) fn of(path: &Path) -> Result<Self, OpenError> {
-        let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+        let unwritable = |error| OpenError::Unwritable { path: path.to_owned(), error };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(unwritable)?;
         }
-        let beside = with_suffix(path, ".lock");
-        let name = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(beside)
-            .map_err(unwritable)?;
+        let name = open_beside(path)?;
         name.try_lock().map_err(|error| refusal(path, error))?;
         let mut lock = Self { beside: Arc::new(name), file: None };
         lock.take_file(path)?;
@@ -112,6 +105,33 @@ impl Drop for Lock {
         }
     }
 }
+
+/// Opens the lock file, and creates it if it is missing.
+fn open_beside(path: &Path) -> Result<File, OpenError> {
+    let beside = with_suffix(path, ".lock");
+    let is_new = !beside.exists();
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&beside);
+    let file = file.map_err(|error| OpenError::Unwritable { path: beside, error })?;
+    if is_new {
+        give_to_owner(path, &file);
+    }
+    Ok(file)
+}
+
+/// Gives a new lock file to the database's owner. Otherwise a command that root runs would lock out the server, which
+/// runs as another user. Without the right to do that, the server's refusal names the file.
+#[cfg(unix)]
+fn give_to_owner(path: &Path, file: &File) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+
+    let (Ok(database), Ok(own)) = (path.metadata(), file.metadata()) else { return };
+    if (database.uid(), database.gid()) != (own.uid(), own.gid()) {
+        let _ = fchown(file, Some(database.uid()), Some(database.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_: &Path, _: &File) {}
 
 /// The lock file's record of a database, whether or not a server has its lock. For callers that take no lock.
 pub(crate) fn known(path: &Path) -> Record {
@@ -190,7 +210,7 @@ fn has_one_kind_of_locks(_: &File) -> bool {
 fn refusal(path: &Path, error: TryLockError) -> OpenError {
     match error {
         TryLockError::WouldBlock => OpenError::InUse(path.to_owned()),
-        TryLockError::Error(source) => OpenError::Unwritable { path: path.to_owned(), source },
+        TryLockError::Error(error) => OpenError::Unwritable { path: path.to_owned(), error },
     }
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 /// Whether the file exists. Refuses a file that is not a database, because SQLite might take it for an empty one.
 pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
     let damaged = |reason: &str| OpenError::Damaged(path.to_owned(), reason.to_owned());
-    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+    let unwritable = |error| OpenError::Unwritable { path: path.to_owned(), error };
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -179,7 +179,7 @@ pub(crate) fn is_filled(path: &Path) -> bool {
 fn create(path: &Path) -> Result<(), OpenError> {
     // SQLite would apply another database's log to the new file, and the server would take its key for the new one's.
     check_remains(path)?;
-    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+    let unwritable = |error| OpenError::Unwritable { path: path.to_owned(), error };
     let draft = with_suffix(path, ".creating");
     for leftover in [draft.clone(), with_suffix(&draft, "-journal")] {
         match std::fs::remove_file(leftover) {

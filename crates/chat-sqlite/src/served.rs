@@ -47,7 +47,7 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<ServedFil
     let sql_error = |error| OpenError::of(path, error);
     let db = connect(path).map_err(sql_error)?;
     let drawn = db.query_row("SELECT lower(hex(randomblob(8)))", (), |row| row.get::<_, String>(0));
-    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+    let unwritable = |error| OpenError::Unwritable { path: path.to_owned(), error };
     let (name, record) = lock.record(&drawn.map_err(sql_error)?).map_err(unwritable)?;
     let found = Found::read(&db).map_err(sql_error)?;
     let shm = Shm::of(path);

@@ -177,7 +177,7 @@ impl Log {
         let connection = connect(path).map_err(sql_error)?;
         let position = stored_position(&connection).map_err(sql_error)?;
         // Not before the first read, which creates the WAL.
-        let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+        let unwritable = |error| OpenError::Unwritable { path: path.to_owned(), error };
         let location = Location::of(path, announced.clone()).map_err(unwritable)?;
         let (is_displaced, waits_briefly, has_deleted) = (false, false, Cell::new(false));
         Ok(Self {

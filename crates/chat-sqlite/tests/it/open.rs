@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use chat_sqlite::OpenError;
+use chat_sqlite::{FeedAdmin, OpenError};
 use rusqlite::Connection;
 
 use crate::support::{SqliteStore, open_with};
@@ -225,6 +225,24 @@ async fn a_path_that_cannot_be_written_is_refused() {
     let taken = folder.path().join("taken.db");
     std::fs::create_dir(&taken).unwrap();
     assert!(matches!(refused(&taken), OpenError::Unwritable { .. }), "a folder");
+}
+
+/// As root, this fails if the lock file becomes root's: the server, which runs as another user, could not open it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_lock_file_belongs_to_the_owner_of_the_database() {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.db");
+    filled(&path).await;
+    // Only root may give files away; for others both files are their own.
+    let _ = chown(&path, Some(65_534), Some(65_534));
+    let lock = folder.path().join("chat.db.lock");
+    std::fs::remove_file(&lock).unwrap();
+    drop(FeedAdmin::writing(&path).unwrap());
+    let (database, lock) = (path.metadata().unwrap(), lock.metadata().unwrap());
+    assert_eq!((lock.uid(), lock.gid()), (database.uid(), database.gid()));
 }
 
 #[tokio::test]
