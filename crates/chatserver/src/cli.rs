@@ -14,7 +14,7 @@ mod who;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -85,6 +85,9 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
     let matches = Cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let is_found = |flag| dotenv.has_database_url && is_from_environment(&matches, flag);
+    if let Some(Command::Names(_) | Command::Readers(_)) = cli.command {
+        check_one_database(&matches)?;
+    }
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => serve::run(*args, is_found("database_url")),
         Command::Bench(args) => trials::bench(args),
@@ -108,8 +111,27 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
 
 /// Whether a flag's value comes from its environment variable. Variables that the file `.env` sets count too.
 fn is_from_environment(matches: &ArgMatches, flag: &str) -> bool {
+    source(matches, flag) == Some(ValueSource::EnvVariable)
+}
+
+/// Where the value of a subcommand's flag comes from. `None` if it has none.
+fn source(matches: &ArgMatches, flag: &str) -> Option<ValueSource> {
     let given = matches.subcommand().map_or(matches, |(_, given)| given);
-    given.try_contains_id(flag).unwrap_or(false) && given.value_source(flag) == Some(ValueSource::EnvVariable)
+    if given.try_contains_id(flag).unwrap_or(false) { given.value_source(flag) } else { None }
+}
+
+/// Refuses a file on the command line beside the address of a database, which may come from the environment or the file
+/// `.env` unnoticed: the command would act on another database than its user named.
+fn check_one_database(matches: &ArgMatches) -> Result<()> {
+    let (_, given) = matches.subcommand().context("a command is needed")?;
+    let has_url = source(matches, "database_url").is_some()
+        && given.get_one::<String>("database_url").is_some_and(|url| !url.is_empty());
+    if has_url && source(matches, "database") == Some(ValueSource::CommandLine) {
+        bail!(
+            "--database names a file, but DATABASE_URL or --database-url names a database; leave one of them out"
+        );
+    }
+    Ok(())
 }
 
 fn openapi() -> Result<ExitCode> {

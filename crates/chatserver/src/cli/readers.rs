@@ -20,13 +20,13 @@ const RELOAD: u8 = 3;
 pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
-    /// The SQLite file; a server may run on it, and goes on
+    /// SQLite file; a server may run on it
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db", global = true)]
     database: PathBuf,
-    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database
+    /// PostgreSQL database instead of the file, such as postgres://user:password@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
     database_url: Option<String>,
-    /// The schema of that database with our tables
+    /// Schema in that database with ChatServer's tables
     #[arg(long, env = "DATABASE_SCHEMA", global = true)]
     database_schema: Option<String>,
 }
@@ -37,34 +37,34 @@ enum What {
     List,
     /// Register a reader; from now on changes are kept for it
     Add {
-        /// 1 to 64 letters, digits, -, _ and .
+        /// Name of 1 to 64 ASCII letters, digits and the characters . - _
         #[arg(value_parser = ReaderName::parse)]
         name: ReaderName,
-        /// Begin with the oldest change that is kept for others, in place of the next one
+        /// Begin with the oldest change that is kept for other readers instead of the next change
         #[arg(long)]
         oldest: bool,
     },
     /// Print the changes after a reader's position, one JSON object a line; exits 3 if the reader has to reload
     Read {
-        /// Which reader
+        /// Name of the reader
         #[arg(value_parser = ReaderName::parse)]
         name: ReaderName,
-        /// At most this many changes
+        /// Maximum number of changes, 1 to 1000
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PAGE)))]
         limit: u16,
     },
     /// Move a reader to a position: it has dealt with everything up to there
     Ack {
-        /// Which reader
+        /// Name of the reader
         #[arg(value_parser = ReaderName::parse)]
         name: ReaderName,
-        /// As `read` prints it
+        /// Position of the last change that was dealt with, as `read` prints it
         #[arg(value_parser = cursor)]
         position: Cursor,
     },
     /// Remove a reader; without any, no changes are kept
     Remove {
-        /// Which reader
+        /// Name of the reader
         #[arg(value_parser = ReaderName::parse)]
         name: ReaderName,
     },

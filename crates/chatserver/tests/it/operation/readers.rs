@@ -74,6 +74,25 @@ async fn a_reader_is_added_reads_acknowledges_and_goes() {
     refused(&setup, &["remove", "hooks"], "There is no reader hooks");
 }
 
+/// `DATABASE_URL` may come from the environment or a file `.env` unnoticed.
+#[test]
+fn a_file_is_not_named_beside_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["readers", "names"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+        command.args([name, "--database", "chat.db"]).current_dir(folder.path());
+        let output = command.env("DATABASE_URL", "postgres://db.example/chat").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains("leave one of them out"), "{stderr}");
+        let empty = command.env("DATABASE_URL", "").output().unwrap();
+        let stderr = String::from_utf8(empty.stderr).unwrap();
+        assert!(
+            !empty.status.success() && stderr.contains("chat.db"),
+            "an empty one counts as unset: {stderr}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn who_stays_away_for_too_long_learns_where_to_go_on() {
     let server = Setup::new().env("FEED_CHANGES", "3").start();
