@@ -4,6 +4,7 @@
 mod error;
 mod handshake;
 mod http;
+mod key;
 pub mod link;
 mod rest;
 mod socket;
@@ -15,6 +16,7 @@ mod wire;
 pub use error::Error;
 pub use handshake::{connect_raw, upgrade};
 pub use http::{Connection, Response};
+pub use key::new_key;
 pub use rest::Client;
 pub use socket::Socket;
 pub use stream::{Received, Stream};

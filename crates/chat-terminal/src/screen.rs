@@ -17,9 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use chat_client::Client;
 use chat_client::link::Backoff;
 use chat_client::v2::{Options, Session, TokenTransport};
+use chat_client::{Client, new_key};
 use chat_protocol::rest::User;
 use crossterm::event::{Event as TtyEvent, EventStream};
 use futures_util::{FutureExt, StreamExt};
@@ -30,7 +30,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::ChatOptions;
 use crate::clean::clean_name;
-use crate::send::random_key;
 use crate::target::{self, Target};
 use model::{Config, Effect, Input, Model};
 use request::Completed;
@@ -80,19 +79,17 @@ struct Screen {
 
 impl Screen {
     fn new(client: Client, me: User, pending: Option<Target>, title: String) -> Result<Self> {
-        let run_id = random_key()?;
         let session = Session::new(Options {
             url: client.url().clone(),
             token: client.token().unwrap_or_default().to_owned(),
             transport: TokenTransport::Header,
             cursor: None,
-            name: run_id.clone(),
             outbox: OUTBOX,
             window: WINDOW,
             backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, getrandom::u64().unwrap_or_default()),
         });
         let server = client.url().authority().to_owned();
-        let config = Config { me, server, zone: TimeZone::system(), run_id, pending };
+        let config = Config { me, server, zone: TimeZone::system(), new_key, pending };
         let size = crossterm::terminal::size().context("the terminal does not report its size")?;
         Ok(Self {
             tty: Tty::enter(&title)?,

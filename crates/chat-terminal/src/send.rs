@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_client::{Client, Error};
+use chat_client::{Client, Error, new_key};
 use chat_protocol::message::{SendRequest, Sent};
-use data_encoding::HEXLOWER;
 use tokio::time::sleep;
 
 use crate::target::Target;
@@ -35,7 +34,7 @@ pub struct SendOptions {
     pub to: String,
     /// The text; `-` reads it from standard input.
     pub text: String,
-    /// The `client_msg_id`, for scripts that retry by themselves. `None`: a random one.
+    /// The `client_msg_id`, for scripts that retry by themselves. `None`: a new one.
     pub key: Option<String>,
 }
 
@@ -67,7 +66,7 @@ async fn send(who: &Who, options: &SendOptions) -> Result<Sent> {
     if content.is_empty() {
         bail!("there is nothing to send: the message is empty");
     }
-    let key = options.key.clone().map_or_else(random_key, Ok)?;
+    let key = options.key.clone().unwrap_or_else(new_key);
     let (client, _) = access::authenticate(who).await?;
     let to = target::find(&client, &options.to).await?;
     let request = SendRequest { content: Some(content), client_msg_id: Some(key), ..SendRequest::default() };
@@ -114,11 +113,4 @@ fn text(given: &str) -> Result<String> {
     stdin().take(LONGEST).read_to_end(&mut bytes).context("the message cannot be read")?;
     let text = String::from_utf8(bytes).map_err(|_| Usage("the message is not UTF-8".into()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// A random `client_msg_id` of 128 bits, in hexadecimal.
-pub(crate) fn random_key() -> Result<String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).context("the system provides no randomness")?;
-    Ok(HEXLOWER.encode(&random))
 }

@@ -48,7 +48,6 @@ pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
         token: client.token().unwrap_or_default().to_owned(),
         transport: TokenTransport::Header,
         cursor: options.from.clone(),
-        name: String::new(),
         outbox: 1,
         window: 1,
         backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, getrandom::u64().unwrap_or_default()),

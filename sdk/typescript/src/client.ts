@@ -5,6 +5,7 @@
 
 import { Emitter } from "./emitter.js";
 import { ChatError } from "./error.js";
+import { newKey } from "./key.js";
 import { Link, type Status } from "./link.js";
 import { ANSWER_MS, STORAGE_KEY, webSocketOf, type ChatEvents, type ChatOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
@@ -329,12 +330,6 @@ export class ChatClient {
   #failed(error: unknown): void {
     this.#events.emit("error", error instanceof Error ? error : new Error(String(error)));
   }
-}
-
-/** Makes a unique key. Browsers have `randomUUID` only on pages loaded over TLS or from localhost. */
-function newKey(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function isUnauthorized(error: unknown): boolean {

@@ -25,11 +25,6 @@ impl Outbox {
         Self { entries: VecDeque::new(), next_id: 1, limit, window }
     }
 
-    /// Returns the id of the next request.
-    pub(super) fn next_id(&self) -> i64 {
-        self.next_id
-    }
-
     /// Adds a request and returns its id, or `None` if there is no room.
     pub(super) fn put(&mut self, op: Op) -> Option<i64> {
         if self.entries.len() >= self.limit {

@@ -14,7 +14,7 @@ use super::outbox::Outbox;
 use super::{Op, Received, V2Stream, cursor_of, op};
 use crate::handshake::{StreamLogin, TokenTransport};
 use crate::link::{self, Backoff, Verdict};
-use crate::{Error, ServerUrl};
+use crate::{Error, ServerUrl, new_key};
 
 /// Upper bound for the time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,9 +34,6 @@ pub struct Options {
     pub transport: TokenTransport,
     /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
-    /// A name that no other session of the user has. Messages without a `client_msg_id` get one that begins
-    /// with it.
-    pub name: String,
     /// Upper bound for the number of requests without an answer.
     pub outbox: usize,
     /// Upper bound for the number of those that are in flight.
@@ -125,9 +122,7 @@ impl Session {
     /// with their connection.
     #[must_use = "a request that was not accepted must be made again"]
     pub fn submit(&mut self, mut op: Op) -> Option<i64> {
-        let name = &self.options.name;
-        let number = self.outbox.next_id();
-        op::set_key(&mut op, || format!("{name}-{number}"));
+        op::set_key(&mut op, new_key);
         self.outbox.put(op)
     }
 

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
+use chat_client::new_key;
 use chat_protocol::v1::{ClientFrame, MessageFrame};
-use data_encoding::HEXLOWER;
 
 use super::names::Recipient;
 
@@ -24,11 +24,8 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// A new message with a random `client_msg_id`.
-    pub(super) fn new(to: Recipient, content: &str, media_url: &str) -> Result<Self, getrandom::Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let key = HEXLOWER.encode(&random);
+    /// A new message with a `client_msg_id` of its own.
+    pub(super) fn new(to: Recipient, content: &str, media_url: &str) -> Self {
         let (recipient_id, group_id) = match to {
             Recipient::User(id) => (Some(id), None),
             Recipient::Group(id) => (None, Some(id)),
@@ -40,11 +37,11 @@ impl Message {
             group_id,
             content: Some(content.into()),
             media_url: Some(media_url.to_owned()).filter(|url| !url.is_empty()),
-            client_msg_id: Some(key),
+            client_msg_id: Some(new_key()),
             ..ClientFrame::default()
         };
         let frame = serde_json::to_string(&frame).unwrap_or_default();
-        Ok(Self { frame, is_keyed: true, to, content: content.into(), media_url: media_url.into() })
+        Self { frame, is_keyed: true, to, content: content.into(), media_url: media_url.into() }
     }
 
     /// The message that a frame typed by hand sends; `None` if it sends none.
@@ -128,7 +125,7 @@ mod tests {
     }
 
     fn to_jerry(content: &str) -> Message {
-        Message::new(Recipient::User(2), content, "").unwrap()
+        Message::new(Recipient::User(2), content, "")
     }
 
     #[test]
@@ -155,7 +152,7 @@ mod tests {
         assert!(
             one.frame.starts_with(r#"{"type":"text","recipient_id":2,"content":"hello","client_msg_id":""#)
         );
-        let image = Message::new(Recipient::Group(1), "", "http://x/a.png").unwrap();
+        let image = Message::new(Recipient::Group(1), "", "http://x/a.png");
         assert!(image.frame.starts_with(
             r#"{"type":"image","group_id":1,"content":"","media_url":"http://x/a.png","client_msg_id":""#
         ));

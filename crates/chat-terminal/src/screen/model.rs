@@ -137,8 +137,8 @@ pub(crate) struct Config {
     /// The server's address, for the status line.
     pub(crate) server: String,
     pub(crate) zone: TimeZone,
-    /// Random id of this run: the prefix of each `client_msg_id`.
-    pub(crate) run_id: String,
+    /// Makes the `client_msg_id` of a message.
+    pub(crate) new_key: fn() -> String,
     /// What to open as soon as it is known: the target on the command line, or a group that was just created.
     pub(crate) pending: Option<Target>,
 }
@@ -161,7 +161,6 @@ pub(crate) struct Model {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) link: Link,
     pub(crate) outgoing: Vec<Outgoing>,
-    n_sent: u64,
     /// When each typing signal expires, in milliseconds since 1970, by conversation and user.
     typing: BTreeMap<(i64, i64), i64>,
     presence: BTreeMap<i64, Cow<'static, str>>,
@@ -197,7 +196,6 @@ impl Model {
             prompt: None,
             link: Link::Connecting,
             outgoing: Vec::new(),
-            n_sent: 0,
             typing: BTreeMap::new(),
             presence: BTreeMap::new(),
             notice: None,

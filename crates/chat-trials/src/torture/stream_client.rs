@@ -96,7 +96,6 @@ impl StreamClient {
                 TokenTransport::Subprotocol
             },
             cursor: None,
-            name: format!("v2-{}", me.number),
             outbox: max_requests,
             window: max_requests,
             backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, rng.number()),

@@ -75,7 +75,6 @@ async fn session() -> (Session, TcpListener) {
         token: "t".into(),
         transport: TokenTransport::Header,
         cursor: None,
-        name: "n".into(),
         outbox: 3,
         window: 8,
         backoff: Backoff::new(Duration::from_millis(20), Duration::from_millis(100), 1),

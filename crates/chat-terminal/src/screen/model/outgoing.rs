@@ -34,8 +34,7 @@ impl Model {
 
     pub(super) fn send(&mut self, content: String, writing: Writing) {
         let Some(chat) = self.chat else { return };
-        self.n_sent += 1;
-        let key = format!("{}-{}", self.config.run_id, self.n_sent);
+        let key = (self.config.new_key)();
         let outgoing = Outgoing { chat, content, refused: None, key, writing };
         self.dispatch(&outgoing);
         self.outgoing.push(outgoing);

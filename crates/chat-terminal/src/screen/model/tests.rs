@@ -89,7 +89,7 @@ impl Harness {
             me: user(1, "tom"),
             server: "127.0.0.1:8080".into(),
             zone: TimeZone::UTC,
-            run_id: "run".into(),
+            new_key: chat_client::new_key,
             pending: None,
         };
         Self { model: Model::new(config, size), effects: Vec::new(), second: START + 3600 }
