@@ -290,7 +290,8 @@ pub async fn what_one_node_has_answered_the_other_knows(stores: &dyn Stores) {
     here.store.revoke(ended).await.unwrap();
     assert_eq!(there.store.revocations(0).await.unwrap(), [ended]);
     for user in [tom, jerry] {
-        let changes = async |node: &TestStore| node.store.changes(user, Position(0), 100).await.unwrap();
+        let changes =
+            async |node: &TestStore| node.store.changes(user, Position(0).into(), 100).await.unwrap();
         assert_eq!(format!("{:?}", changes(here).await), format!("{:?}", changes(there).await));
     }
     let end = here.store.log_end().await.unwrap();

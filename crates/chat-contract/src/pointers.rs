@@ -63,7 +63,7 @@ pub async fn reading_clears_the_mark_and_a_resuming_client_gets_that(stores: &dy
         let marked = mark().await;
         let moved = node.store.move_pointers(jerry, id, to).await.unwrap();
         assert_eq!(is_marked().await, is_kept, "{to:?}");
-        let changes = node.store.changes(jerry, marked, 10).await.unwrap();
+        let changes = node.store.changes(jerry, marked.into(), 10).await.unwrap();
         let sent_mark = changes.events.iter().find_map(|event| match &event.change {
             Change::OwnPartChanged { view, .. } => Some((event.position, view.own.marked_unread)),
             _ => None,
@@ -98,7 +98,7 @@ pub async fn a_batch_is_one_change_for_each_conversation_at_the_stored_position(
     let live = node.sink.events()[events..].to_vec();
     let audiences: Vec<_> = live.iter().map(|event| event.change.audience()).collect();
     assert_eq!(audiences, [Audience::Group(group.conversation), Audience::Pair(tom, jerry)]);
-    let resumed = node.store.changes(tom, start, 100).await.unwrap().events;
+    let resumed = node.store.changes(tom, start.into(), 100).await.unwrap().events;
     let positions = |events: &mut dyn Iterator<Item = (i64, &Change)>| -> Vec<(i64, usize)> {
         events
             .filter_map(|(position, change)| match change {

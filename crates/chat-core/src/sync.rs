@@ -1,6 +1,7 @@
 //! Resuming: what changed for a user after a log position (docs/contract.md, "The model"; README, promise 4).
 
 pub mod page;
+pub mod survey;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use crate::Chat;
 use crate::error::Result;
 use crate::event::Event;
 use crate::ids::{Position, UserId};
+use survey::Survey;
 
 /// Maximum number of changes in one page.
 pub const CHANGES_PAGE: u16 = 200;
@@ -61,6 +63,34 @@ pub struct Changes {
     pub up_to: Position,
     /// Whether the log contained nothing more at the time of reading.
     pub complete: bool,
+    /// State for the next page of this client, which makes it cheaper. `None` if there is nothing to hand on.
+    pub survey: Option<Box<Survey>>,
+}
+
+impl Changes {
+    /// Makes the answer for a client that has everything up to the log's end.
+    pub fn nothing(end: Position) -> Self {
+        Self { events: Vec::new(), up_to: end, complete: true, survey: None }
+    }
+
+    /// Returns where the client's next page begins.
+    pub fn next_start(&mut self) -> PageStart {
+        PageStart { after: self.up_to, survey: self.survey.take() }
+    }
+}
+
+/// Where a page of changes begins.
+#[derive(Debug, Clone)]
+pub struct PageStart {
+    pub after: Position,
+    /// State that the same client's last page has handed on, if it is the same user's.
+    pub survey: Option<Box<Survey>>,
+}
+
+impl From<Position> for PageStart {
+    fn from(after: Position) -> Self {
+        Self { after, survey: None }
+    }
 }
 
 /// Whether a client's cursor can be served.
@@ -78,14 +108,16 @@ pub enum Resume {
 pub trait SyncStore: Send + Sync + 'static {
     /// Returns the end of the log. Everything before it is committed.
     async fn log_end(&self) -> Result<Cursor>;
-    /// Returns what changed for the user after a log position, at most about `limit` changes. MUST contain: each
+    /// Returns what changed for the user after a log position, at most about `limit` changes. A page may hold fewer,
+    /// even none, before the log's end. MUST contain: each
     /// message of the user's conversations that was added later, at the position where it was added; each older message
     /// that changed, at the position of its last change; conversations whose common or own part changed; receipts that
     /// the user gets; what the user hid and saved; and conversations that the user is no longer a member of. All in
     /// their present state, except the last ones, which are shown as [`crate::conversations::Conversation::as_left`]
     /// returns them. Asking again from any log position in the page MUST miss nothing. If nothing changed, it MUST cost
-    /// no more than one cheap query.
-    async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes>;
+    /// no more than one cheap query. With the survey of the page before, the cost of a page MUST NOT depend on how
+    /// much the user missed, nor on how many conversations the user has.
+    async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes>;
 }
 
 impl Chat {
@@ -106,8 +138,8 @@ impl Chat {
 
     /// Returns a page of what changed for the user after a log position: at most about `limit` changes, and
     /// [`CHANGES_PAGE`].
-    pub async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
-        self.store.changes(user, after, limit.min(CHANGES_PAGE)).await
+    pub async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
+        self.store.changes(user, start, limit.min(CHANGES_PAGE)).await
     }
 }
 

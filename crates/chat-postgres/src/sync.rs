@@ -5,8 +5,8 @@ mod gather;
 
 use async_trait::async_trait;
 use chat_core::ids::{Position, UserId};
-use chat_core::sync::page::{PageBuilder, Present};
-use chat_core::sync::{Changes, Cursor, SyncStore};
+use chat_core::sync::page::Present;
+use chat_core::sync::{Changes, Cursor, PageStart, SyncStore};
 use chat_core::{Result, failpoints};
 
 use crate::conversations::view;
@@ -19,24 +19,24 @@ impl SyncStore for Postgres {
         self.readers.read(lineage::end).await
     }
 
-    async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
+    async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
         self.readers
             .read(move |db| {
                 let end = lineage::end(db)?.position;
-                if after >= end {
-                    return Ok(Changes { events: Vec::new(), up_to: end, complete: true });
+                if start.after >= end {
+                    return Ok(Changes::nothing(end));
                 }
                 if failpoints::is_broken("slow_pages") {
                     std::thread::sleep(std::time::Duration::from_millis(50));
                 }
-                db.snapshot(|db| changes(db, user, after, limit))
+                db.snapshot(|db| changes(db, user, start, limit))
             })
             .await
     }
 }
 
-fn changes(db: &Db, user: UserId, after: Position, limit: u16) -> fault::Result<Changes> {
-    let page = gather::gather(db, user, PageBuilder::new(after, end(db)?, limit))?;
+fn changes(db: &Db, user: UserId, start: PageStart, limit: u16) -> fault::Result<Changes> {
+    let (page, survey) = gather::gather(db, user, (start, end(db)?), limit)?;
     let left = page.left().into_iter().map(|id| view::load(db, id));
     let present = Present {
         messages: load::load(db, &page.messages(), Some(user))?,
@@ -45,7 +45,7 @@ fn changes(db: &Db, user: UserId, after: Position, limit: u16) -> fault::Result<
         counts: view::counts_of_all(db, page.readings(user).into_iter())?,
         left: left.collect::<fault::Result<_>>()?,
     };
-    Ok(page.changes(user, present))
+    Ok(Changes { survey, ..page.changes(user, present) })
 }
 
 fn end(db: &Db) -> fault::Result<Position> {

@@ -6,8 +6,8 @@ mod gather;
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ids::{Position, UserId};
-use chat_core::sync::page::{PageBuilder, Present};
-use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
+use chat_core::sync::page::Present;
+use chat_core::sync::{Changes, Cursor, Epoch, PageStart, SyncStore};
 use rusqlite::Connection;
 
 use crate::conversations::view;
@@ -26,18 +26,19 @@ impl SyncStore for Sqlite {
             .await
     }
 
-    async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
-        self.readers.read(move |db| changes(db, user, after, limit)).await
+    async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
+        self.readers.read(move |db| changes(db, user, start, limit)).await
     }
 }
 
-fn changes(db: &Connection, user: UserId, after: Position, limit: u16) -> fault::Result<Changes> {
+fn changes(db: &Connection, user: UserId, start: PageStart, limit: u16) -> fault::Result<Changes> {
     let end = end(db)?;
-    if after >= end {
-        return Ok(Changes { events: Vec::new(), up_to: end, complete: true });
+    if start.after >= end {
+        return Ok(Changes::nothing(end));
     }
     let snapshot = db.unchecked_transaction()?;
-    let page = gather::gather(&snapshot, user, PageBuilder::new(after, self::end(&snapshot)?, limit))?;
+    let end = self::end(&snapshot)?;
+    let (page, survey) = gather::gather(&snapshot, user, (start, end), limit)?;
     let present = Present {
         messages: load::load(&snapshot, &page.messages(), Some(user))?,
         views: load_each(page.seen(), |id| view::view(&snapshot, user, id))?,
@@ -47,7 +48,7 @@ fn changes(db: &Connection, user: UserId, after: Position, limit: u16) -> fault:
         })?,
         left: load_each(page.left(), |id| view::load(&snapshot, id).map(Some))?,
     };
-    Ok(page.changes(user, present))
+    Ok(Changes { survey, ..page.changes(user, present) })
 }
 
 /// The present state of these objects.

@@ -9,6 +9,8 @@ use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use chat_core::messages::{MAX_PAGE, Message, MessageRange, Page, Start, Status};
 use chat_core::ports::Store;
 use chat_core::receipts::Pointers;
+use chat_core::sync::PageStart;
+use chat_core::sync::survey::Survey;
 
 /// A conversation in the client's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,6 +159,8 @@ async fn load_conversation(store: &dyn Store, user: UserId, view: ConversationVi
 pub struct Client {
     pub state: State,
     pub cursor: Position,
+    /// What its last page has handed on, while its connection lasts.
+    survey: Option<Box<Survey>>,
     /// The cursors that it got before, with its state at each.
     pub past: Vec<(Position, State)>,
 }
@@ -165,18 +169,20 @@ impl Client {
     /// A client that loads everything now.
     pub async fn start(store: &dyn Store, user: UserId) -> Self {
         let cursor = store.log_end().await.unwrap().position;
-        Self { state: State::load(store, user).await, cursor, past: Vec::new() }
+        Self { state: State::load(store, user).await, cursor, survey: None, past: Vec::new() }
     }
 
-    /// Reads one page and applies at most `most` of its events: then the connection breaks. Returns whether the client
-    /// has everything now. Calls `check` after each event.
+    /// Reads one page and applies at most `most` of its events: then the connection breaks, or the rest is read again.
+    /// Returns whether the client has everything now. Calls `check` after each event.
     pub async fn resume(
         &mut self,
         store: &dyn Store,
         (limit, most): (u16, usize),
         mut check: impl FnMut(&State),
     ) -> bool {
-        let page = store.changes(self.state.user, self.cursor, limit).await.unwrap();
+        let start = PageStart { after: self.cursor, survey: self.survey.take() };
+        let mut page = store.changes(self.state.user, start, limit).await.unwrap();
+        self.survey = page.survey.take().filter(|_| keeps_survey(&page.events, most));
         let is_cut = page.events.len() > most;
         self.check_page(&page.events, page.up_to, limit);
         assert!(page.complete || page.up_to > self.cursor, "a client would never finish");
@@ -196,6 +202,11 @@ impl Client {
         page.complete && !is_cut
     }
 
+    /// Resumes from an earlier cursor.
+    pub fn rewind(&mut self, cursor: Position) {
+        (self.cursor, self.survey) = (cursor, None);
+    }
+
     fn check_page(&self, events: &[Event], up_to: Position, limit: u16) {
         assert!(events.is_sorted_by_key(|event| event.position));
         assert!(events.iter().all(|event| event.position > self.cursor && event.position <= up_to));
@@ -208,4 +219,12 @@ impl Client {
             positions.len()
         );
     }
+}
+
+/// Whether the connection stays after `most` events of a page. A server that cuts a page does not separate events of one
+/// position, such as the departures at its beginning. So a connection can only stay if these were applied.
+fn keeps_survey(events: &[Event], most: usize) -> bool {
+    let last = most.checked_sub(1).and_then(|last| events.get(last));
+    let is_past_first = || last.is_some_and(|last| events[0].position < last.position);
+    events.len() <= most || (most.is_multiple_of(2) && is_past_first())
 }

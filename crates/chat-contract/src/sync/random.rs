@@ -252,7 +252,7 @@ impl<'a> Simulation<'a> {
                 if !client.past.is_empty() {
                     let to = to.index(client.past.len());
                     let (cursor, state) = client.past[to].clone();
-                    client.cursor = cursor;
+                    client.rewind(cursor);
                     if *resets_state {
                         client.state = state;
                         // The client has not got the later cursors yet.

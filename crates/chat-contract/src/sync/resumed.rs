@@ -91,7 +91,7 @@ pub async fn check(store: &dyn Store, users: &[UserId], events: &[Arc<Event>], e
         if moved_on || !is_in_audience(&event.change, user, &members) {
             continue;
         }
-        let page = store.changes(user, after, u16::MAX).await.unwrap();
+        let page = store.changes(user, after.into(), u16::MAX).await.unwrap();
         let received: Vec<About> = page.events.iter().flat_map(|event| about(&event.change, user)).collect();
         for about in about(&event.change, user) {
             let is_over = match about {

@@ -48,8 +48,15 @@ impl ChangedConversation {
 
     /// Returns the first log position at which the conversation itself changed, so that a client knows the conversation
     /// before its contents. A client that resumes between two such changes gets the conversation again.
-    fn seen_at(&self, after: Position) -> Option<Position> {
-        [self.meta, self.joined, self.state].into_iter().filter(|&position| position > after).min()
+    pub(super) fn seen_at(&self, after: Position) -> Option<Position> {
+        self.shown_at().into_iter().filter(|&position| position > after).min()
+    }
+
+    /// Returns the log positions at which the conversation itself changed last, in log order.
+    pub fn shown_at(&self) -> [Position; 3] {
+        let mut shown = [self.meta, self.joined, self.state];
+        shown.sort_unstable();
+        shown
     }
 }
 
@@ -86,7 +93,7 @@ pub struct PageBuilder {
 }
 
 impl PageBuilder {
-    /// Makes an empty page for about `limit` changes after a log position and up to `end`.
+    /// Makes an empty page for about `limit` changes after a log position and up to `end`. Later changes are ignored.
     pub fn new(after: Position, end: Position, limit: u16) -> Self {
         Self { after, end, horizon: end, limit: usize::from(limit.max(1)), items: Vec::new() }
     }
@@ -109,19 +116,19 @@ impl PageBuilder {
     /// Adds the conversation itself, if it or the user's own part of it changed.
     pub fn conversation(&mut self, concerned: &ChangedConversation) {
         if let Some(position) = concerned.seen_at(self.after) {
-            self.items.push(Item { position, what: What::Seen(concerned.id) });
+            self.push(position, What::Seen(concerned.id));
         }
     }
 
     /// Adds a message that was posted.
     pub fn posted(&mut self, position: Position, message: MessageId) {
-        self.items.push(Item { position, what: What::Posted(message) });
+        self.push(position, What::Posted(message));
     }
 
     /// Adds a message that changed. `event` is the stored name of the last change.
     pub fn changed(&mut self, position: Position, message: MessageId, event: &str) {
         let event = MessageEvent::parse(event).unwrap_or(MessageEvent::Edited);
-        self.items.push(Item { position, what: What::Changed(message, event) });
+        self.push(position, What::Changed(message, event));
     }
 
     /// Adds a member's pointers. Pointers that moved together have the same log position and are added one after
@@ -131,22 +138,34 @@ impl PageBuilder {
             Some(Item { position: last, what: What::Moved(_, members) }) if *last == position => {
                 members.push(member);
             }
-            _ => self.items.push(Item { position, what: What::Moved(id, vec![member]) }),
+            _ => self.push(position, What::Moved(id, vec![member])),
         }
     }
 
     /// Adds a message that the user has hidden.
     pub fn hidden(&mut self, position: Position, conversation: ConversationId, message: MessageId) {
-        self.items.push(Item { position, what: What::Hidden(conversation, message) });
+        self.push(position, What::Hidden(conversation, message));
     }
 
     /// Adds a message that the user has saved, or removed from the saved ones.
     pub fn saved(&mut self, position: Position, message: MessageId, saved: bool) {
-        self.items.push(Item { position, what: What::Saved(message, saved) });
+        self.push(position, What::Saved(message, saved));
+    }
+
+    fn push(&mut self, position: Position, what: What) {
+        if position <= self.horizon {
+            self.items.push(Item { position, what });
+        }
     }
 
     /// Drops what is beyond a full page, and moves the horizon to the page's end.
     pub fn narrow(&mut self) {
+        if self.items.len() > self.limit {
+            self.arrange();
+        }
+    }
+
+    fn arrange(&mut self) {
         // Among changes at one log position, the conversation comes before its contents.
         self.items.sort_by_key(|item| (item.position, !matches!(item.what, What::Seen(_))));
         if let Some(beyond) = self.items.get(self.limit) {
@@ -157,11 +176,13 @@ impl PageBuilder {
 
     /// Completes the page with the conversations that the user is no longer a member of.
     pub fn finish(mut self, left: Vec<(Position, ConversationId, Option<Departure>)>) -> Page {
-        self.narrow();
+        self.arrange();
         let mut items = self.items;
         // The page has no later changes of such a conversation. A client that was disconnected before it removes the
         // conversation would miss them if its user became a member again; so the departures come first.
         let first = items.iter().map(|item| item.position).chain(left.iter().map(|left| left.0)).min();
+        // The page may end before a departure.
+        let first = first.map(|first| first.min(self.end));
         let complete = items.len() <= self.limit;
         let mut up_to = self.end;
         if let (false, Some(last)) = (complete, items.get(self.limit - 1)) {
@@ -208,6 +229,17 @@ impl Page {
         })
     }
 
+    /// Returns the log position up to which the page has everything.
+    pub fn up_to(&self) -> Position {
+        self.up_to
+    }
+
+    /// Notes where the log ends. If the page ends before, it is not the last one.
+    #[must_use]
+    pub fn in_log(self, end: Position) -> Self {
+        Self { complete: self.complete && self.up_to >= end, ..self }
+    }
+
     /// Returns the conversations that changed themselves.
     pub fn seen(&self) -> Vec<ConversationId> {
         self.each(|what| if let What::Seen(id) = what { Some(*id) } else { None })
@@ -251,7 +283,7 @@ impl Page {
         let event =
             |Item { position, what }| state.change(user, what).map(|change| Event { position, change });
         let events = self.items.into_iter().filter_map(event).collect();
-        Changes { events, up_to: self.up_to, complete: self.complete }
+        Changes { events, up_to: self.up_to, complete: self.complete, survey: None }
     }
 }
 

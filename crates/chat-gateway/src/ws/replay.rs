@@ -15,7 +15,7 @@ use bytes::Bytes;
 use chat_core::event::Change;
 use chat_core::ids::{MessageId, Position};
 use chat_core::messages::Message;
-use chat_core::sync::{CHANGES_PAGE, Changes, Cursor, Epoch};
+use chat_core::sync::{CHANGES_PAGE, Changes, Cursor, Epoch, PageStart};
 use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
 use tokio::task::yield_now;
@@ -129,16 +129,18 @@ pub(super) async fn changes(
     app: &App,
     connection: &Arc<Connection>,
     epoch: Epoch,
-    mut after: Position,
+    after: Position,
 ) -> ControlFlow<()> {
     let (user, mut size) = (connection.user(), Size::FIRST);
+    let mut start = PageStart::from(after);
     connection.begin_replay();
     loop {
-        let mut page = match app.in_turn(app.chat.changes(user, after, size.0)).await {
+        let mut page = match app.in_turn(app.chat.changes(user, start, size.0)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
         cut(&mut page, &mut size);
+        start = page.next_start();
         app.hub.metrics().replayed(Protocol::V2, page.events.len());
         // Each event is dropped when it is encoded, because the client may take its time.
         let mut events = page.events.into_iter().peekable();
@@ -150,10 +152,9 @@ pub(super) async fn changes(
             push(connection, frame, None).await?;
         }
         drop(events);
-        after = page.up_to;
         connection.drained().await?;
         connection.note_activity();
-        if page.complete && live(connection, Cursor { epoch, position: after }) == ReplayEnd::Live {
+        if page.complete && live(connection, Cursor { epoch, position: start.after }) == ReplayEnd::Live {
             connection.end_replay();
             return ControlFlow::Continue(());
         }
@@ -231,8 +232,12 @@ mod tests {
             },
         };
         let positions = (0..400).map(|number| 1 + number / 3);
-        let mut page =
-            Changes { events: positions.map(hidden).collect(), up_to: Position(500), complete: true };
+        let mut page = Changes {
+            events: positions.map(hidden).collect(),
+            up_to: Position(500),
+            complete: true,
+            survey: None,
+        };
         cut(&mut page, &mut Size(Size::MAX));
         let kept = KEPT_BYTES / ENTRY_BYTES;
         assert_eq!(kept % 3, 1, "the cut falls between events that share a position");

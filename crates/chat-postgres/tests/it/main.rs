@@ -16,6 +16,7 @@ mod hosted;
 mod index;
 mod journal;
 mod lineage;
+mod long_absence;
 mod old_nodes;
 mod other_release;
 mod plans;

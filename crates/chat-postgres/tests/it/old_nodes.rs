@@ -101,7 +101,7 @@ async fn a_member_who_left_through_an_old_node_sees_no_change_after_the_next_sta
     let db = node.connect().await;
     let start = node.store.log_end().await.unwrap().position;
     let removal_rev = async |node: &TestStore| {
-        let changes = node.store.changes(jerry, start, 100).await.unwrap().events;
+        let changes = node.store.changes(jerry, start.into(), 100).await.unwrap().events;
         let [Event { change: Change::MemberRemoved { conversation, .. }, .. }] = &changes[..] else {
             panic!("{changes:?}")
         };
