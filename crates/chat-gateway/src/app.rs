@@ -51,6 +51,8 @@ pub struct Shared {
     pub(crate) tickets: tickets::Waiting,
     /// Permits for reads of streams that start or resume.
     arrivals: Semaphore,
+    /// Permits for the pages after the first of streams that resume.
+    long_resumes: Semaphore,
 }
 
 /// Unauthenticated streams at a time, on this server.
@@ -60,6 +62,9 @@ const UNAUTHENTICATED_BY_ADDRESS: usize = 100;
 /// Reads at a time for streams that start or resume. All clients of a node may come back at once. They wait here
 /// without a time limit and leave the store's queue, which has one, to requests.
 const ARRIVALS: usize = 16;
+/// Pages at a time for streams that resume from so far back that one page is not enough. They take turns page by page,
+/// and streams that start do not wait for them.
+const LONG_RESUMES: usize = 4;
 
 impl App {
     /// Assembles the gateway on the current runtime and loads the revocations from the store. Call it before serving
@@ -103,6 +108,7 @@ impl App {
             unauthenticated_by_address: AddressSlots::new(UNAUTHENTICATED_BY_ADDRESS),
             tickets: tickets::Waiting::default(),
             arrivals: Semaphore::new(ARRIVALS),
+            long_resumes: Semaphore::new(LONG_RESUMES),
         })))
     }
 
@@ -146,6 +152,15 @@ impl Shared {
     pub(crate) async fn in_turn<T>(&self, read: impl Future<Output = T>) -> T {
         // The semaphore is never closed; if it were, the read would run without a permit.
         let _turn = self.arrivals.acquire().await;
+        read.await
+    }
+
+    /// Runs the read of one page for a stream that resumes, when a permit is free.
+    pub(crate) async fn in_page_turn<T>(&self, is_first: bool, read: impl Future<Output = T>) -> T {
+        if is_first {
+            return self.in_turn(read).await;
+        }
+        let _turn = self.long_resumes.acquire().await;
         read.await
     }
 

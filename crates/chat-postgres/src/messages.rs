@@ -91,7 +91,7 @@ impl MessageStore for Postgres {
         after: MessageId,
         limit: u16,
     ) -> Result<Vec<Message>> {
-        self.readers.read(move |db| backlog(db, user, (live_from, after), limit)).await
+        self.readers.catch_up(move |db| backlog(db, user, (live_from, after), limit)).await
     }
 }
 

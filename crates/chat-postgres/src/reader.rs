@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
-use chat_store::{ReadQueue, ReaderMetrics, Reads, catch_panic};
+use chat_store::{Lane, ReadQueue, ReaderMetrics, Reads, catch_panic};
 use tokio::sync::oneshot;
 
 use crate::connect::Address;
@@ -35,10 +35,10 @@ impl Readers {
         count: usize,
         metrics: ReaderMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, reads) = ReadQueue::new(QUEUE, &metrics);
         let count = count.max(1);
-        for number in 0..count {
-            let (address, reads, metrics) = (address.clone(), reads.clone(), metrics.clone());
+        let (queue, reads) = ReadQueue::new(QUEUE, count, &metrics);
+        for (number, reads) in reads.into_iter().enumerate() {
+            let (address, metrics) = (address.clone(), metrics.clone());
             let serve = move || serve(&address, &reads, &metrics);
             queue.start(format!("postgres-read-{number}"), serve).map_err(OpenError::Thread)?;
         }
@@ -51,7 +51,17 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Db) -> Result<T> + Send + 'static,
     {
-        self.ask(read, true).await
+        self.ask(Lane::Request, read, true).await
+    }
+
+    /// Same as [`Readers::read`], for one of the many reads of a client that catches up: if there are several threads,
+    /// one stays free for other reads.
+    pub(crate) async fn catch_up<T, F>(&self, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Db) -> Result<T> + Send + 'static,
+    {
+        self.ask(Lane::CatchUp, read, true).await
     }
 
     /// Same as [`Readers::read`], for a read whose failure says nothing about other reads.
@@ -60,10 +70,10 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Db) -> Result<T> + Send + 'static,
     {
-        self.ask(read, false).await
+        self.ask(Lane::Request, read, false).await
     }
 
-    async fn ask<T, F>(&self, read: F, is_noted: bool) -> chat_core::Result<T>
+    async fn ask<T, F>(&self, lane: Lane, read: F, is_noted: bool) -> chat_core::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Db) -> Result<T> + Send + 'static,
@@ -80,7 +90,7 @@ impl Readers {
             let _ = reply.send(answer);
             is_broken
         });
-        self.queue.send(read)?;
+        self.queue.send((lane, read))?;
         match tokio::time::timeout(QUEUE_TIMEOUT, begun).await {
             Ok(Ok(())) => {
                 let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;

@@ -21,7 +21,7 @@ impl SyncStore for Postgres {
 
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
         self.readers
-            .read(move |db| {
+            .catch_up(move |db| {
                 let end = lineage::end(db)?.position;
                 if start.after >= end {
                     return Ok(Changes::nothing(end));

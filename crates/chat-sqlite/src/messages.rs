@@ -90,7 +90,9 @@ impl MessageStore for Sqlite {
         after: MessageId,
         limit: u16,
     ) -> Result<Vec<Message>> {
-        self.readers.snapshot(move |db| backlog(db, user, (live_from, after), limit)).await
+        let read =
+            move |db: &Connection| backlog(&*db.unchecked_transaction()?, user, (live_from, after), limit);
+        self.readers.catch_up(read).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chat_core::Error;
-use chat_store::{ReadQueue, ReaderMetrics, Reads, catch_panic};
+use chat_store::{Lane, ReadQueue, ReaderMetrics, Reads, catch_panic};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
@@ -34,10 +34,9 @@ impl Readers {
         count: usize,
         (metrics, contents): (ReaderMetrics, Arc<ContentWatch>),
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, reads) = ReadQueue::new(QUEUE, &metrics);
-        for number in 0..count {
+        let (queue, reads) = ReadQueue::new(QUEUE, count, &metrics);
+        for (number, reads) in reads.into_iter().enumerate() {
             let connection = connect(path).map_err(|error| OpenError::of(path, error))?;
-            let reads = reads.clone();
             let metrics = metrics.clone();
             let serve = move || serve(&connection, &reads, &metrics);
             queue.start(format!("sqlite-read-{number}"), serve).map_err(OpenError::Thread)?;
@@ -56,6 +55,24 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        self.run(Lane::Request, read).await
+    }
+
+    /// As [`Self::read`], for one of the many reads of a client that catches up: if there are several threads, one stays
+    /// free for other reads.
+    pub(crate) async fn catch_up<T, F>(&self, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.run(Lane::CatchUp, read).await
+    }
+
+    async fn run<T, F>(&self, lane: Lane, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
         if let Err(obstacle) = self.contents.known() {
             self.metrics.failures.inc();
             self.metrics.outage.refused(&obstacle);
@@ -67,7 +84,7 @@ impl Readers {
             // The caller may have gone, which is not an error.
             let _ = reply.send(answer);
         });
-        self.queue.send(read)?;
+        self.queue.send((lane, read))?;
         let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from);
         if matches!(answer, Err(Error::Unavailable(_) | Error::Obstructed(_) | Error::Internal(_))) {
             self.metrics.failures.inc();
@@ -118,6 +135,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::mpsc::channel;
     use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
 
     use super::*;
     use crate::announced::Announced;
@@ -146,6 +164,31 @@ mod tests {
         let answer: chat_core::Result<()> = readers.read(|_| panic!("on purpose")).await;
         assert!(matches!(answer, Err(Error::Internal(_))), "{answer:?}");
         assert_eq!(readers.read(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_page_of_history_is_answered_while_others_catch_up() {
+        let (readers, _folder) = readers(2);
+        let (go_on, held) = crossbeam_channel::bounded::<()>(0);
+        let (inside, is_inside) = channel();
+        let cx = &mut Context::from_waker(Waker::noop());
+        let page = || {
+            let (held, inside) = (held.clone(), inside.clone());
+            readers.catch_up(move |_| {
+                let _ = inside.send(());
+                let _ = held.recv();
+                Ok(())
+            })
+        };
+        let mut pages = [Box::pin(page()), Box::pin(page())];
+        assert!(pages.iter_mut().all(|page| page.as_mut().poll(cx).is_pending()));
+        is_inside.recv().unwrap();
+        let history = tokio::time::timeout(Duration::from_secs(60), readers.read(|_| Ok(7))).await;
+        assert_eq!(history.expect("it waits for those who catch up").unwrap(), 7);
+        drop(go_on);
+        for page in pages {
+            page.await.unwrap();
+        }
     }
 
     #[tokio::test]

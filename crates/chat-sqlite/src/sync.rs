@@ -27,7 +27,7 @@ impl SyncStore for Sqlite {
     }
 
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
-        self.readers.read(move |db| changes(db, user, start, limit)).await
+        self.readers.catch_up(move |db| changes(db, user, start, limit)).await
     }
 }
 

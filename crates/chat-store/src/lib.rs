@@ -13,7 +13,7 @@ use chat_core::Error;
 pub use feed::FeedMetrics;
 pub use metrics::{Metrics, ReaderMetrics, SearchLag, WriterMetrics};
 pub use outage::Outage;
-pub use queue::{Batches, CLOSED, Queue, ReadQueue, Reads, Sender, WriteQueue};
+pub use queue::{Batches, CLOSED, Lane, Queue, ReadQueue, Reads, Sender, WriteQueue};
 
 /// Runs a caller's work on a store's thread. A panic becomes an internal error with the cause `panicked`, so that the
 /// thread survives.

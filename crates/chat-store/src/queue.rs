@@ -17,7 +17,22 @@ pub const CLOSED: &str = "the store is closed";
 /// Queue of writes. One thread takes them in batches.
 pub type WriteQueue<T> = Queue<mpsc::Sender<T>>;
 /// Queue of reads. Several threads take one read each.
-pub type ReadQueue<T> = Queue<crossbeam_channel::Sender<T>>;
+pub type ReadQueue<T> = Queue<Lanes<T>>;
+
+/// The lane in which a read waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody waits for this one read.
+    Request,
+    /// One of the many reads of a client that catches up. While there are several threads, one never takes these.
+    CatchUp,
+}
+
+/// The sending side of a [`ReadQueue`].
+pub struct Lanes<T> {
+    requests: crossbeam_channel::Sender<T>,
+    catch_up: crossbeam_channel::Sender<T>,
+}
 
 /// The sending side of a bounded channel.
 pub trait Sender {
@@ -38,11 +53,15 @@ impl<T> Sender for mpsc::Sender<T> {
     }
 }
 
-impl<T> Sender for crossbeam_channel::Sender<T> {
-    type Item = T;
+impl<T> Sender for Lanes<T> {
+    type Item = (Lane, T);
 
-    fn try_send(&self, item: T) -> Result<()> {
-        self.try_send(item).map_err(|error| match error {
+    fn try_send(&self, (lane, item): (Lane, T)) -> Result<()> {
+        let sender = match lane {
+            Lane::Request => &self.requests,
+            Lane::CatchUp => &self.catch_up,
+        };
+        sender.try_send(item).map_err(|error| match error {
             crossbeam_channel::TrySendError::Full(_) => Error::Overloaded,
             crossbeam_channel::TrySendError::Disconnected(_) => Error::Unavailable(CLOSED.into()),
         })
@@ -65,17 +84,12 @@ pub struct Batches<T> {
     waiting: Gauge,
 }
 
-/// Receiving side of a [`ReadQueue`], for a reading thread. Clones share the queue.
+/// Receiving side of a [`ReadQueue`], for a reading thread. All of them share the queue.
 pub struct Reads<T> {
-    receiver: crossbeam_channel::Receiver<T>,
+    requests: crossbeam_channel::Receiver<T>,
+    /// `None` for the thread that takes requests only.
+    catch_up: Option<crossbeam_channel::Receiver<T>>,
     waiting: Gauge,
-}
-
-// A derived `Clone` would require `T: Clone`.
-impl<T> Clone for Reads<T> {
-    fn clone(&self) -> Self {
-        Self { receiver: self.receiver.clone(), waiting: self.waiting.clone() }
-    }
 }
 
 impl<T> WriteQueue<T> {
@@ -88,11 +102,19 @@ impl<T> WriteQueue<T> {
 }
 
 impl<T> ReadQueue<T> {
-    /// Creates a queue of at most `bound` reads, and its receiving side.
-    pub fn new(bound: usize, metrics: &ReaderMetrics) -> (Self, Reads<T>) {
-        let (sender, receiver) = crossbeam_channel::bounded(bound);
-        let queue = Self::over(sender, &metrics.waiting, &metrics.refused);
-        (queue, Reads { receiver, waiting: metrics.waiting.clone() })
+    /// Creates a queue of at most `bound` reads in each lane, and its receiving sides for `n_threads` threads, at least
+    /// one.
+    pub fn new(bound: usize, n_threads: usize, metrics: &ReaderMetrics) -> (Self, Vec<Reads<T>>) {
+        let (requests, requests_taken) = crossbeam_channel::bounded(bound);
+        let (catch_up, catch_up_taken) = crossbeam_channel::bounded(bound);
+        let queue = Self::over(Lanes { requests, catch_up }, &metrics.waiting, &metrics.refused);
+        let n_threads = n_threads.max(1);
+        let reads = |number| Reads {
+            requests: requests_taken.clone(),
+            catch_up: (number > 0 || n_threads == 1).then(|| catch_up_taken.clone()),
+            waiting: metrics.waiting.clone(),
+        };
+        (queue, (0..n_threads).map(reads).collect())
     }
 }
 
@@ -174,9 +196,19 @@ impl<T> Batches<T> {
 }
 
 impl<T> Reads<T> {
-    /// Blocks until something is queued, and takes one item. `None` means that the queue is closed and empty.
+    /// Blocks until something is queued that this thread may take, and takes one item. If something waits in both lanes,
+    /// it takes from either, so that neither lane waits for the other to be empty. `None` means that the queue is closed
+    /// and empty.
     pub fn next(&self) -> Option<T> {
-        let read = self.receiver.recv().ok()?;
+        let read = match &self.catch_up {
+            // Both lanes are closed at the same time. What is in the other one is still taken.
+            Some(catch_up) => crossbeam_channel::select! {
+                recv(self.requests) -> read => read.or_else(|_| catch_up.recv()),
+                recv(catch_up) -> read => read.or_else(|_| self.requests.recv()),
+            },
+            None => self.requests.recv(),
+        };
+        let read = read.ok()?;
         self.waiting.dec();
         Some(read)
     }
@@ -228,14 +260,17 @@ mod tests {
     #[test]
     fn closing_lets_threads_take_what_is_queued_and_refuses_the_rest() {
         let metrics = ReaderMetrics::default();
-        let (queue, reads) = ReadQueue::new(8, &metrics);
+        let (queue, reads) = ReadQueue::new(8, 2, &metrics);
         for number in 0..8 {
-            queue.send(number).unwrap();
+            queue.send((Lane::Request, number)).unwrap();
+            queue.send((Lane::CatchUp, number + 8)).unwrap();
         }
-        assert!(matches!(queue.send(8), Err(Error::Overloaded)));
+        for lane in [Lane::Request, Lane::CatchUp] {
+            assert!(matches!(queue.send((lane, 16)), Err(Error::Overloaded)));
+        }
         let (taken, all) = channel();
-        for thread in 0..2 {
-            let (reads, taken) = (reads.clone(), taken.clone());
+        for (thread, reads) in reads.into_iter().enumerate() {
+            let taken = taken.clone();
             let work = move || {
                 while let Some(number) = reads.next() {
                     taken.send(number).unwrap();
@@ -247,11 +282,32 @@ mod tests {
         assert!(!queue.is_closed());
         queue.close();
         assert!(queue.is_closed());
-        assert!(matches!(queue.send(9), Err(Error::Unavailable(reason)) if reason.to_string() == CLOSED));
+        assert!(
+            matches!(queue.send((Lane::Request, 9)), Err(Error::Unavailable(reason)) if reason.to_string() == CLOSED)
+        );
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_unstable();
-        assert_eq!(all, Vec::from_iter(0..8));
-        assert_eq!((metrics.waiting.get(), metrics.refused.get()), (0, 1));
+        assert_eq!(all, Vec::from_iter(0..16));
+        assert_eq!((metrics.waiting.get(), metrics.refused.get()), (0, 2));
+    }
+
+    #[test]
+    fn one_of_several_threads_takes_requests_only_and_a_lone_one_takes_all() {
+        let metrics = ReaderMetrics::default();
+        for n_threads in [1, 2, 3] {
+            let (queue, reads) = ReadQueue::new(8, n_threads, &metrics);
+            queue.send((Lane::CatchUp, 'c')).unwrap();
+            queue.send((Lane::Request, 'r')).unwrap();
+            assert_eq!(reads.len(), n_threads);
+            if n_threads > 1 {
+                assert_eq!(reads[0].next(), Some('r'));
+                assert_eq!(reads[n_threads - 1].next(), Some('c'));
+            } else {
+                let mut both = [reads[0].next(), reads[0].next()];
+                both.sort_unstable();
+                assert_eq!(both, [Some('c'), Some('r')]);
+            }
+        }
     }
 
     #[test]

@@ -90,11 +90,12 @@ pub(super) async fn backlog(
     live_from: MessageId,
 ) -> ControlFlow<()> {
     let user = connection.user();
-    let (mut after, mut size) = (MessageId(0), Size::FIRST);
+    let (mut after, mut size, mut is_first) = (MessageId(0), Size::FIRST, true);
     connection.begin_replay();
     loop {
         let asked = size.0;
-        let mut page = match app.in_turn(app.chat.backlog(user, live_from, after, asked)).await {
+        let read = app.chat.backlog(user, live_from, after, asked);
+        let mut page = match app.in_page_turn(std::mem::take(&mut is_first), read).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
@@ -132,10 +133,11 @@ pub(super) async fn changes(
     after: Position,
 ) -> ControlFlow<()> {
     let (user, mut size) = (connection.user(), Size::FIRST);
-    let mut start = PageStart::from(after);
+    let (mut start, mut is_first) = (PageStart::from(after), true);
     connection.begin_replay();
     loop {
-        let mut page = match app.in_turn(app.chat.changes(user, start, size.0)).await {
+        let read = app.chat.changes(user, start, size.0);
+        let mut page = match app.in_page_turn(std::mem::take(&mut is_first), read).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
