@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod cluster;
 mod conversations;
+mod dates;
 mod edits;
 mod feed;
 mod groups;

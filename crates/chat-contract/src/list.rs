@@ -41,6 +41,12 @@ macro_rules! store_tests {
                 async last_seen_times_grow_and_are_for_companions;
                 async a_direct_conversation_is_found_from_either_side;
             }
+            dates {
+                fn a_page_around_a_moment_is_the_one_that_a_scan_finds;
+                async a_moment_is_found_though_clocks_went_back;
+                async a_moment_in_a_thread_is_among_its_replies;
+                async only_members_read_around_a_moment;
+            }
             edits {
                 async an_edit_replaces_the_text_and_keeps_the_former_ones;
                 async of_many_former_texts_the_last_ones_are_kept;

@@ -12,6 +12,7 @@ pub mod clocks;
 pub mod cluster;
 pub mod command;
 pub mod conversations;
+pub mod dates;
 pub mod demo;
 pub mod edits;
 pub mod error;

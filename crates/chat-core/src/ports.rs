@@ -9,6 +9,7 @@ use crate::access::AccessStore;
 use crate::accounts::AccountStore;
 use crate::clocks::Reading;
 use crate::conversations::ConversationStore;
+use crate::dates::DateStore;
 use crate::edits::EditStore;
 use crate::error::Result;
 use crate::event::{Event, Signal};
@@ -37,6 +38,7 @@ pub trait Store:
     + ConversationStore
     + GroupStore
     + MessageStore
+    + DateStore
     + PostingStore
     + EditStore
     + ReactionStore

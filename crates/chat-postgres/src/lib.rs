@@ -10,6 +10,7 @@ mod accounts;
 mod clock;
 mod connect;
 mod conversations;
+mod dates;
 mod db;
 mod edits;
 mod encryption;

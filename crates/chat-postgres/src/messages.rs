@@ -120,7 +120,7 @@ fn history(db: &Db, reader: UserId, conversation: ConversationId, page: Page) ->
 }
 
 /// Returns a range of a conversation or of a thread in it, oldest first.
-fn read_range(
+pub(crate) fn read_range(
     db: &Db,
     reader: UserId,
     conversation: ConversationId,

@@ -1,6 +1,7 @@
 //! Points in time on the wire: RFC 3339 in UTC, with as many decimals as needed.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type};
@@ -22,11 +23,19 @@ impl Serialize for Time {
     }
 }
 
+impl FromStr for Time {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        let time: jiff::Timestamp = text.parse()?;
+        Ok(Self(time.as_microsecond()))
+    }
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
-        Ok(Self(time.as_microsecond()))
+        text.parse().map_err(de::Error::custom)
     }
 }
 

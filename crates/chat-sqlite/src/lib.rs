@@ -13,6 +13,7 @@ mod announced;
 mod backup;
 mod checkpoint;
 mod conversations;
+mod dates;
 mod edits;
 mod error;
 mod fault;

@@ -129,7 +129,7 @@ fn history(
 }
 
 /// A range of a conversation or of a thread in it, oldest first.
-fn read_range(
+pub(crate) fn read_range(
     db: &Connection,
     reader: UserId,
     conversation: ConversationId,

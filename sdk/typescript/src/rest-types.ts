@@ -277,10 +277,16 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only messages with a smaller `seq`; without this and `after_seq`, the newest. */
+                    /** @description Only messages with a smaller `seq`; without this, `after_seq` and `at`, the newest. */
                     before_seq?: number;
                     /** @description Only messages with a larger `seq`, oldest first; not together with `before_seq`. */
                     after_seq?: number;
+                    /**
+                     * @description The page around this time: about half of it are messages sent earlier, and the others begin with the first one
+                     *     sent at this time or later. Not together with `before_seq` or `after_seq`.
+                     * @example 2025-10-25T16:00:00Z
+                     */
+                    at?: components["schemas"]["Time"];
                     /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
                     /** @description Only the replies in the thread of this message. */

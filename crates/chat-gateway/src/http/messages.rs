@@ -4,9 +4,12 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use chat_core::dates::DatePage;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
 use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, MessageRange, Page, Start};
+use chat_core::time::Timestamp;
 use chat_protocol::message as wire_message;
+use chat_protocol::time::Time;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -39,10 +42,14 @@ pub(super) async fn message(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RangeParams {
-    /// Only messages with a smaller `seq`; without this and `after_seq`, the newest.
+    /// Only messages with a smaller `seq`; without this, `after_seq` and `at`, the newest.
     before_seq: Option<i64>,
     /// Only messages with a larger `seq`, oldest first; not together with `before_seq`.
     after_seq: Option<i64>,
+    /// The page around this time: about half of it are messages sent earlier, and the others begin with the first one
+    /// sent at this time or later. Not together with `before_seq` or `after_seq`.
+    #[param(value_type = Option<Time>, example = "2025-10-25T16:00:00Z")]
+    at: Option<String>,
     /// Maximum number of entries, 1 to 200.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
@@ -51,19 +58,35 @@ pub(super) struct RangeParams {
     thread_id: Option<i64>,
 }
 
+/// What a request selects.
+enum Selected {
+    Range(MessageRange),
+    Around(DatePage),
+}
+
 impl RangeParams {
-    fn range(&self) -> Result<MessageRange, Problem> {
-        let from = match (self.before_seq, self.after_seq) {
-            (None, None) => Start::End,
-            (Some(before), None) => Start::Before(Seq(before)),
-            (None, Some(after)) => Start::After(Seq(after)),
-            (Some(_), Some(_)) => {
+    fn selected(&self) -> Result<(Selected, u16), Problem> {
+        let thread = commands::message_id(self.thread_id, "thread_id")?;
+        let limit = limit(self.limit, DEFAULT_PAGE, MAX_PAGE)?;
+        let range = |from| Selected::Range(MessageRange { thread, from, limit });
+        let selected = match (self.before_seq, self.after_seq, self.at.as_deref()) {
+            (None, None, None) => range(Start::End),
+            (Some(before), None, None) => range(Start::Before(Seq(before))),
+            (None, Some(after), None) => range(Start::After(Seq(after))),
+            (None, None, Some(at)) => Selected::Around(DatePage { thread, at: moment(at)?, limit }),
+            (Some(_), Some(_), None) => {
                 return Err(Problem::invalid("give either before_seq or after_seq, not both"));
             }
+            (_, _, Some(_)) => return Err(Problem::invalid("give at without before_seq and after_seq")),
         };
-        let thread = commands::message_id(self.thread_id, "thread_id")?;
-        Ok(MessageRange { thread, from, limit: limit(self.limit, DEFAULT_PAGE, MAX_PAGE)? })
+        Ok((selected, limit))
     }
+}
+
+fn moment(at: &str) -> Result<Timestamp, Problem> {
+    let refused =
+        "at must be a time as in RFC 3339, such as 2025-10-25T16:00:00Z; in a URL, + is written as %2B";
+    at.parse().map(|time: Time| Timestamp(time.0)).map_err(|_| Problem::invalid(refused))
 }
 
 /// Lists messages of a conversation or of one of its threads, oldest first; members only.
@@ -77,9 +100,13 @@ pub(super) async fn read_range(
     PathId(conversation): PathId,
     Params(params): Params<RangeParams>,
 ) -> Result<Response, Problem> {
-    let (caller, range) = (reader.user, params.range()?);
-    let turn = app.pages.turn(reader, range.limit).await?;
-    let messages = app.chat.read_range(caller, ConversationId(conversation), range).await?;
+    let (caller, (selected, limit)) = (reader.user, params.selected()?);
+    let turn = app.pages.turn(reader, limit).await?;
+    let conversation = ConversationId(conversation);
+    let messages = match selected {
+        Selected::Range(range) => app.chat.read_range(caller, conversation, range).await?,
+        Selected::Around(page) => app.chat.read_around(caller, conversation, page).await?,
+    };
     turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 

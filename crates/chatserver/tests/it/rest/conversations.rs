@@ -133,6 +133,42 @@ async fn messages_are_read_from_either_end_by_their_places() {
 }
 
 #[tokio::test]
+async fn a_page_around_a_moment_is_found() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let mut sent = Vec::new();
+    for n in 1..=7 {
+        sent.push(tom.write(&jerry, &n.to_string()).await);
+    }
+    let path = in_conversation(&sent[0]["conversation_id"]);
+    let page = async |query: &str| {
+        let page = jerry.get(&format!("{path}{query}")).await.expect(200);
+        let messages = page["messages"].as_array().unwrap();
+        messages.iter().map(|message| message["seq"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    let fifth = sent[4]["timestamp"].as_str().unwrap();
+    for (query, expected) in [
+        (format!("?at={fifth}&limit=1"), vec![5]),
+        (format!("?at={fifth}&limit=4"), vec![3, 4, 5, 6]),
+        (format!("?at={fifth}"), vec![1, 2, 3, 4, 5, 6, 7]),
+        ("?at=1970-01-01T00:00:00Z&limit=2".into(), vec![1, 2]),
+        ("?at=9999-01-01T00:00:00%2B03:00&limit=2".into(), vec![6, 7]),
+    ] {
+        assert_eq!(page(&query).await, expected, "{query}");
+    }
+    for bad in ["yesterday", "2025-10-25", "2025-10-25T19:00:00+03:00", ""] {
+        let problem = jerry.get(&format!("{path}?at={bad}")).await.invalid();
+        let error = problem["error"].as_str().unwrap();
+        assert!(error.contains("at must be a time as in RFC 3339, such as 2025-10-25T16:00:00Z"), "{error}");
+    }
+    for more in ["&before_seq=3", "&after_seq=3", "&before_seq=3&after_seq=1", "&limit=0"] {
+        jerry.get(&format!("{path}?at={fifth}{more}")).await.invalid();
+    }
+    let spike = server.register("spike").await;
+    spike.get(&format!("{path}?at={fifth}")).await.refused(404, "conversation_not_found");
+}
+
+#[tokio::test]
 async fn typing_over_rest_is_heard_in_the_stream_and_not_stored() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
