@@ -33,6 +33,8 @@ export type Applied = "applied" | "old" | "gap";
 export interface PageOf {
   before_seq?: number;
   after_seq?: number;
+  /** The messages around a time (RFC 3339), such as `new Date(2026, 10, 1).toISOString()`. */
+  at?: string;
   limit?: number;
 }
 
@@ -240,11 +242,9 @@ export class ChatState {
   /** Applies a page of history, and notes which range of the conversation it completes. */
   applyPage(conversationId: number, messages: readonly Message[], of: PageOf): void {
     const seqs = messages.map((message) => message.seq);
-    const { before_seq = Infinity, after_seq } = of;
-    const [from, to] =
-      after_seq === undefined
-        ? [Math.min(...seqs, before_seq), before_seq]
-        : [after_seq + 1, Math.max(...seqs, after_seq) + 1];
+    const { before_seq = Infinity, after_seq, at } = of;
+    const from = after_seq === undefined ? Math.min(...seqs, before_seq) : after_seq + 1;
+    const to = (after_seq ?? at) === undefined ? before_seq : Math.max(...seqs, from - 1) + 1;
     this.#timeline(conversationId).complete(from, to);
     const shown = messages.filter((message) => !this.#isHidden(message));
     for (const message of this.#timeline(conversationId).putAll(shown)) this.#afterPut(message);

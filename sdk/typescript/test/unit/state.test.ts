@@ -95,6 +95,19 @@ test("a range far from the newest messages is separate until both meet", () => {
   assert.equal(state.messages(1).length, 60);
 });
 
+test("a page around a time is a range of its own, from its first message to its last", () => {
+  const state = mine();
+  const at = "2026-11-01T00:00:00Z";
+  state.applyConversation(conversation({ last_seq: 100, rev: 100, ...OWN, last_message: message({ seq: 100 }) }));
+  // 42 is hidden for this user.
+  state.applyPage(1, [40, 41, 43].map((seq) => message({ seq })), { at });
+  assert.deepEqual(seqs(state.stretch(1, 42)), [40, 41, 43]);
+  assert.deepEqual([state.stretch(1, 39), state.stretch(1, 44)], [[], []]);
+  assert.deepEqual(seqs(state.messages(1)), [100]);
+  state.applyPage(1, [], { at });
+  assert.deepEqual([seqs(state.messages(1)), seqs(state.stretch(1, 40))], [[100], [40, 41, 43]]);
+});
+
 test("text grows by its offset in characters", () => {
   const state = mine();
   state.applyMessage(message({ seq: 1, content: "a😀", streaming: "growing" }));
