@@ -2,6 +2,7 @@
 
 use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
 use chat_protocol::message::{History, Message, SendRequest, Sent, Thread};
+use chat_protocol::time::Time;
 use hyper::Method;
 
 use super::{Client, percent_encoded};
@@ -80,6 +81,11 @@ impl Client {
     /// Returns the messages of a conversation after a `seq`, oldest first; at most one page.
     pub async fn messages_after(&self, conversation: i64, seq: i64) -> Result<History, Error> {
         self.get(&format!("/v1/conversations/{conversation}/messages?after_seq={seq}&limit={PAGE}")).await
+    }
+
+    /// Returns the messages of a conversation around a time, oldest first; at most one page.
+    pub async fn messages_around(&self, conversation: i64, at: Time) -> Result<History, Error> {
+        self.get(&format!("/v1/conversations/{conversation}/messages?at={at}&limit={PAGE}")).await
     }
 
     /// Returns the pointers of each member.

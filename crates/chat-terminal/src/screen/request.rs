@@ -6,6 +6,7 @@ use chat_client::{Client, Error};
 use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
 use chat_protocol::message::{Message, Thread};
 use chat_protocol::rest::{Member, User};
+use chat_protocol::time::Time;
 
 use crate::within;
 
@@ -32,6 +33,8 @@ pub(crate) enum Request {
     Newer { conversation: i64, after: i64 },
     /// Loads the messages around a `seq`.
     Around { conversation: i64, seq: i64 },
+    /// Loads the messages around a time.
+    Date { conversation: i64, at: Time },
     /// Loads a user's name.
     User(i64),
     /// Loads the pointers of the members of a conversation.
@@ -139,6 +142,9 @@ async fn fetch(client: &Client, request: &Request) -> Result<Response, Error> {
         Request::Around { conversation, seq } => {
             let after = (seq - BEFORE).max(0);
             Response::Messages(client.messages_after(*conversation, after).await?.messages)
+        }
+        Request::Date { conversation, at } => {
+            Response::Messages(client.messages_around(*conversation, *at).await?.messages)
         }
         Request::User(id) => Response::User(client.user(*id).await?),
         Request::Receipts(id) => Response::Receipts(client.receipts(*id).await?),

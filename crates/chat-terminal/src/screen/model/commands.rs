@@ -6,7 +6,7 @@ use super::{Effect, Model, PromptKind};
 use crate::screen::request::Request;
 
 /// Each command with its arguments and its description, for the help page.
-pub(crate) const COMMANDS: [(&str, &str); 18] = [
+pub(crate) const COMMANDS: [(&str, &str); 19] = [
     ("/to NAME", "write to a user"),
     ("/new NAME", "create a group"),
     ("/add NAME", "add a member"),
@@ -14,6 +14,7 @@ pub(crate) const COMMANDS: [(&str, &str); 18] = [
     ("/members", "list the group's members"),
     ("/leave", "leave the group"),
     ("/search WORDS", "search all conversations"),
+    ("/date DAY [TIME]", "go to a day, such as 2026-11-01"),
     ("/pins", "list pinned messages"),
     ("/react EMOJI", "react to the last message"),
     ("/edit", "edit your last message"),
@@ -46,6 +47,7 @@ impl Model {
                 self.open_prompt(PromptKind::Search);
                 self.search_for(words);
             }
+            ("date", moment) => self.go_to_date(moment),
             ("pins", _) => self.open_prompt(PromptKind::Pins),
             ("react", "") => self.open_reaction_prompt(),
             ("react", emoji) => {

@@ -1,6 +1,8 @@
 //! Opening conversations, users and threads, and moving between them.
 
 use chat_client::v2::Room;
+use chat_protocol::time::Time;
+use jiff::civil::DateTime;
 
 use super::{Chat, Focus, Model, Scroll};
 use crate::screen::request::Request;
@@ -94,6 +96,27 @@ impl Model {
             .and_then(|pane| pane.window)
             .is_some_and(|window| seq >= window.first && window.last.is_none_or(|last| seq <= last));
         is_in_window && self.message_at(seq).is_some_and(|message| self.belongs_here(message))
+    }
+
+    /// Shows the messages of the open conversation from a day, or a day and a time, on.
+    pub(super) fn go_to_date(&mut self, moment: &str) {
+        let Some(conversation) = self.room_id() else {
+            self.notify_error("no conversation is open");
+            return;
+        };
+        let zone = self.config.zone.clone();
+        let Ok(at) = moment.parse::<DateTime>().and_then(|at| at.to_zoned(zone)) else {
+            self.notify_error("/date needs a day and perhaps a time, such as 2026-11-01 or 2026-11-01 14:30");
+            return;
+        };
+        let chat = Chat::Room(conversation);
+        if self.chat != Some(chat) {
+            self.open(chat);
+        }
+        if let Some(pane) = self.pane_mut() {
+            pane.is_loading = true;
+            self.send_request(Request::Date { conversation, at: Time(at.timestamp().as_microsecond()) });
+        }
     }
 
     /// Shows the end of the conversation. Loads it if an earlier range is loaded.

@@ -2,6 +2,7 @@
 
 use chat_protocol::conversation::Conversations;
 use chat_protocol::message::Message;
+use chat_protocol::time::Time;
 use chat_protocol::v2::{Receipt, ServerFrame};
 
 use super::{Action, Chat, Model, PromptKind, Scroll, Window};
@@ -47,6 +48,9 @@ impl Model {
             }
             (Request::Around { conversation, seq }, Response::Messages(messages)) => {
                 self.around(conversation, seq, &messages);
+            }
+            (Request::Date { conversation, at }, Response::Messages(messages)) => {
+                self.date(conversation, at, &messages);
             }
             (Request::User(_), Response::User(user)) => self.learn_name(user.id, &user.username),
             (Request::Find(_), Response::User(user)) => {
@@ -122,7 +126,11 @@ impl Model {
             Request::Older { conversation, thread, .. } if is_current => {
                 self.load_later(chat_of(*conversation, *thread));
             }
-            Request::Newer { conversation, .. } | Request::Around { conversation, .. } if is_current => {
+            Request::Newer { conversation, .. }
+            | Request::Around { conversation, .. }
+            | Request::Date { conversation, .. }
+                if is_current =>
+            {
                 self.load_later(Chat::Room(*conversation));
             }
             _ => {}
@@ -220,6 +228,16 @@ impl Model {
         if self.chat == Some(Chat::Room(conversation)) {
             self.focus = super::Focus::Messages;
             self.center();
+        }
+    }
+
+    /// Shows the first message sent at a time or later, or else the last one.
+    fn date(&mut self, conversation: i64, at: Time, messages: &[Message]) {
+        let found = messages.iter().find(|message| message.timestamp >= at);
+        let shown = found.or(messages.last()).map(|message| message.seq);
+        self.around(conversation, shown.unwrap_or_default(), messages);
+        if found.is_none() {
+            self.notify("nothing was sent here after that");
         }
     }
 

@@ -528,6 +528,41 @@ fn a_jump_to_a_message_that_the_open_thread_has_not_loaded_leads_to_the_conversa
 }
 
 #[test]
+fn a_date_shows_the_messages_from_then_on() {
+    let mut all = numbered_messages(400);
+    // The first of them was sent on 2025-10-25, those from 300 on the day after.
+    for message in &mut all[299..] {
+        message.timestamp.0 += 24 * 3600 * 1_000_000;
+    }
+    let mut harness =
+        Harness::chatting((80, 24), &[conversation(1, all.last().cloned(), own(0))], &all[390..]);
+    harness.enter("/date 2025-10-26");
+    let request = harness.requests().last().cloned().unwrap();
+    let Request::Date { conversation: 1, at } = request else { panic!("{request:?}") };
+    assert_eq!(at.to_string(), "2025-10-26T00:00:00Z");
+    harness.respond(request.clone(), Ok(Response::Messages(all[200..350].to_vec())));
+    let seqs = viewport::shown_seqs(&harness.model);
+    assert!(seqs.contains(&300) && !seqs.contains(&400), "{seqs:?}");
+    assert_eq!(harness.model.pane().unwrap().selected, Some(300));
+
+    harness.key(KeyCode::Esc);
+    harness.enter("/date 2025-10-26 09:30");
+    let request = harness.requests().last().cloned().unwrap();
+    assert!(matches!(&request, Request::Date { at, .. } if at.to_string() == "2025-10-26T09:30:00Z"));
+    let late = Request::Date { conversation: 1, at: chat_protocol::time::Time(i64::MAX) };
+    harness.respond(late, Ok(Response::Messages(all[300..].to_vec())));
+    assert_eq!(harness.model.pane().unwrap().selected, Some(400));
+    assert_eq!(harness.model.notice.as_ref().unwrap().text, "nothing was sent here after that");
+
+    for bad in ["/date", "/date yesterday", "/date 2025-13-01"] {
+        harness.key(KeyCode::Esc);
+        harness.enter(bad);
+        assert!(harness.model.notice.as_ref().unwrap().text.starts_with("/date needs a day"), "{bad}");
+    }
+    assert_eq!(harness.requests().iter().filter(|it| matches!(it, Request::Date { .. })).count(), 2);
+}
+
+#[test]
 fn quitting_with_unsent_messages_asks_first() {
     let mut harness = with_jerry(1);
     harness.disconnect();
