@@ -64,6 +64,11 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
     await screen.chooseOfHead(say.messages.pins);
     await screen.panel("pins").getByText("A root").waitFor();
   },
+  "a date": async (screen) => {
+    await screen.page.keyboard.press("Escape");
+    await screen.chooseOfHead(say.dates.title);
+    await screen.dialog(say.dates.title).waitFor();
+  },
   "a search": async (screen) => {
     await screen.page.keyboard.press("Escape");
     await screen.chooseOfHead(say.messages.search);

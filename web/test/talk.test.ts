@@ -177,6 +177,31 @@ scene("an old message is found, and one click leads there and back", async (at) 
   await screen.isInView("Line 299");
 });
 
+scene("a date leads to the first message from then on, or to the last", async ({ enter, newPerson }) => {
+  const [writer, reader] = [await newPerson("gopher"), await newPerson("quacker")];
+  const path = { userID: reader.id };
+  const send = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
+  const { timestamp } = await send("Line 0");
+  for (let number = 1; number < 200; number += 1) await send(`Line ${number}`);
+  const screen = await enter(reader);
+  await screen.openRow("gopher");
+  const dialog = screen.dialog(say.dates.title);
+  const goTo = async (day: string): Promise<void> => {
+    await screen.chooseOfHead(say.dates.title);
+    await dialog.getByLabel(say.dates.day, { exact: true }).fill(day);
+    await screen.page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "detached" });
+  };
+  // The day of the first message, in the local time zone.
+  await goTo(new Date(timestamp).toLocaleDateString("sv"));
+  await screen.isInView("Line 0");
+  await goTo("2999-12-31");
+  await screen.isInView("Line 199");
+  await screen.showsNotice(say.dates.nothingLater);
+  await goTo("2000-01-01");
+  await screen.isInView("Line 0");
+});
+
 scene("a message is forwarded, and its link leads others to it", async (at) => {
   const { enter, newPerson } = at;
   const [left, right, , other] = await pair(at, ["dripple", "red"]);

@@ -10,7 +10,7 @@ export type Panel =
   | { kind: "saved" };
 
 /** The dialog above everything. */
-export type Sheet = "settings" | "new-direct" | "new-group" | "shortcuts" | undefined;
+export type Sheet = "settings" | "new-direct" | "new-group" | "date" | "shortcuts" | undefined;
 
 /** A conversation, or a user without one yet. */
 export type Target = { conversation: number } | { user: number };

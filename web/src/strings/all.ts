@@ -4,6 +4,7 @@ export { actions } from "./actions.js";
 export { aids } from "./aids.js";
 export { composer } from "./composer.js";
 export { conversations } from "./conversations.js";
+export { dates } from "./dates.js";
 export { design } from "./design.js";
 export { details } from "./details.js";
 export { front } from "./front.js";
