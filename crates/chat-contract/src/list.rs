@@ -137,6 +137,8 @@ macro_rules! store_tests {
                 async moving_returns_the_moved_pointers_and_publishes_them_once;
                 async reading_clears_the_mark_and_a_resuming_client_gets_that;
                 async a_batch_is_one_change_for_each_conversation_at_the_stored_position;
+                async many_conversations_are_read_as_if_each_were_read_by_itself;
+                async unread_conversations_are_listed_page_by_page;
                 async receipts_are_listed_for_members_page_by_page;
                 async a_thread_has_a_pointer_of_its_own;
             }

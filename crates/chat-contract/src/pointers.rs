@@ -5,7 +5,7 @@ use chat_core::event::Change;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
-use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
+use chat_core::receipts::{Delivered, MarkedRead, Moved, Pointers, Receipt};
 
 use super::samples::{code, command, message};
 use super::test_store::{Stores, TestStore};
@@ -113,6 +113,81 @@ pub async fn a_batch_is_one_change_for_each_conversation_at_the_stored_position(
     );
     assert_eq!(node.store.mark_delivered(batch).await.unwrap(), Moved::default());
     assert_eq!(node.sink.events().len(), events + 2);
+}
+
+/// Conversations of Jerry: a direct one, one that is read, one that is marked, an empty one that is marked; then one
+/// of others, and an unknown one.
+async fn six_conversations(node: &TestStore) -> (UserId, [ConversationId; 6]) {
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let direct = node.say(tom, Recipient::User(jerry), "1").await.conversation;
+    node.say(tom, Recipient::User(jerry), "2").await;
+    let mut ids = Vec::new();
+    for n_messages in [1, 2, 0] {
+        let group = node.group(tom, &[jerry, spike]).await;
+        for _ in 0..n_messages {
+            node.say(tom, Recipient::Group(group.id), "hi").await;
+        }
+        ids.push(group.conversation);
+    }
+    let [read, marked, empty] = ids.try_into().unwrap();
+    for id in [read, marked] {
+        node.store.move_pointers(jerry, id, Pointers::END).await.unwrap();
+    }
+    for id in [marked, empty] {
+        let mark = OwnChange { marked_unread: Some(true), ..OwnChange::default() };
+        node.store.change_own_part(jerry, id, mark).await.unwrap();
+    }
+    let others = node.say(tom, Recipient::User(spike), "3").await.conversation;
+    (jerry, [direct, read, marked, empty, others, ConversationId(99)])
+}
+
+pub async fn many_conversations_are_read_as_if_each_were_read_by_itself(stores: &dyn Stores) {
+    let (together, apart) = (stores.fresh().await, stores.fresh().await);
+    let (jerry, ids) = six_conversations(&together).await;
+    assert_eq!(six_conversations(&apart).await, (jerry, ids));
+    let [direct, read, marked, empty, others, unknown] = ids;
+    let (start, seen) = (together.store.log_end().await.unwrap().position, together.sink.n_events());
+    let many = together.store.mark_read(jerry, ids.to_vec()).await.unwrap();
+    let moved: Vec<_> = many.moved.0.iter().map(|receipt| (receipt.conversation, receipt.pointers)).collect();
+    assert_eq!(moved, [(direct, at(2, 2)), (marked, at(2, 2)), (empty, at(0, 0))]);
+    assert_eq!(many.not_found, [others, unknown]);
+    let mut singles = Vec::new();
+    for id in [direct, read, marked, empty] {
+        singles.extend(apart.store.move_pointers(jerry, id, Pointers::END).await.unwrap().0);
+    }
+    assert_eq!(many.moved.0, singles);
+    let changes = |node: &TestStore| -> Vec<_> {
+        node.sink.events().iter().map(|event| (event.position, event.change.clone())).collect()
+    };
+    assert_eq!(changes(&together)[seen..], changes(&apart)[seen..]);
+    for node in [&together, &apart] {
+        let resumed = node.store.changes(jerry, start, 100).await.unwrap().events;
+        let positions: Vec<_> = resumed.iter().map(|event| event.position.0 - start.0).collect();
+        assert_eq!(*positions.iter().max().unwrap(), 3, "{resumed:?}");
+        for id in [direct, marked, empty] {
+            let own = node.store.conversation(jerry, id).await.unwrap().own;
+            assert_eq!((own.counts, own.marked_unread), (Counts::default(), false));
+        }
+    }
+    let again = together.store.mark_read(jerry, vec![direct, read, marked, empty]).await.unwrap();
+    assert_eq!(again, MarkedRead::default());
+    assert_eq!(together.sink.n_events(), seen + 3, "no change, no event");
+}
+
+pub async fn unread_conversations_are_listed_page_by_page(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let (jerry, ids) = six_conversations(&node).await;
+    let [direct, read, marked, empty, others, unknown] = ids;
+    let list = async |after, limit| node.store.unread_conversations(jerry, after, limit).await.unwrap();
+    assert_eq!(list(ConversationId(0), 10).await, [direct, marked, empty]);
+    assert_eq!(list(ConversationId(0), 2).await, [direct, marked]);
+    assert_eq!(list(marked, 2).await, [empty]);
+    let among = vec![unknown, others, empty, marked, read, direct];
+    let mut known = node.store.are_unread(jerry, among).await.unwrap();
+    known.sort_unstable();
+    assert_eq!(known, [(direct, true), (read, false), (marked, true), (empty, true)]);
+    node.store.mark_read(jerry, ids.to_vec()).await.unwrap();
+    assert_eq!(list(ConversationId(0), 10).await, []);
 }
 
 pub async fn receipts_are_listed_for_members_page_by_page(stores: &dyn Stores) {

@@ -3,6 +3,7 @@
 //! message.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 
@@ -15,6 +16,11 @@ use crate::ids::{ConversationId, MessageId, Seq, UserId};
 /// Maximum number of members of a group in which all members get receipts. In larger groups, only the member's own
 /// clients do.
 pub const MAX_RECEIPT_MEMBERS: u32 = 100;
+
+/// Maximum number of conversations that one request marks as read by their ids.
+pub const MAX_READ: usize = 1000;
+/// Number of conversations that are marked as read in one transaction, so that other writes wait no longer than that.
+const READ_AT_ONCE: u16 = 100;
 
 /// A confirmation: a client of `user` has every message of `conversation` up to and including `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +41,9 @@ pub struct Pointers {
 }
 
 impl Pointers {
+    /// Moves both pointers of a member to the last message, wherever that is.
+    pub const END: Self = Self { delivered: Seq(i64::MAX), read: Seq(i64::MAX) };
+
     /// Returns the pointers after a move: never back and never past `last`; what is read also counts as delivered.
     #[must_use]
     pub fn moved(self, to: Self, last: Seq) -> Self {
@@ -158,6 +167,29 @@ impl Outcome for Moved {
     }
 }
 
+/// The result of marking conversations as read up to their last messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MarkedRead {
+    /// One receipt for each conversation that was not read up to its end, or was marked as unread.
+    pub moved: Moved,
+    /// Conversations that do not exist or of which the user is not a member.
+    pub not_found: Vec<ConversationId>,
+}
+
+impl MarkedRead {
+    /// Adds the result of a later transaction.
+    fn add(&mut self, later: Self) {
+        self.moved.0.extend(later.moved.0);
+        self.not_found.extend(later.not_found);
+    }
+}
+
+impl Outcome for MarkedRead {
+    fn changes(&self) -> Vec<Change> {
+        self.moved.changes()
+    }
+}
+
 /// A thread as one member sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThreadView {
@@ -176,6 +208,24 @@ pub trait ReceiptStore: Send + Sync + 'static {
     async fn mark_delivered(&self, receipts: Vec<Delivered>) -> Result<Moved>;
     /// Moves a member's pointers as [`decide`] decides; adds the unread counts if the member has read.
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved>;
+    /// Moves a member's pointers to [`Pointers::END`] in each of these conversations, which are distinct, as
+    /// [`Progress::advance`] decides, and adds the unread counts, all in one transaction. Each receipt is a change.
+    async fn mark_read(&self, user: UserId, conversations: Vec<ConversationId>) -> Result<MarkedRead>;
+    /// Returns the user's conversations that have messages after the read pointer or are marked as unread, in the order
+    /// of their ids: at most `limit` after `after`.
+    async fn unread_conversations(
+        &self,
+        user: UserId,
+        after: ConversationId,
+        limit: u16,
+    ) -> Result<Vec<ConversationId>>;
+    /// Returns those of these conversations of which the user is a member, each with whether
+    /// [`ReceiptStore::unread_conversations`] has it.
+    async fn are_unread(
+        &self,
+        user: UserId,
+        conversations: Vec<ConversationId>,
+    ) -> Result<Vec<(ConversationId, bool)>>;
     /// Returns the pointers of the members in the order of their ids, at most `limit` after `after`. MUST answer
     /// `NotFound` to readers who are not members.
     async fn receipts(
@@ -210,6 +260,54 @@ impl Chat {
     pub async fn read(&self, user: UserId, conversation: ConversationId, seq: Seq) -> Result<()> {
         let to = Pointers { delivered: seq, read: seq };
         self.store.move_pointers(user, conversation, to).await.map(drop)
+    }
+
+    /// Marks all conversations of the user as read that have anything unread, up to the messages that are their last
+    /// ones when their turn comes.
+    pub async fn read_all(&self, user: UserId) -> Result<MarkedRead> {
+        let mut marked = MarkedRead::default();
+        let mut after = ConversationId(0);
+        loop {
+            let unread = self.store.unread_conversations(user, after, READ_AT_ONCE).await?;
+            let Some(&last) = unread.last() else { break };
+            after = last;
+            marked.add(self.store.mark_read(user, unread).await?);
+        }
+        // The user has left these meanwhile.
+        marked.not_found.clear();
+        Ok(marked)
+    }
+
+    /// Marks these conversations of the user as read up to their last messages.
+    ///
+    /// # Errors
+    /// `Invalid` if there are more than [`MAX_READ`].
+    pub async fn read_each(
+        &self,
+        user: UserId,
+        mut conversations: Vec<ConversationId>,
+    ) -> Result<MarkedRead> {
+        if conversations.len() > MAX_READ {
+            let reason = format!("must have at most {MAX_READ} entries");
+            return Err(Error::invalid("conversation_ids", reason));
+        }
+        conversations.sort_unstable();
+        conversations.dedup();
+        // What is read already costs the writer nothing.
+        let known: HashMap<_, _> =
+            self.store.are_unread(user, conversations.clone()).await?.into_iter().collect();
+        let (mut marked, mut unread) = (MarkedRead::default(), Vec::new());
+        for conversation in conversations {
+            match known.get(&conversation) {
+                Some(true) => unread.push(conversation),
+                Some(false) => {}
+                None => marked.not_found.push(conversation),
+            }
+        }
+        for part in unread.chunks(READ_AT_ONCE.into()) {
+            marked.add(self.store.mark_read(user, part.to_vec()).await?);
+        }
+        Ok(marked)
     }
 
     /// Returns the pointers of a conversation's members, for a member.

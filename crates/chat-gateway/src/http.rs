@@ -110,6 +110,7 @@ fn conversation_routes() -> OpenApiRouter<App> {
         .routes(routes!(presence::presence))
         .routes(routes!(messages::read_range, sending::send_to_conversation))
         .routes(routes!(receipts::read))
+        .routes(routes!(receipts::read_many))
         .routes(routes!(receipts::delivered))
         .routes(routes!(receipts::receipts))
         .routes(routes!(edits::pins))

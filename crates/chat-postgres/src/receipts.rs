@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chat_codec::row;
 use chat_core::Result;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
-use chat_core::receipts::{Delivered, Moved, PointerScope, Pointers, ReceiptStore, ThreadView};
+use chat_core::receipts::{Delivered, MarkedRead, Moved, PointerScope, Pointers, ReceiptStore, ThreadView};
 
 use crate::conversations::view::join_kind;
 use crate::db::Db;
@@ -25,6 +25,48 @@ impl ReceiptStore for Postgres {
 
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved> {
         self.writer.store(Move { user, conversation, to }).await
+    }
+
+    async fn mark_read(&self, user: UserId, conversations: Vec<ConversationId>) -> Result<MarkedRead> {
+        self.writer.write(move |tx| moves::mark_read(tx, user, &conversations)).await
+    }
+
+    async fn unread_conversations(
+        &self,
+        user: UserId,
+        after: ConversationId,
+        limit: u16,
+    ) -> Result<Vec<ConversationId>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT me.conversation_id FROM members me
+                           JOIN LATERAL (SELECT last_seq FROM conversations WHERE id = me.conversation_id
+                                         OFFSET 0) c ON true
+                           WHERE me.user_id = $1 AND me.conversation_id > $2
+                               AND (c.last_seq > me.read_seq OR me.marked_unread)
+                           ORDER BY me.conversation_id LIMIT $3";
+                let rows = db.rows(sql, &[&user.0, &after.0, &i64::from(limit)])?;
+                rows.iter().map(|row| Ok(ConversationId(row.try_get(0)?))).collect()
+            })
+            .await
+    }
+
+    async fn are_unread(
+        &self,
+        user: UserId,
+        conversations: Vec<ConversationId>,
+    ) -> Result<Vec<(ConversationId, bool)>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT me.conversation_id, c.last_seq > me.read_seq OR me.marked_unread
+                           FROM UNNEST($2::bigint[]) AS x (id)
+                           JOIN members me ON me.conversation_id = x.id AND me.user_id = $1
+                           JOIN conversations c ON c.id = x.id";
+                let ids: Vec<i64> = conversations.iter().map(|id| id.0).collect();
+                let rows = db.rows(sql, &[&user.0, &ids])?;
+                rows.iter().map(|row| Ok((ConversationId(row.try_get(0)?), row.try_get(1)?))).collect()
+            })
+            .await
     }
 
     async fn receipts(

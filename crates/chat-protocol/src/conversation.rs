@@ -127,6 +127,39 @@ pub struct ReadRequest {
     pub thread_id: Option<i64>,
 }
 
+/// Conversations that the caller has read up to their last messages. An empty object means all.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadManyRequest {
+    /// All conversations with unread messages or marked as unread; not together with `conversation_ids`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<bool>,
+    /// Only these conversations, at most 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schema(value_type = Vec<i64>, required = false, max_items = 1000)]
+    pub conversation_ids: Option<Vec<i64>>,
+}
+
+/// The conversations that were marked as read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MarkedRead {
+    /// Those that were not read up to their last messages, or were marked as unread.
+    pub read: Vec<ReadPointer>,
+    /// Those of `conversation_ids` that do not exist or of which the caller is not a member.
+    pub not_found: Vec<i64>,
+}
+
+/// The caller's read pointer in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadPointer {
+    /// Id of the conversation.
+    #[schema(example = 1)]
+    pub conversation_id: i64,
+    /// `seq` of its last message.
+    #[schema(example = 2)]
+    pub read_seq: i64,
+}
+
 /// The delivered pointer of a client of the caller.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeliveredRequest {

@@ -6,7 +6,8 @@ use chat_core::Result;
 use chat_core::conversations::Audience;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::receipts::{
-    self, Advance, Delivered, Moved, PointerScope, Pointers, Progress, Receipt, ReceiptStore, ThreadView,
+    self, Advance, Delivered, MarkedRead, Moved, PointerScope, Pointers, Progress, Receipt, ReceiptStore,
+    ThreadView,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -26,6 +27,52 @@ impl ReceiptStore for Sqlite {
 
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved> {
         self.writer.write(move |tx| move_pointers(tx, user, conversation, to)).await
+    }
+
+    async fn mark_read(&self, user: UserId, conversations: Vec<ConversationId>) -> Result<MarkedRead> {
+        self.writer.write(move |tx| mark_read(tx, user, &conversations)).await
+    }
+
+    async fn unread_conversations(
+        &self,
+        user: UserId,
+        after: ConversationId,
+        limit: u16,
+    ) -> Result<Vec<ConversationId>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT me.conversation_id FROM members me INDEXED BY members_by_user
+                           CROSS JOIN conversations c ON c.id = me.conversation_id
+                           WHERE me.user_id = ?1 AND me.conversation_id > ?2
+                               AND (c.last_seq > me.read_seq OR me.marked_unread <> 0)
+                           ORDER BY me.conversation_id LIMIT ?3";
+                let mut statement = db.prepare_cached(sql)?;
+                let page = params![user.0, after.0, limit];
+                let rows = statement.query_map(page, |row| row.get(0).map(ConversationId))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
+
+    async fn are_unread(
+        &self,
+        user: UserId,
+        conversations: Vec<ConversationId>,
+    ) -> Result<Vec<(ConversationId, bool)>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT c.last_seq > me.read_seq OR me.marked_unread <> 0
+                           FROM members me CROSS JOIN conversations c ON c.id = me.conversation_id
+                           WHERE me.conversation_id = ?1 AND me.user_id = ?2";
+                let mut statement = db.prepare_cached(sql)?;
+                let mut found = Vec::new();
+                for id in &conversations {
+                    let is_unread = statement.query_row([id.0, user.0], |row| row.get(0)).optional()?;
+                    found.extend(is_unread.map(|is_unread| (*id, is_unread)));
+                }
+                Ok(found)
+            })
+            .await
     }
 
     async fn receipts(
@@ -105,22 +152,47 @@ fn move_pointers(
     conversation: ConversationId,
     to: Pointers,
 ) -> fault::Result<Moved> {
-    let place = place(tx, conversation)?;
-    let mut member = place.map(|place| progress(tx, user, place)).transpose()?.flatten();
-    let Some(Advance { mut receipt, is_reading, unmarks }) = receipts::decide(member.as_mut(), to)? else {
-        return Ok(Moved::default());
-    };
+    let mut member = member(tx, user, conversation)?;
+    let Some(advance) = receipts::decide(member.as_mut(), to)? else { return Ok(Moved::default()) };
+    let moved = Moved(vec![advanced(tx, advance, tx.position.0)?]);
+    store(tx, &moved)?;
+    Ok(moved)
+}
+
+fn mark_read(tx: &Tx<'_>, user: UserId, conversations: &[ConversationId]) -> fault::Result<MarkedRead> {
+    let mut marked = MarkedRead::default();
+    let mut position = tx.position.0;
+    for &conversation in conversations {
+        let Some(mut member) = member(tx, user, conversation)? else {
+            marked.not_found.push(conversation);
+            continue;
+        };
+        if let Some(advance) = member.advance(Pointers::END) {
+            marked.moved.0.push(advanced(tx, advance, position)?);
+            position += 1;
+        }
+    }
+    store(tx, &marked.moved)?;
+    Ok(marked)
+}
+
+fn member(db: &Connection, user: UserId, conversation: ConversationId) -> rusqlite::Result<Option<Progress>> {
+    Ok(place(db, conversation)?.map(|place| progress(db, user, place)).transpose()?.flatten())
+}
+
+/// The receipt of a move, with the unread counts of a member who has read. Removes the mark as unread at this position.
+fn advanced(tx: &Tx<'_>, advance: Advance, position: i64) -> rusqlite::Result<Receipt> {
+    let Advance { mut receipt, is_reading, unmarks } = advance;
+    let (user, conversation) = (receipt.user, receipt.conversation);
     if is_reading {
         receipt.counts = Some(view::counts(tx, user, conversation, receipt.pointers.read)?);
     }
-    let moved = Moved(vec![receipt]);
-    store(tx, &moved)?;
     if unmarks {
         let sql = "UPDATE members SET marked_unread = 0, state_position = ?3
                    WHERE conversation_id = ?1 AND user_id = ?2";
-        tx.prepare_cached(sql)?.execute([conversation.0, user.0, tx.position.0])?;
+        tx.prepare_cached(sql)?.execute([conversation.0, user.0, position])?;
     }
-    Ok(moved)
+    Ok(receipt)
 }
 
 /// Stores the pointers, each with the position of the change that announces it.

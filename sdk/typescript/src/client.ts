@@ -12,6 +12,7 @@ import { Outbox } from "./outbox.js";
 import { CLOSE, type AckFrame, type Draft, type HelloFrame, type Message, type MessageOp, type Op, type Target } from "./protocol.js";
 import { Receiver } from "./receiver.js";
 import { Requests } from "./requests.js";
+import type { Answer } from "./rest-shape.js";
 import { Rest } from "./rest.js";
 import { ChatState, type PageOf } from "./state.js";
 
@@ -218,6 +219,15 @@ export class ChatClient {
   async read(conversationId: number, seq: number, threadId?: number): Promise<void> {
     const thread = threadId === undefined ? {} : { thread_id: threadId };
     await this.#perform({ op: "read", conversation_id: conversationId, seq, ...thread });
+  }
+
+  /**
+   * Marks conversations as read up to their last messages: these, at most 1000, or all. Resolves to those that were
+   * unread and those that were not found. Goes over REST, once.
+   */
+  readAll(conversationIds?: readonly number[]): Promise<Answer<"post", "/v1/conversations/read">> {
+    const body = conversationIds === undefined ? { all: true } : { conversation_ids: [...conversationIds] };
+    return this.rest.post("/v1/conversations/read", { body });
   }
 
   /** Confirms delivery of a conversation up to `seq`. The client does this by itself unless `autoDelivered` is off. */

@@ -189,6 +189,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/conversations/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Marks conversations as read up to their last messages: all, or those in `conversation_ids`, at most 1000. The other
+         *     members and the caller's clients get the same receipts as from reading each of them. Repeating it changes nothing.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReadManyRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MarkedRead"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conversations/{id}": {
         parameters: {
             query?: never;
@@ -2371,6 +2413,13 @@ export interface components {
             /** @description Whether to revoke all of the caller's tokens instead of only the one that was sent. */
             everywhere?: boolean;
         };
+        /** @description The conversations that were marked as read. */
+        MarkedRead: {
+            /** @description Those of `conversation_ids` that do not exist or of which the caller is not a member. */
+            not_found: number[];
+            /** @description Those that were not read up to their last messages, or were marked as unread. */
+            read: components["schemas"]["ReadPointer"][];
+        };
         /** @description A link attached to a message. Only `url` is required. */
         Media: {
             /**
@@ -2719,6 +2768,28 @@ export interface components {
              * @example 2
              */
             user_id: number;
+        };
+        /** @description Conversations that the caller has read up to their last messages. An empty object means all. */
+        ReadManyRequest: {
+            /** @description All conversations with unread messages or marked as unread; not together with `conversation_ids`. */
+            all?: boolean | null;
+            /** @description Only these conversations, at most 1000. */
+            conversation_ids?: number[];
+        };
+        /** @description The caller's read pointer in a conversation. */
+        ReadPointer: {
+            /**
+             * Format: int64
+             * @description Id of the conversation.
+             * @example 1
+             */
+            conversation_id: number;
+            /**
+             * Format: int64
+             * @description `seq` of its last message.
+             * @example 2
+             */
+            read_seq: number;
         };
         /** @description The caller's read pointer in a conversation, or in one of its threads. */
         ReadRequest: {

@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
-use chat_protocol::conversation::{DeliveredRequest, MemberReceipt, ReadRequest};
+use chat_core::receipts::MarkedRead;
+use chat_protocol::conversation as wire;
+use chat_protocol::conversation::{DeliveredRequest, MemberReceipt, ReadManyRequest, ReadRequest};
 use chat_protocol::message::Thread;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -14,7 +16,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
-use crate::pages::Reader;
+use crate::pages::{Reader, WHOLE_LIST};
 use crate::{App, commands};
 
 /// Upper bound for the members on one page of receipts.
@@ -37,6 +39,41 @@ pub(super) async fn read(
         None => app.chat.read(caller, conversation, seq).await?,
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Marks conversations as read up to their last messages: all, or those in `conversation_ids`, at most 1000. The other
+/// members and the caller's clients get the same receipts as from reading each of them. Repeating it changes nothing.
+#[utoipa::path(post, path = "/v1/conversations/read", tag = "conversations", security(("bearer" = [])),
+    request_body = ReadManyRequest, responses(
+    (status = 200, body = wire::MarkedRead), Unauthenticated, Any, BodyRefused,
+))]
+pub(super) async fn read_many(
+    reader: Reader,
+    State(app): State<App>,
+    Body(request): Body<ReadManyRequest>,
+) -> Result<Response, Problem> {
+    let marked = match (request.all, request.conversation_ids) {
+        (None | Some(true), None) => app.chat.read_all(reader.user).await?,
+        (None | Some(false), Some(ids)) => {
+            let id = |id| commands::positive(id, "conversation_ids").map(ConversationId);
+            let ids = ids.into_iter().map(id).collect::<Result<_, _>>()?;
+            app.chat.read_each(reader.user, ids).await?
+        }
+        _ => return Err(Problem::invalid("give either conversation_ids or \"all\": true")),
+    };
+    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
+    turn.answer(marked, wire_marked).await
+}
+
+fn wire_marked(marked: MarkedRead) -> wire::MarkedRead {
+    let pointer = |receipt: chat_core::receipts::Receipt| wire::ReadPointer {
+        conversation_id: receipt.conversation.0,
+        read_seq: receipt.pointers.read.0,
+    };
+    wire::MarkedRead {
+        read: marked.moved.0.into_iter().map(pointer).collect(),
+        not_found: marked.not_found.into_iter().map(|id| id.0).collect(),
+    }
 }
 
 /// Moves the caller's delivered pointer up to a message.

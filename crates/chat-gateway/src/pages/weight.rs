@@ -7,7 +7,7 @@ use chat_core::groups::{Group, Member};
 use chat_core::ids::UserId;
 use chat_core::messages::Message;
 use chat_core::reactions::Reactor;
-use chat_core::receipts::Pointers;
+use chat_core::receipts::{MarkedRead, Pointers};
 
 /// Upper bound for a message's field names, numbers and dates, in bytes.
 const MESSAGE: usize = 900;
@@ -104,6 +104,17 @@ impl Weight for (Account, Option<LastMessage>) {
 
     fn bytes(&self) -> usize {
         self.0.bytes() + self.1.as_ref().map_or(0, |last| text(&last.content))
+    }
+}
+
+impl Weight for MarkedRead {
+    fn stored(&self) -> usize {
+        MARK * (self.moved.0.len() + self.not_found.len())
+    }
+
+    fn bytes(&self) -> usize {
+        // A short entry has no more text than a mark.
+        self.stored()
     }
 }
 

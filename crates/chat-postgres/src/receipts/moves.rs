@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use chat_codec::row;
 use chat_core::ids::{ConversationId, Seq, UserId};
-use chat_core::receipts::{self, Delivered, Moved, Pointers, Progress, Receipt};
+use chat_core::receipts::{self, Delivered, MarkedRead, Moved, Pointers, Progress, Receipt};
 
 use super::place_columns;
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
-use crate::fault;
+use crate::fault::{self, Fault};
 use crate::load::Columns;
 use crate::writer::{Batched, Tx};
 
@@ -73,6 +73,27 @@ fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Mov
     count(tx, &readings, &mut results)?;
     store(tx, &members)?;
     Ok(results)
+}
+
+/// Marks conversations as read up to their last messages, each as a change of its own.
+pub(super) fn mark_read(
+    tx: &Tx<'_>,
+    user: UserId,
+    conversations: &[ConversationId],
+) -> fault::Result<MarkedRead> {
+    let one = |&conversation: &ConversationId| Move { user, conversation, to: Pointers::END };
+    let moves: Vec<Move> = conversations.iter().map(one).collect();
+    let results = move_all(tx, &moves.iter().collect::<Vec<_>>())?;
+    let mut marked = MarkedRead::default();
+    for (conversation, result) in conversations.iter().zip(results) {
+        match result {
+            Ok(Moved(receipts)) => marked.moved.0.extend(receipts),
+            // The only refusal of a move.
+            Err(Fault::Refused(_)) => marked.not_found.push(*conversation),
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(marked)
 }
 
 /// Moves the pointers of the users who have received something. Users who are not members are left out.

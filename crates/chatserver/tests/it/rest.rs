@@ -8,6 +8,7 @@ mod matrix;
 mod members;
 mod paging;
 mod reactions;
+mod reading;
 mod saved;
 mod search;
 mod sending;

@@ -142,6 +142,15 @@ test("changes of per-member state reach the user's other devices", async () => {
   assert.equal(jerry.state.conversation(id)?.draft, "well");
 });
 
+test("all conversations are marked as read at once", async () => {
+  const { conversation_id: id, seq } = await tom.send({ to_user: JERRY, content: "unread" });
+  await until(() => (jerry.state.conversation(id)?.unread ?? 0) > 0);
+  const { read } = await jerry.readAll();
+  assert.ok(read.some((pointer) => pointer.conversation_id === id && pointer.read_seq === seq));
+  await until(() => jerry.state.conversation(id)?.unread === 0);
+  assert.deepEqual(await jerry.readAll([id, 999_999]), { read: [], not_found: [999_999] });
+});
+
 test("pages of history join without a gap", async () => {
   const sent = [];
   for (let n = 0; n < 12; n += 1) sent.push(await tom.send({ to_user: JERRY, content: `page ${n}` }));
