@@ -314,6 +314,10 @@ pub async fn pages_have_no_hole_between_them(stores: &dyn Stores) {
             node.store.react(command(jerry, &sent[number / 2]), "👍".into(), true).await.unwrap();
         }
     }
+    assert_eq!(node.store.n_missed(jerry, at.after).await.unwrap(), 200);
+    assert_eq!(node.store.n_missed(tom, at.after).await.unwrap(), 150);
+    let mouse = node.user("mouse").await;
+    assert_eq!(node.store.n_missed(mouse, at.after).await.unwrap(), 0);
     let mut received = Vec::new();
     loop {
         let mut page = node.store.changes(jerry, at, 7).await.unwrap();

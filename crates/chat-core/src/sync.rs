@@ -108,6 +108,9 @@ pub enum Resume {
 pub trait SyncStore: Send + Sync + 'static {
     /// Returns the end of the log. Everything before it is committed.
     async fn log_end(&self) -> Result<Cursor>;
+    /// Returns the number of messages that were added to the user's conversations after a log position, from the time on
+    /// at which the user joined. Costs at most some look-ups for each conversation of the user.
+    async fn n_missed(&self, user: UserId, after: Position) -> Result<u64>;
     /// Returns what changed for the user after a log position, at most about `limit` changes. A page may hold fewer,
     /// even none, before the log's end. MUST contain: each
     /// message of the user's conversations that was added later, at the position where it was added; each older message
@@ -134,6 +137,18 @@ impl Chat {
             }
             _ => Resume::Resync,
         }
+    }
+
+    /// Whether the user missed more than `most` messages between two log positions.
+    pub async fn is_beyond(
+        &self,
+        user: UserId,
+        (after, end): (Position, Position),
+        most: u64,
+    ) -> Result<bool> {
+        // No more messages than log positions: a short absence is not counted.
+        let positions = u64::try_from(end.0.saturating_sub(after.0)).unwrap_or(0);
+        Ok(positions > most && self.store.n_missed(user, after).await? > most)
     }
 
     /// Returns a page of what changed for the user after a log position: at most about `limit` changes, and

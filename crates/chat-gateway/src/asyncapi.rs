@@ -91,6 +91,9 @@ fn query(resumes: bool) -> Value {
     });
     if resumes {
         parameters["cursor"] = json!({ "type": "string", "description": "Where to resume." });
+        let description = "The client reloads if it missed more messages than this: it gets `resync` with the code \
+                           `too_many_changes`.";
+        parameters["max_changes"] = json!({ "type": "integer", "minimum": 0, "description": description });
     }
     json!({ "type": "object", "properties": parameters })
 }

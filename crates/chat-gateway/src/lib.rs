@@ -73,6 +73,8 @@ pub struct GatewayOptions {
     pub frame_bytes: usize,
     /// Maximum frames per second from one v2 client, on average over some seconds.
     pub frames_per_second: u32,
+    /// A v2 client that missed more messages than this is asked to reload. `None`: no bound.
+    pub resume_changes: Option<u64>,
     /// Rate limits by policy.
     pub rates: RateLimits,
     /// Largest body of a request, in bytes.
@@ -98,6 +100,7 @@ impl Default for GatewayOptions {
             // escaped.
             frame_bytes: 128 * 1024,
             frames_per_second: 500,
+            resume_changes: None,
             rates: RateLimits::default(),
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),

@@ -36,7 +36,7 @@ use crate::pace::Paced;
 use crate::tokens::Granted;
 use crate::{App, tickets};
 use first_frame::UpgradeProperties;
-use session::Beginning;
+use session::{Beginning, ResumeWish};
 
 /// Subprotocol of the v1 stream, which is also the default.
 const PROTOCOL_V1: &str = "chatserver.v1";
@@ -57,6 +57,13 @@ pub(crate) struct Query {
     token: Option<String>,
     ticket: Option<String>,
     cursor: Option<String>,
+    max_changes: Option<u64>,
+}
+
+impl Query {
+    fn wish(&self) -> ResumeWish {
+        ResumeWish { cursor: self.cursor.clone(), max_changes: self.max_changes }
+    }
 }
 
 /// `GET /ws`.
@@ -86,14 +93,14 @@ pub(crate) async fn upgrade(
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
-            Authenticated { granted, slot, protocol, cursor: query.cursor, client },
+            Authenticated { granted, slot, protocol, wish: query.wish(), client },
             on_upgrade,
         )),
         Who::Unknown(pending) => tokio::spawn(first_frame::start(
             app,
             pending,
             on_upgrade,
-            UpgradeProperties { cursor: query.cursor, client, request_slot: request_slot(&parts) },
+            UpgradeProperties { wish: query.wish(), client, request_slot: request_slot(&parts) },
         )),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
@@ -119,7 +126,7 @@ struct Authenticated {
     granted: Granted,
     slot: Slot,
     protocol: Protocol,
-    cursor: Option<String>,
+    wish: ResumeWish,
     client: ClientAddress,
 }
 
@@ -249,8 +256,8 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
 /// in memory.
 async fn start(app: App, mut authenticated: Authenticated, on_upgrade: OnUpgrade) {
     let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let cursor = authenticated.cursor.take();
-    let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, cursor);
+    let wish = std::mem::take(&mut authenticated.wish);
+    let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, wish);
     let (connection, slot) = connection(&app, authenticated, socket);
     tokio::spawn(session::run(app, connection, slot, beginning));
 }

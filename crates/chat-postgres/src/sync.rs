@@ -19,6 +19,10 @@ impl SyncStore for Postgres {
         self.readers.read(lineage::end).await
     }
 
+    async fn n_missed(&self, user: UserId, after: Position) -> Result<u64> {
+        self.readers.catch_up(move |db| db.snapshot(|db| gather::n_missed(db, user, after))).await
+    }
+
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
         self.readers
             .catch_up(move |db| {

@@ -41,6 +41,9 @@ pub struct Auth {
     /// Cursor to resume from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// The client reloads if it missed more messages than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_changes: Option<u64>,
 }
 
 impl Auth {
@@ -193,8 +196,8 @@ pub enum ServerFrame {
     Presence(Presence),
     /// Everything missed has been sent.
     Live(At),
-    /// The client's cursor can't be served: reload over REST.
-    Resync(At),
+    /// The client does not get what changed since its cursor: reload over REST.
+    Resync(Resync),
     /// The op was executed.
     Ack(Ack),
     /// The op was refused, or failed.
@@ -317,6 +320,17 @@ pub struct Typing {
     pub user_id: i64,
     /// Milliseconds after which the signal expires, unless it is repeated.
     pub expires_in_ms: u32,
+}
+
+/// The client has to reload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resync {
+    /// The cursor from which the stream continues.
+    pub cursor: String,
+    /// `unknown_cursor`, or `too_many_changes` if the client missed more than it or the server allows. Earlier releases
+    /// send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Cow<'static, str>>,
 }
 
 /// A cursor alone.

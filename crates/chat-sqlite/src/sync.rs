@@ -26,6 +26,12 @@ impl SyncStore for Sqlite {
             .await
     }
 
+    async fn n_missed(&self, user: UserId, after: Position) -> Result<u64> {
+        self.readers
+            .catch_up(move |db| Ok(gather::n_missed(&*db.unchecked_transaction()?, user, after)?))
+            .await
+    }
+
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
         self.readers.catch_up(move |db| changes(db, user, start, limit)).await
     }

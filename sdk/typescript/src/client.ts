@@ -93,9 +93,10 @@ export class ChatClient {
   }
 
   #makeLink(): Link {
-    const { url, WebSocket, getToken, answerMs = ANSWER_MS, quietMs } = this.#options;
+    const { url, maxChanges, WebSocket, getToken, answerMs = ANSWER_MS, quietMs } = this.#options;
     const link = {
       url,
+      maxChanges,
       WebSocket: webSocketOf(WebSocket),
       token: this.#token,
       isRefreshable: getToken !== undefined,

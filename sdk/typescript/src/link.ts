@@ -31,6 +31,8 @@ export type Status =
 
 export interface LinkOptions {
   url: string;
+  /** Number of missed messages beyond which the client reloads. */
+  maxChanges?: number | undefined;
   WebSocket: WebSocketClass;
   token: () => string | Promise<string>;
   /** Whether calling `token` again may return a different token. */
@@ -60,10 +62,11 @@ const DEFAULT_HEARTBEAT_MS = 15_000;
 const ABNORMAL = 1006;
 
 /** Returns the stream's URL for a server's URL. */
-export function streamUrl(url: string, cursor: string | undefined): string {
+export function streamUrl(url: string, cursor: string | undefined, maxChanges?: number): string {
   const stream = new URL("ws", url.endsWith("/") ? url : `${url}/`);
   stream.protocol = stream.protocol.replace("http", "ws");
   if (cursor !== undefined) stream.searchParams.set("cursor", cursor);
+  if (cursor !== undefined && maxChanges !== undefined) stream.searchParams.set("max_changes", String(maxChanges));
   return stream.href;
 }
 
@@ -133,7 +136,7 @@ export class Link {
       if (generation !== this.#generation) return;
       if (token === this.#refusedToken) return this.#end({ status: "unauthorized" });
       this.#token = token;
-      const url = streamUrl(this.#options.url, this.#host.cursor());
+      const url = streamUrl(this.#options.url, this.#host.cursor(), this.#options.maxChanges);
       this.#follow(generation, new this.#options.WebSocket(url, [PROTOCOL, `bearer.${token}`]));
     } catch (error) {
       if (generation !== this.#generation) return;

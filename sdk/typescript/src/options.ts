@@ -28,6 +28,8 @@ export interface ChatOptions {
   getToken?: () => string | Promise<string>;
   /** Cursor at which an earlier run's state ended; useful only to an application that stored that state itself. */
   cursor?: string;
+  /** Reloads, rather than getting the changes, if more messages than this were missed. Default: no limit. */
+  maxChanges?: number;
   fetch?: FetchLike;
   /** Needed in Node before 22, which has no WebSocket of its own: pass the class of `ws`. */
   WebSocket?: WebSocketClass;

@@ -210,6 +210,8 @@ export interface LiveFrame {
 export interface ResyncFrame {
   type: "resync";
   cursor: string;
+  /** Why: `unknown_cursor` or `too_many_changes`. Servers of earlier releases send none. */
+  code?: string;
 }
 
 export interface AckFrame {

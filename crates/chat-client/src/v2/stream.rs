@@ -107,7 +107,8 @@ pub fn cursor_of(frame: &ServerFrame) -> Option<&str> {
         ServerFrame::Receipt(receipt) => Some(&receipt.cursor),
         ServerFrame::Hidden(hidden) => Some(&hidden.cursor),
         ServerFrame::Saved(saved) => Some(&saved.cursor),
-        ServerFrame::Live(at) | ServerFrame::Resync(at) => Some(&at.cursor),
+        ServerFrame::Live(at) => Some(&at.cursor),
+        ServerFrame::Resync(resync) => Some(&resync.cursor),
         ServerFrame::Typing(_)
         | ServerFrame::Presence(_)
         | ServerFrame::Ack(_)

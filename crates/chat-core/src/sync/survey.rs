@@ -112,6 +112,15 @@ pub fn is_far(after: Position, end: Position, limit: u16) -> bool {
     end.0.saturating_sub(after.0) > FEW_PAGES * i64::from(limit)
 }
 
+/// Returns how many messages these conversations have, each from its first one on.
+pub fn n_messages(concerned: &[ChangedConversation], firsts: &HashMap<ConversationId, Row>) -> u64 {
+    let from_first = |conversation: &ChangedConversation| {
+        let first = firsts.get(&conversation.id)?.seq?;
+        u64::try_from(conversation.last.0 - first.0 + 1).ok()
+    };
+    concerned.iter().filter_map(from_first).sum()
+}
+
 impl Survey {
     /// Begins a survey of the log between two positions. `firsts` has the first message that belongs to the changes in
     /// each of these conversations, if it was looked up.
@@ -130,11 +139,10 @@ impl Survey {
             waiting: BinaryHeap::new(),
             read: Vec::new(),
         };
-        let mut missed = 0;
+        let missed = firsts.map_or(0, |firsts| n_messages(concerned, firsts));
+        let missed = i64::try_from(missed).unwrap_or(i64::MAX);
         for conversation in concerned {
             let first = firsts.map(|firsts| firsts.get(&conversation.id));
-            missed +=
-                first.flatten().and_then(|row| row.seq).map_or(0, |seq| conversation.last.0 - seq.0 + 1);
             survey.add(conversation, first.map(Option::<&Row>::copied));
         }
         let few = FEW_PAGES * i64::from(limit);

@@ -9,7 +9,7 @@ use chat_websocket::{Decoder, Opcode, Role, close_code, encode, encode_close};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::session::{self, Beginning, End, Input, Taken};
+use super::session::{self, Beginning, End, Input, ResumeWish, Taken};
 use super::{Authenticated, bare_socket, connection, slot};
 use crate::accept::RequestSlot;
 use crate::client_address::ClientAddress;
@@ -58,13 +58,13 @@ pub(super) fn reserve_slot(app: &App, client: ClientAddress) -> Result<PendingSl
 
 /// Properties of the upgrade.
 pub(super) struct UpgradeProperties {
-    pub(super) cursor: Option<String>,
+    pub(super) wish: ResumeWish,
     pub(super) client: ClientAddress,
     pub(super) request_slot: RequestSlot,
 }
 
-/// Waits for the upgrade and the first frame, then starts a session or refuses the client. The `cursor` of the URL
-/// counts if the first frame has none.
+/// Waits for the upgrade and the first frame, then starts a session or refuses the client. What the URL says about
+/// resuming counts if the first frame does not say it.
 pub(super) async fn start(
     app: App,
     pending: PendingSlot,
@@ -72,13 +72,13 @@ pub(super) async fn start(
     properties: UpgradeProperties,
 ) {
     let Some((mut socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let UpgradeProperties { cursor, client, request_slot } = properties;
+    let UpgradeProperties { wish, client, request_slot } = properties;
     let result =
         tokio::time::timeout(DEADLINE, listen(&app, &mut socket, early, (client, request_slot))).await;
     drop(pending);
     match result.unwrap_or_else(|_| refusal(close_code::POLICY_VIOLATION, "no auth frame in time")) {
         Ok((authenticated, mut beginning)) => {
-            beginning.cursor = beginning.cursor.or(cursor);
+            beginning.wish = beginning.wish.or(wish);
             let (connection, slot) = connection(&app, authenticated, socket);
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
@@ -118,8 +118,8 @@ async fn listen(
         tokio::task::yield_now().await;
     };
     let authenticated = check_auth_frame(app, &first, from).await?;
-    let cursor = authenticated.cursor.clone();
-    Ok((authenticated, Beginning { decoder, taken, cursor }))
+    let wish = authenticated.wish.clone();
+    Ok((authenticated, Beginning { decoder, taken, wish }))
 }
 
 fn gone() -> Refusal {
@@ -159,7 +159,8 @@ async fn check_auth_frame(
             limited::count_stream(app, granted.user, client).map_err(too_many)?;
             let slot = slot(app, granted, request_slot);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one".into()))?;
-            Ok(Authenticated { granted, slot, protocol: Protocol::V2, cursor: auth.cursor, client })
+            let wish = ResumeWish { cursor: auth.cursor, max_changes: auth.max_changes };
+            Ok(Authenticated { granted, slot, protocol: Protocol::V2, wish, client })
         }
         Ok(None) => refusal(close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again"),
         Err(_) => refusal(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect"),

@@ -69,25 +69,40 @@ pub(super) struct Beginning {
     pub(super) decoder: Decoder,
     /// Frames that have arrived already.
     pub(super) taken: Taken,
-    /// Cursor from which a v2 client wants to resume.
+    /// Where a v2 client wants to resume.
+    pub(super) wish: ResumeWish,
+}
+
+/// Where a v2 client wants to resume, if it does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ResumeWish {
     pub(super) cursor: Option<String>,
+    /// The client reloads if it missed more messages than this.
+    pub(super) max_changes: Option<u64>,
+}
+
+impl ResumeWish {
+    /// Returns the wish with what it leaves open taken from another one.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self { cursor: self.cursor.or(other.cursor), max_changes: self.max_changes.or(other.max_changes) }
+    }
 }
 
 impl Beginning {
     /// For a client that authenticated with its upgrade, and may have sent `early` bytes after it.
-    pub(super) fn after_upgrade(frame_bytes: usize, mut early: Vec<u8>, cursor: Option<String>) -> Self {
+    pub(super) fn after_upgrade(frame_bytes: usize, mut early: Vec<u8>, wish: ResumeWish) -> Self {
         let mut decoder = Decoder::new(Role::Server, frame_bytes);
         let mut taken = Taken::default();
         if !early.is_empty() {
             taken.feed(&mut decoder, &mut early);
         }
-        Self { decoder, taken, cursor }
+        Self { decoder, taken, wish }
     }
 }
 
 /// Serves a connection to its end.
 pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, beginning: Beginning) {
-    let Beginning { decoder, mut taken, cursor } = beginning;
+    let Beginning { decoder, mut taken, wish } = beginning;
     let _counted = app.hub.metrics().connected(connection.protocol());
     let dialogue = match connection.protocol() {
         Protocol::V1 => Dialogue::V1(v1::Dialogue::new(&connection)),
@@ -103,7 +118,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     };
     // Boxed, because the start and the end need far more room than waiting for frames, and an idle connection should
     // not keep that room.
-    let opening = open(&app, &connection, cursor);
+    let opening = open(&app, &connection, wish);
     if Box::pin(session.read_during(opening, &mut taken)).await.is_continue() {
         session.serve(taken).await;
     }
@@ -119,11 +134,11 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
 
 /// Attaches the connection, sends its first frame and replays what the client missed. Breaks when the connection is to
 /// end.
-async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> ControlFlow<()> {
+async fn open(app: &App, connection: &Arc<Connection>, wish: ResumeWish) -> ControlFlow<()> {
     app.hub.presence().connected(connection, app.chat.now());
     let opened = match connection.protocol() {
         Protocol::V1 => open_v1(app, connection).await,
-        Protocol::V2 => open_v2(app, connection, cursor).await,
+        Protocol::V2 => open_v2(app, connection, wish).await,
     };
     opened.unwrap_or_else(|error| {
         failures::note(&error, "a stream could not start");
@@ -145,17 +160,20 @@ async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<ControlFlow<
     Ok(replay::backlog(app, connection, live_from).await)
 }
 
-async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<ControlFlow<()>> {
+async fn open_v2(app: &App, connection: &Arc<Connection>, wish: ResumeWish) -> Result<ControlFlow<()>> {
     attach(app, connection).await?;
     // Only after attaching: everything after this log position reaches the client live.
     let end = app.in_turn(app.chat.log_end()).await?;
-    let Some(cursor) = cursor else {
+    let Some(cursor) = &wish.cursor else {
         app.hub.metrics().begun(metrics::Beginning::Fresh);
         connection.send(v2::hello(connection, end, false));
         return Ok(replay::nothing(app, connection, end).await);
     };
-    match Chat::resume(Cursor::parse(&cursor), end) {
+    match Chat::resume(Cursor::parse(cursor), end) {
         Resume::From(position) => {
+            if is_beyond_bound(app, connection, (position, end.position), &wish).await? {
+                return Ok(resync(app, connection, end, "too_many_changes").await);
+            }
             app.hub.metrics().begun(metrics::Beginning::Missed);
             let from = Cursor { epoch: end.epoch, position };
             connection.send(v2::hello(connection, from, true));
@@ -165,13 +183,29 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
                 replay::changes(app, connection, end.epoch, position).await
             })
         }
-        Resume::Resync => {
-            app.hub.metrics().begun(metrics::Beginning::Resync);
-            connection.send(v2::hello(connection, end, false));
-            connection.send(v2::resync(end));
-            Ok(replay::nothing(app, connection, end).await)
-        }
+        Resume::Resync => Ok(resync(app, connection, end, "unknown_cursor").await),
     }
+}
+
+/// Whether the user missed more messages than the client or the server allows.
+async fn is_beyond_bound(
+    app: &App,
+    connection: &Connection,
+    missed: (Position, Position),
+    wish: &ResumeWish,
+) -> Result<bool> {
+    match [wish.max_changes, app.options.resume_changes].into_iter().flatten().min() {
+        Some(most) => app.in_turn(app.chat.is_beyond(connection.user(), missed, most)).await,
+        None => Ok(false),
+    }
+}
+
+/// Asks a client to reload.
+async fn resync(app: &App, connection: &Arc<Connection>, end: Cursor, code: &'static str) -> ControlFlow<()> {
+    app.hub.metrics().begun(metrics::Beginning::Resync);
+    connection.send(v2::hello(connection, end, false));
+    connection.send(v2::resync(end, code));
+    replay::nothing(app, connection, end).await
 }
 
 /// Attaches the connection to the hub, with the groups of its user. Afterwards the other nodes of a cluster know that

@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use chat_core::sync::Cursor;
 use chat_protocol::close_codes;
-use chat_protocol::v2::{At, FEATURES, Head, Hello, Id, OpName, Refusal, ServerFrame};
+use chat_protocol::v2::{FEATURES, Head, Hello, Id, OpName, Refusal, Resync, ServerFrame};
 use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::Instrument;
@@ -136,9 +136,9 @@ pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes
     }))
 }
 
-/// States that the client's cursor can't be served.
-pub(super) fn resync(at: Cursor) -> Bytes {
-    wire::v2::frame(&ServerFrame::Resync(At { cursor: at.to_string() }))
+/// States that the client has to reload, and why.
+pub(super) fn resync(at: Cursor, code: &'static str) -> Bytes {
+    wire::v2::frame(&ServerFrame::Resync(Resync { cursor: at.to_string(), code: Some(code.into()) }))
 }
 
 /// A frame's `id` for the log.

@@ -73,6 +73,20 @@ macro_rules! concerned {
     };
 }
 
+/// Returns the number of messages that belong to the changes after a log position.
+pub(super) fn n_missed(db: &Db, user: UserId, after: Position) -> Result<u64> {
+    let concerned = changed(db, user, after)?;
+    Ok(survey::n_messages(&concerned, &firsts(db, &concerned, after)?))
+}
+
+/// Returns the user's conversations in which something changed.
+fn changed(db: &Db, user: UserId, after: Position) -> Result<Vec<ChangedConversation>> {
+    let sql = concerned!(
+        "(c.position > $2 OR c.receipts_position > $2 OR me.state_position > $2 OR me.joined_position > $2)"
+    );
+    all(db, sql, &[&user.0, &after.0], |row| row::concerned(row))
+}
+
 /// Begins a survey, and returns the user's conversations in which something changed.
 fn begin(
     db: &Db,
@@ -80,10 +94,7 @@ fn begin(
     (after, end): (Position, Position),
     limit: u16,
 ) -> Result<(Survey, Concerned)> {
-    let sql = concerned!(
-        "(c.position > $2 OR c.receipts_position > $2 OR me.state_position > $2 OR me.joined_position > $2)"
-    );
-    let concerned = all(db, sql, &[&user.0, &after.0], |row| row::concerned(row))?;
+    let concerned = changed(db, user, after)?;
     let firsts = if survey::is_far(after, end, limit) { Some(firsts(db, &concerned, after)?) } else { None };
     let survey = Survey::begin((after, end), limit, &concerned, firsts.as_ref());
     Ok((survey, concerned.into_iter().map(|conversation| (conversation.id, conversation)).collect()))

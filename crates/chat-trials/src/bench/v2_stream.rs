@@ -137,7 +137,7 @@ impl V2Connection {
 #[cfg(test)]
 mod tests {
     use chat_core::Error;
-    use chat_protocol::v2::{Ack, At, Id, Refusal, ServerFrame};
+    use chat_protocol::v2::{Ack, At, Id, Refusal, Resync, ServerFrame};
 
     use super::*;
 
@@ -158,7 +158,8 @@ mod tests {
         assert_eq!(classified(&ServerFrame::Ack(ack.clone())), Frame::Ack(12));
         assert_eq!(classified(&ServerFrame::Ack(Ack { id: None, ..ack })), Frame::Other);
         assert_eq!(classified(&ServerFrame::Live(At { cursor: "a-1".into() })), Frame::Live("a-1".into()));
-        assert_eq!(classified(&ServerFrame::Resync(At { cursor: "a-1".into() })), Frame::Other);
+        let resync = Resync { cursor: "a-1".into(), code: None };
+        assert_eq!(classified(&ServerFrame::Resync(resync)), Frame::Other);
         let unavailable = Error::Unavailable("too slow".into());
         for (code, expected) in [
             ("x", Frame::Refused),

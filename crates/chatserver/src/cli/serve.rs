@@ -97,6 +97,9 @@ pub(crate) struct Args {
     /// Maximum bytes queued for one client before it is closed as too slow
     #[arg(long, env = "MAX_QUEUED_BYTES", default_value_t = 1_048_576)]
     max_queued_bytes: usize,
+    /// Messages that a v2 client may have missed and still resume; beyond them it is asked to reload. No limit by default
+    #[arg(long, env = "RESUME_CHANGES")]
+    resume_changes: Option<u64>,
     /// Maximum frames per second from one v2 client, on average over some seconds
     #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     max_frames_per_second: u32,
@@ -262,6 +265,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             connections: args.max_connections,
             outbox,
             frames_per_second: args.max_frames_per_second,
+            resume_changes: args.resume_changes,
             rates: args.rates.limits(),
             heartbeat: Duration::from_secs(args.heartbeat),
             ..GatewayOptions::default()

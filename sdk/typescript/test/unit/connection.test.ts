@@ -8,6 +8,8 @@ import { liveFixture, newFixture } from "../support/fake_server.js";
 test("the stream's URL follows from the server's", () => {
   assert.equal(streamUrl("http://localhost:8080", undefined), "ws://localhost:8080/ws");
   assert.equal(streamUrl("https://example.com/chat/", "a-1"), "wss://example.com/chat/ws?cursor=a-1");
+  assert.equal(streamUrl("http://localhost:8080", "a-1", 50), "ws://localhost:8080/ws?cursor=a-1&max_changes=50");
+  assert.equal(streamUrl("http://localhost:8080", undefined, 50), "ws://localhost:8080/ws");
 });
 
 test("the first connection authenticates, loads the conversations, and is ready then", async () => {

@@ -267,3 +267,52 @@ async fn a_cursor_that_is_not_of_this_log_asks_for_a_reload() {
     let (_, missed) = Stream::resume(&server, &jerry, &own).await;
     assert_eq!(missed.len(), 4);
 }
+
+/// Reads the first three frames. Returns whether the stream resumed, and the code of `resync` if it did not.
+async fn outcome(mut stream: Stream) -> Option<String> {
+    let hello = stream.frame().await;
+    assert_eq!(hello["type"], "hello");
+    if hello["resumed"] == true {
+        return None;
+    }
+    let resync = stream.frame().await;
+    assert_eq!(resync["type"], "resync");
+    assert_eq!(resync["cursor"], hello["cursor"]);
+    assert_eq!(stream.frame().await["type"], "live");
+    Some(resync["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_client_reloads_beyond_the_number_of_messages_that_it_or_the_server_allows() {
+    for (server, server_allows) in
+        [(Server::start(), u64::MAX), (Setup::new().env("RESUME_CHANGES", "3").start(), 3)]
+    {
+        let (tom, jerry) = server.tom_and_jerry().await;
+        let spike = server.register("spike").await;
+        tom.write(&jerry, "before").await;
+        let cursor = Stream::connect(&server, &jerry).await.cursor;
+        for number in 0..4 {
+            tom.write(&jerry, &number.to_string()).await;
+            // Messages of others and other changes do not count.
+            tom.write(&spike, "not for Jerry").await;
+            spike.write(&tom, "not for Jerry either").await;
+        }
+        for asked in [None, Some(0), Some(3), Some(4), Some(u64::MAX)] {
+            let expected = (asked.unwrap_or(u64::MAX).min(server_allows) < 4).then_some("too_many_changes");
+            let parameter = asked.map(|most| format!("&max_changes={most}")).unwrap_or_default();
+            let path = format!("/ws?cursor={cursor}{parameter}");
+            let stream = Stream::greeted_next(&server, &jerry, &path).await;
+            assert_eq!(outcome(stream).await.as_deref(), expected, "{asked:?} of {server_allows}");
+
+            let mut stream = Stream::unknown(&server).await;
+            let mut auth = json!({"op": "auth", "token": jerry.token, "cursor": cursor});
+            if let Some(most) = asked {
+                auth["max_changes"] = json!(most);
+            }
+            stream.say(&auth).await;
+            assert_eq!(outcome(stream).await.as_deref(), expected, "auth, {asked:?} of {server_allows}");
+        }
+        let stream = Stream::greeted_next(&server, &jerry, "/ws?cursor=x&max_changes=9").await;
+        assert_eq!(outcome(stream).await.as_deref(), Some("unknown_cursor"));
+    }
+}
