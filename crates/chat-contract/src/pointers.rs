@@ -161,7 +161,7 @@ pub async fn many_conversations_are_read_as_if_each_were_read_by_itself(stores: 
     };
     assert_eq!(changes(&together)[seen..], changes(&apart)[seen..]);
     for node in [&together, &apart] {
-        let resumed = node.store.changes(jerry, start, 100).await.unwrap().events;
+        let resumed = node.store.changes(jerry, start.into(), 100).await.unwrap().events;
         let positions: Vec<_> = resumed.iter().map(|event| event.position.0 - start.0).collect();
         assert_eq!(*positions.iter().max().unwrap(), 3, "{resumed:?}");
         for id in [direct, marked, empty] {
