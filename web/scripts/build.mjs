@@ -37,8 +37,11 @@ const files = readdirSync(dist, { recursive: true })
   .map((name) => join(dist, name))
   .filter((path) => statSync(path).isFile());
 
-/** Drops unused arguments: no code here depends on a function's `length`. */
-const compress = { passes: 2, keep_fargs: false };
+/**
+ * Drops unused arguments and makes arrows of functions without `this`: no code here depends on a function's `length` or
+ * calls such a function with `new`. `pure_getters` would save more, but reading a property is how Svelte follows state.
+ */
+const compress = { passes: 4, keep_fargs: false, unsafe_arrows: true };
 // After Vite's own minifier, not instead of it: both together save 5% more than either alone.
 for (const path of files.filter((path) => path.endsWith(".js"))) {
   const isModule = path !== join(dist, "widget.js");

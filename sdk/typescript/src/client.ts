@@ -227,7 +227,8 @@ export class ChatClient {
    * unread and those that were not found. Goes over REST, once.
    */
   readAll(conversationIds?: readonly number[]): Promise<Answer<"post", "/v1/conversations/read">> {
-    const body = conversationIds === undefined ? { all: true } : { conversation_ids: [...conversationIds] };
+    // Without ids the body is `{}`, which means all.
+    const body = { conversation_ids: conversationIds as number[] };
     return this.rest.post("/v1/conversations/read", { body });
   }
 

@@ -65,8 +65,10 @@ const ABNORMAL = 1006;
 export function streamUrl(url: string, cursor: string | undefined, maxChanges?: number): string {
   const stream = new URL("ws", url.endsWith("/") ? url : `${url}/`);
   stream.protocol = stream.protocol.replace("http", "ws");
-  if (cursor !== undefined) stream.searchParams.set("cursor", cursor);
-  if (cursor !== undefined && maxChanges !== undefined) stream.searchParams.set("max_changes", String(maxChanges));
+  if (cursor) {
+    stream.searchParams.set("cursor", cursor);
+    if (maxChanges !== undefined) stream.searchParams.set("max_changes", String(maxChanges));
+  }
   return stream.href;
 }
 
