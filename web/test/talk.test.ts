@@ -87,13 +87,13 @@ scene("edits, deletions and reactions appear on both sides", async (at) => {
 scene("Arrow Up edits the message just sent, however long the server takes to answer", async ({ enter, newPerson }) => {
   const [writer, friend] = [await newPerson("hasty"), await newPerson("patient")];
   const screen = await enter(writer);
-  const answers: (() => void)[] = [];
+  const held: { type: string; pass: () => void }[] = [];
   let isHeld = true;
   await screen.page.context().routeWebSocket(/\/ws\b/, (socket) => {
     const server = socket.connectToServer();
     server.onMessage((frame) => {
-      const isAboutIt = isHeld && /"type":"(?:ack|message)"/.test(String(frame));
-      if (isAboutIt) answers.push(() => socket.send(frame));
+      const type = /"type":"(ack|message|conversation)"/.exec(String(frame))?.[1];
+      if (isHeld && type !== undefined) held.push({ type, pass: () => socket.send(frame) });
       else socket.send(frame);
     });
   });
@@ -102,9 +102,17 @@ scene("Arrow Up edits the message just sent, however long the server takes to an
   await screen.send("Chese");
   await screen.hasStatus("Chese", say.messages.waiting);
   await screen.composer.press("ArrowUp");
-  await eventually(async () => assert.ok(answers.length > 0, "the server has answered"));
+  const types = (): string[] => [...new Set(held.map(({ type }) => type))].sort();
+  await eventually(async () =>
+    assert.deepEqual(types(), ["ack", "conversation", "message"], "the server has answered"),
+  );
   isHeld = false;
-  for (const answer of answers) answer();
+  // The answer may overtake the conversation that the message has created.
+  for (const { pass } of held.filter(({ type }) => type === "ack")) pass();
+  await screen.page.evaluate(
+    () => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))),
+  );
+  for (const { pass } of held.filter(({ type }) => type !== "ack")) pass();
   await screen.conversation.getByText(say.aids.editing).waitFor();
   assert.equal(await screen.composer.inputValue(), "Chese");
   await screen.send("Cheese");
