@@ -12,10 +12,11 @@ script=./setup.sh
 compiler_works() {
   check_cmd cc || return 1
   trial=$(mktemp -d "${TMPDIR:-/tmp}/chatserver-setup.XXXXXX") || return 1
+  begin_scratch "$trial"
   works=no
   printf '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n' >"$trial/trial.c"
   if cc -o "$trial/trial" "$trial/trial.c" >/dev/null 2>&1; then works=yes; fi
-  rm -rf "$trial"
+  end_scratch
   [ "$works" = yes ]
 }
 
