@@ -52,16 +52,18 @@ pub(super) async fn read_many(
     State(app): State<App>,
     Body(request): Body<ReadManyRequest>,
 ) -> Result<Response, Problem> {
+    let caller = reader.user;
+    // Before anything is marked: a refusal for want of a permit must mean that nothing was done.
+    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     let marked = match (request.all, request.conversation_ids) {
-        (None | Some(true), None) => app.chat.read_all(reader.user).await?,
+        (None | Some(true), None) => app.chat.read_all(caller).await?,
         (None | Some(false), Some(ids)) => {
             let id = |id| commands::positive(id, "conversation_ids").map(ConversationId);
             let ids = ids.into_iter().map(id).collect::<Result<_, _>>()?;
-            app.chat.read_each(reader.user, ids).await?
+            app.chat.read_each(caller, ids).await?
         }
         _ => return Err(Problem::invalid("give either conversation_ids or \"all\": true")),
     };
-    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     turn.answer(marked, wire_marked).await
 }
 
