@@ -21,9 +21,11 @@ impl DateStore for Postgres {
     ) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
-                membership::of_member(db, reader, conversation)?;
-                let place = place_of(db, conversation, page.at)?;
-                page.read(place, |range| read_range(db, reader, conversation, range))
+                db.snapshot(|db| {
+                    membership::of_member(db, reader, conversation)?;
+                    let place = place_of(db, conversation, page.at)?;
+                    page.read(place, |range| read_range(db, reader, conversation, range))
+                })
             })
             .await
     }
