@@ -123,9 +123,8 @@ fn source(matches: &ArgMatches, flag: &str) -> Option<ValueSource> {
 /// Refuses a file on the command line beside the address of a database, which may come from the environment or the file
 /// `.env` unnoticed: the command would act on another database than its user named.
 fn check_one_database(matches: &ArgMatches) -> Result<()> {
-    let (_, given) = matches.subcommand().context("a command is needed")?;
-    let has_url = source(matches, "database_url").is_some()
-        && given.get_one::<String>("database_url").is_some_and(|url| !url.is_empty());
+    let url = matches.subcommand().and_then(|(_, given)| given.get_one::<String>("database_url"));
+    let has_url = url.is_some_and(|url| !url.is_empty());
     if has_url && source(matches, "database") == Some(ValueSource::CommandLine) {
         bail!(
             "--database names a file, but DATABASE_URL or --database-url names a database; leave one of them out"

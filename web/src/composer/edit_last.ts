@@ -9,7 +9,7 @@ const STEP_MS = 20;
 const MAX_WAIT_MS = 10_000;
 
 /** Waits for the conversation that a first message creates: the answer to the message may overtake it. */
-async function isKnown(conversation: () => Conversation | undefined): Promise<void> {
+async function untilKnown(conversation: () => Conversation | undefined): Promise<void> {
   for (let waited = 0; conversation() === undefined && waited < MAX_WAIT_MS; waited += STEP_MS) {
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
@@ -28,7 +28,7 @@ export async function editLast(
 ): Promise<void> {
   const focused = document.activeElement;
   const sent = await writing().sent?.catch(() => undefined);
-  if (sent !== undefined) await isKnown(conversation);
+  if (sent !== undefined) await untilKnown(conversation);
   const { id } = conversation() ?? {};
   if (id === undefined || !writing().isIdle || document.activeElement !== focused) return;
   const messages = chat.messages(id);
