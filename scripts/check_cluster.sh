@@ -30,7 +30,7 @@ ready::on_a_full_disk_it_is_ready_only_if_the_next_message_fits  fills the disk 
 crash::paused::        a node that is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
-bench::slow_clients_are_measured                 starts a server of its own
+operation::bench::      starts servers of its own
 operation::addresses::  sockets are bounded before anything is stored
 operation::stuck::      looks at one process and its watchdog
 operation::unread_answers:: answers are bounded on their way out of one node

@@ -3,8 +3,10 @@
 //! Each scenario is a file below `bench/`. It prepares its data, is timed in a separate part, and gives one main figure
 //! by which its runs are compared. A fault is counted and shown, never a reason to drop a run.
 
+mod against;
 mod batches;
 mod cluster;
+mod comparison;
 mod disk;
 mod fanout;
 mod history;
@@ -31,6 +33,7 @@ mod table;
 mod tally;
 mod testbed;
 mod timed_sends;
+mod turns;
 mod v2_sends;
 mod v2_stream;
 mod yardstick;
@@ -40,8 +43,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use self::comparison::Comparison;
 use self::report::{Measured, Report, Run};
-use self::server::Server;
+use self::server::{Program, Server};
 use self::streams::Protocol;
 use self::testbed::{LISTENERS, Testbed};
 use crate::child::interrupted;
@@ -70,6 +74,10 @@ pub struct Args {
     /// be installed; the database is in the directory for temporary files
     #[arg(long, value_name = "NODES", conflicts_with = "url", value_parser = clap::value_parser!(u8).range(1..=8))]
     cluster: Option<u8>,
+    /// Other build of chatserver to compare this one with: each scenario runs on a server of either build, in turns,
+    /// and the table shows this build's figures divided by those of the other. --runs is the number of pairs
+    #[arg(long, value_name = "BINARY", conflicts_with = "url")]
+    against: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -167,22 +175,69 @@ pub fn run(args: Args, adapters: Adapters) -> Result<Outcome> {
             interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted")),
         }
     })?;
-    let (report, passed) = report;
-    let report = if as_json { format!("{:#}", report.json()) } else { report.text() };
+    let (findings, passed) = report;
+    let report = if as_json { format!("{:#}", findings.json()) } else { findings.text() };
     Ok(Outcome { report, passed })
 }
 
-async fn measure(args: Args, adapters: Adapters) -> Result<(Report, bool)> {
-    let mut settings = args.settings;
-    let mut notes = limit_connections(&mut settings);
+/// What was measured.
+enum Findings {
+    Single(Report),
+    Compared(Comparison),
+}
+
+impl Findings {
+    fn text(&self) -> String {
+        match self {
+            Self::Single(report) => report.text(),
+            Self::Compared(comparison) => comparison.text(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Single(report) => report.json(),
+            Self::Compared(comparison) => comparison.json(),
+        }
+    }
+}
+
+async fn measure(args: Args, adapters: Adapters) -> Result<(Findings, bool)> {
+    let mut settings = args.settings.clone();
+    let notes = notes_in_advance(&mut settings);
+    if let Some(binary) = &args.against {
+        let (mut comparison, all_measured) = against::measure(&args, settings, adapters, binary).await?;
+        comparison.notes.splice(0..0, notes);
+        return Ok((Findings::Compared(comparison), all_measured));
+    }
+    let (report, all_measured) = measure_single(&args, settings, notes, adapters).await?;
+    Ok((Findings::Single(report), all_measured))
+}
+
+/// Connections that one user must be allowed to have.
+fn connections_per_user(settings: &Settings) -> Result<usize> {
+    Ok(usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100))
+}
+
+fn notes_in_advance(settings: &mut Settings) -> Vec<String> {
+    let mut notes = limit_connections(settings);
     if cfg!(debug_assertions) {
         notes.push("this is a debug build: its figures are meaningless".into());
     }
-    let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
+    notes
+}
+
+async fn measure_single(
+    args: &Args,
+    settings: Settings,
+    mut notes: Vec<String>,
+    adapters: Adapters,
+) -> Result<(Report, bool)> {
+    let program = Program::own(connections_per_user(&settings)?)?;
     let server = match (&args.url, args.cluster) {
         (Some(url), _) => Server::running((adapters.server)(url, args.ca.as_deref())?, args.pid),
-        (None, Some(n_nodes)) => Server::start_cluster(n_nodes, per_user).await?,
-        (None, None) => Server::start(per_user).await?,
+        (None, Some(n_nodes)) => Server::start_cluster(n_nodes, program).await?,
+        (None, None) => Server::start(program).await?,
     };
     let description = server.describe();
     eprintln!("registering users ...");
@@ -217,24 +272,7 @@ async fn measure_all(testbed: &mut Testbed) -> (Vec<Measured>, bool) {
         if !testbed.settings.wants(*scenario, testbed.server.cluster().is_some()) {
             continue;
         }
-        let result = match scenario {
-            Scenario::Sends => sends::measure(testbed, &mut measured).await,
-            Scenario::V2Sends => v2_sends::measure(testbed, &mut measured).await,
-            Scenario::Fanout => fanout::measure(testbed, &mut measured).await,
-            Scenario::Latency => latency::measure(testbed, &mut measured).await,
-            Scenario::OtherNode => other_node::measure(testbed, &mut measured).await,
-            Scenario::Pgbench => pgbench::measure(testbed, &mut measured).await,
-            Scenario::Idle => idle::measure(testbed, &mut measured, Protocol::V1).await,
-            Scenario::IdleV2 => idle::measure(testbed, &mut measured, Protocol::V2).await,
-            Scenario::Resume => resume::measure(testbed, &mut measured).await,
-            Scenario::Slow => slow::measure(testbed, &mut measured).await,
-            Scenario::Receipts => receipts::measure(testbed, &mut measured).await,
-            Scenario::History => history::measure(testbed, &mut measured).await,
-            Scenario::Logins => logins::measure(testbed, &mut measured).await,
-            Scenario::Start => start::measure(testbed, &mut measured).await,
-            Scenario::Search => search::measure(testbed, &mut measured).await,
-        };
-        if let Err(error) = result {
+        if let Err(error) = measure_one(*scenario, testbed, &mut measured).await {
             all = false;
             testbed.note(format!("{scenario:?} could not be measured: {error:#}"));
         }
@@ -242,17 +280,53 @@ async fn measure_all(testbed: &mut Testbed) -> (Vec<Measured>, bool) {
     (measured, all)
 }
 
-/// Repeats a run as often as the settings say.
+/// Measures a scenario, and adds its rows to `measured`.
+async fn measure_one(scenario: Scenario, testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    match scenario {
+        Scenario::Sends => sends::measure(testbed, measured).await,
+        Scenario::V2Sends => v2_sends::measure(testbed, measured).await,
+        Scenario::Fanout => fanout::measure(testbed, measured).await,
+        Scenario::Latency => latency::measure(testbed, measured).await,
+        Scenario::OtherNode => other_node::measure(testbed, measured).await,
+        Scenario::Pgbench => pgbench::measure(testbed, measured).await,
+        Scenario::Idle => idle::measure(testbed, measured, Protocol::V1).await,
+        Scenario::IdleV2 => idle::measure(testbed, measured, Protocol::V2).await,
+        Scenario::Resume => resume::measure(testbed, measured).await,
+        Scenario::Slow => slow::measure(testbed, measured).await,
+        Scenario::Receipts => receipts::measure(testbed, measured).await,
+        Scenario::History => history::measure(testbed, measured).await,
+        Scenario::Logins => logins::measure(testbed, measured).await,
+        Scenario::Start => start::measure(testbed, measured).await,
+        Scenario::Search => search::measure(testbed, measured).await,
+    }
+}
+
+/// Repeats a run as often as the settings say, in turns with another server if two are compared.
 async fn repeat(
     testbed: &mut Testbed,
     scenario: &str,
     unit: &'static str,
+    run: impl AsyncFnMut(&mut Testbed) -> Result<Run>,
+) -> Result<Measured> {
+    repeat_times(testbed, testbed.settings.runs, (scenario, unit), run).await
+}
+
+/// Like [`repeat`], this number of times. A row is a scenario's name and the unit of its main figure.
+async fn repeat_times(
+    testbed: &mut Testbed,
+    wanted: u32,
+    (scenario, unit): (&str, &'static str),
     mut run: impl AsyncFnMut(&mut Testbed) -> Result<Run>,
 ) -> Result<Measured> {
-    let wanted = testbed.settings.runs;
     let mut measured = Measured { scenario: scenario.into(), unit, runs: Vec::new() };
     for number in 1..=wanted {
+        if let Some(turns) = &mut testbed.turns {
+            turns.begin(number).await?;
+        }
         let run = run(testbed).await?;
+        if let Some(turns) = &mut testbed.turns {
+            turns.end(number).await?;
+        }
         eprintln!("{scenario}: run {number} of {wanted}: {} {unit}", table::number(run.main));
         measured.runs.push(run);
     }

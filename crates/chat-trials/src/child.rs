@@ -119,11 +119,6 @@ pub(super) fn database(folder: &Path) -> PathBuf {
     folder.join("chat.db")
 }
 
-/// Starts a server on the data in a folder, and waits until it is ready.
-pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
-    launch_with(&own_program()?, folder, connections_per_user, &[]).await
-}
-
 /// Path of this program.
 pub(super) fn own_program() -> Result<PathBuf> {
     std::env::current_exe().context("this program's own file is not known")
@@ -143,13 +138,14 @@ pub(super) async fn launch_with(
 
 /// Starts a server that also serves metrics, and waits until it is ready. The second URL is that of the metrics.
 pub(super) async fn launch_watched(
+    program: &Path,
     folder: &Path,
     connections_per_user: usize,
     settings: &[(&str, String)],
 ) -> Result<(Process, ServerUrl, ServerUrl)> {
     let mut settings = settings.to_vec();
     settings.push(("METRICS_ADDRESS", "127.0.0.1:0".into()));
-    let (child, addresses) = start(&own_program()?, folder, connections_per_user, &settings).await?;
+    let (child, addresses) = start(program, folder, connections_per_user, &settings).await?;
     let metrics = addresses.metrics.as_deref().and_then(|url| url.strip_suffix("/metrics"));
     let metrics = metrics.context("the server does not say where its metrics are")?;
     Ok((child, ServerUrl::parse(&addresses.url)?, ServerUrl::parse(metrics)?))

@@ -9,6 +9,7 @@ use chat_engines::{Nats, Postgres};
 use tokio::task::spawn_blocking;
 
 use super::batches::Batches;
+use super::server::Program;
 use crate::child::{Folder, Process, launch_watched};
 
 const DATABASE: &str = "bench";
@@ -34,8 +35,8 @@ struct Node {
 
 impl Cluster {
     /// Starts PostgreSQL and `n_nodes` nodes, and NATS if there is more than one.
-    pub(super) async fn start(n_nodes: u8, connections_per_user: usize) -> Result<Self> {
-        let folder = Folder::create("bench")?;
+    pub(super) async fn start(n_nodes: u8, program: Program) -> Result<Self> {
+        let folder = Folder::create(program.purpose)?;
         let postgres = spawn_blocking(start_postgres).await.context("PostgreSQL's start broke down")??;
         let nats = match n_nodes {
             ..=1 => None,
@@ -43,18 +44,19 @@ impl Cluster {
         };
         let mut cluster = Self { nodes: Vec::new(), nats, postgres, folder };
         for number in 0..n_nodes {
-            let node = cluster.start_node(number, connections_per_user).await?;
+            let node = cluster.start_node(number, &program).await?;
             cluster.nodes.push(node);
         }
         Ok(cluster)
     }
 
-    async fn start_node(&self, number: u8, connections_per_user: usize) -> Result<Node> {
+    async fn start_node(&self, number: u8, program: &Program) -> Result<Node> {
         let folder = self.folder.path().join(format!("node-{number}"));
         std::fs::create_dir(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let nats = self.nats.as_ref().map(Nats::url).unwrap_or_default();
         let settings = [("DATABASE_URL", self.postgres.url(DATABASE)), ("NATS_URL", nats)];
-        let (process, url, metrics) = launch_watched(&folder, connections_per_user, &settings).await?;
+        let (process, url, metrics) =
+            launch_watched(&program.path, &folder, program.connections_per_user, &settings).await?;
         Ok(Node { process, url, metrics })
     }
 

@@ -63,6 +63,7 @@ async fn run(testbed: &Testbed, group: i64) -> Result<Run> {
     let effort = meter.stop();
     tokio::time::sleep(LINGER).await;
     let received = streams.received(sent);
+    let effort = effort.for_units(usize::try_from(received.deliveries)?);
     Ok(Run {
         main: received.deliveries as f64 / elapsed.as_secs_f64(),
         details: vec![

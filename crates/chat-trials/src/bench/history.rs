@@ -33,7 +33,7 @@ pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>)
         let connected = ConnectedWorkers::connect(testbed.server.url(), (0..READERS).map(worker)).await?;
         let meter = testbed.meter();
         let results = connected.work(Until::seconds(testbed.settings.seconds)).await;
-        let effort = meter.stop();
+        let effort = meter.stop().for_units(results.times.len());
         let faults = results.faults();
         let main = results.times.len() as f64 / results.elapsed.as_secs_f64();
         let times = results.times.sorted();

@@ -48,7 +48,9 @@ pub(super) async fn measure(
     // The allocator keeps memory that it has once taken, so only the first run on a process shows what connections
     // take.
     testbed.note("idle: one run, because a server that cannot be restarted shows its growth only once");
-    measured.push(Measured { scenario: name, unit, runs: vec![run(testbed, group, protocol).await?] });
+    let once =
+        super::repeat_times(testbed, 1, (&name, unit), async |testbed| run(testbed, group, protocol).await);
+    measured.push(once.await?);
     Ok(())
 }
 

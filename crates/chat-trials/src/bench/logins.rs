@@ -27,7 +27,7 @@ async fn run(testbed: &Testbed) -> Result<Run> {
     let meter = testbed.meter();
     let until = Until::seconds(testbed.settings.seconds);
     let (logins, sends) = tokio::join!(logging_in.work(until.clone()), sending.work(until));
-    let effort = meter.stop();
+    let effort = meter.stop().for_units(logins.times.len());
     let mut faults = logins.faults();
     faults.extend(sends.faults());
     let sent = sends.times.len() as f64 / sends.elapsed.as_secs_f64();

@@ -1,5 +1,6 @@
 //! Creates many users directly in the database while the server is stopped: a running server would hash a password for
-//! each of them.
+//! each of them. Only a server that is compared with another one gets them over REST: its program may be of another
+//! release, whose database this program must not open.
 
 use anyhow::{Context, Result};
 use chat_core::accounts::NewAccount;
@@ -29,6 +30,9 @@ pub(super) async fn create(
     groups: usize,
     members: usize,
 ) -> Result<Option<Vec<UserGroup>>> {
+    if testbed.is_compared {
+        return create_over_rest(testbed, purpose, groups, members).await.map(Some);
+    }
     let Some(database) = testbed.server.database() else {
         testbed.note(format!("{purpose}: left out, because only a server of the benchmark's own with SQLite is stopped to add users"));
         return Ok(None);
@@ -45,6 +49,21 @@ pub(super) async fn create(
     closing.await.context("the database cannot be closed")?;
     testbed.server.resume().await?;
     Ok(Some(user_groups))
+}
+
+async fn create_over_rest(
+    testbed: &Testbed,
+    purpose: &str,
+    groups: usize,
+    members: usize,
+) -> Result<Vec<UserGroup>> {
+    eprintln!("{purpose}: registering {} users, 50 to 100 per second ...", groups * members);
+    let users = testbed.register(groups * members).await?;
+    let mut user_groups = Vec::new();
+    for users in users.chunks(members.max(1)) {
+        user_groups.push(UserGroup { group: testbed.group_of(users).await?, users: users.to_vec() });
+    }
+    Ok(user_groups)
 }
 
 async fn add_users(database: &OfflineDatabase, purpose: &str, count: usize) -> Result<Vec<User>> {

@@ -17,6 +17,11 @@ const JOURNAL_BYTES: &str = "SELECT coalesce(round(sum(length(body)) / sum(last 
                              FROM (SELECT * FROM journal ORDER BY last DESC LIMIT 1000) j";
 
 pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
+    if testbed.is_compared {
+        testbed
+            .note("pgbench: left out, because it compares a server with its database and not with another");
+        return Ok(());
+    }
     let Some(cluster) = testbed.server.cluster() else {
         testbed.note("pgbench: left out, because it needs a PostgreSQL of the benchmark's own: --cluster 1");
         return Ok(());

@@ -83,7 +83,7 @@ async fn run(testbed: &Testbed, request: &[u8], connections: &mut Vec<V2Connecti
             }
         }
     }
-    let effort = meter.stop();
+    let effort = meter.stop().for_units(times.len());
     let times = times.sorted();
     Ok(Run {
         main: times.max_ms(),

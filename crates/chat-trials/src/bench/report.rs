@@ -19,6 +19,14 @@ impl Figure {
         Self { name, unit, value }
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn unit(&self) -> &'static str {
+        self.unit
+    }
+
     fn key(&self) -> String {
         let name = self.name.replace(' ', "_");
         if self.unit.is_empty() { name } else { format!("{name}_{}", self.unit.replace('/', "_per_")) }
@@ -74,7 +82,7 @@ impl Measured {
     }
 
     /// The faults of all runs together: one outside the median run must show, too.
-    fn faults(&self) -> Vec<Fault> {
+    pub(super) fn faults(&self) -> Vec<Fault> {
         let mut sums: Vec<Fault> = Vec::new();
         for fault in self.runs.iter().flat_map(|run| &run.faults) {
             match sums.iter_mut().find(|sum| sum.name == fault.name) {
@@ -94,18 +102,12 @@ impl Measured {
             _ => String::new(),
         };
         let details: Vec<String> = median.details.iter().map(Figure::text).collect();
-        let faults: Vec<String> = self
-            .faults()
-            .iter()
-            .filter(|fault| fault.count > 0)
-            .map(|fault| format!("{} {}", fault.count, fault.name))
-            .collect();
         let main = format!("{} {}", number(median.main), self.unit);
-        let faults = if faults.is_empty() { "none".into() } else { faults.join(", ") };
+        let faults = faults_text(&self.faults());
         Some([self.scenario.clone(), main, range, details.join(", "), faults, cpu(median.effort)])
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let ordered = self.ordered();
         json!({
             "scenario": self.scenario,
@@ -121,6 +123,11 @@ impl Measured {
 }
 
 impl Run {
+    /// The additional figure of this name.
+    pub(super) fn detail(&self, name: &str) -> Option<f64> {
+        self.details.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+
     fn json(&self) -> Value {
         let figures: Map<String, Value> =
             self.details.iter().map(|figure| (figure.key(), json!(figure.value))).collect();
@@ -131,8 +138,19 @@ impl Run {
             "seconds": self.effort.seconds,
             "server_cpu_s": self.effort.server_cpu_s,
             "client_cpu_s": self.effort.client_cpu_s,
+            "server_cpu_us_per_unit": self.effort.cpu_us_per_unit(),
         })
     }
+}
+
+/// The faults that happened, as text.
+pub(super) fn faults_text(faults: &[Fault]) -> String {
+    let happened: Vec<String> = faults
+        .iter()
+        .filter(|fault| fault.count > 0)
+        .map(|fault| format!("{} {}", fault.count, fault.name))
+        .collect();
+    if happened.is_empty() { "none".into() } else { happened.join(", ") }
 }
 
 fn faults_json(faults: &[Fault]) -> Value {
@@ -196,7 +214,8 @@ impl Report {
     }
 }
 
-fn cores() -> usize {
+/// Number of cores that this program may use.
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -209,7 +228,7 @@ mod tests {
             main,
             details: vec![Figure::new("p99", "ms", main / 2.0)],
             faults: vec![Fault::new("refused", refused)],
-            effort: Effort { seconds: 2.0, server_cpu_s: Some(3.0), client_cpu_s: None },
+            effort: Effort { seconds: 2.0, server_cpu_s: Some(3.0), client_cpu_s: None, units: None },
         }
     }
 

@@ -78,7 +78,7 @@ async fn run(
             }
         }
     }
-    let effort = meter.stop();
+    let effort = meter.stop().for_units(times.len());
     let nothing_missed = up_to_date(testbed, clients).await?.sorted();
     let times = times.sorted();
     Ok(Run {

@@ -114,7 +114,7 @@ async fn run(testbed: &Testbed, words: usize) -> Result<Run> {
     let connected = ConnectedWorkers::connect(testbed.server.url(), workers).await?;
     let meter = testbed.meter();
     let results = connected.work(Until::seconds(testbed.settings.seconds)).await;
-    let effort = meter.stop();
+    let effort = meter.stop().for_units(results.times.len());
     let faults = results.faults();
     let searches = results.times.len() as f64 / results.elapsed.as_secs_f64();
     let times = results.times.sorted();

@@ -35,7 +35,7 @@ pub(super) fn workers(testbed: &Testbed, senders: usize) -> Result<Vec<Worker>> 
 }
 
 pub(super) fn run_of(results: Results, effort: Effort) -> Run {
-    let faults = results.faults();
+    let (faults, effort) = (results.faults(), effort.for_units(results.times.len()));
     let main = results.times.len() as f64 / results.elapsed.as_secs_f64();
     let times = results.times.sorted();
     let details = vec![

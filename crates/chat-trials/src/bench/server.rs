@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 
 use super::cluster::Cluster;
-use crate::child::{self, Folder, Process, launch};
+use crate::child::{self, Folder, Process, launch_with};
 
 /// The server under test.
 pub(super) struct Server {
@@ -28,7 +28,27 @@ enum Own {
 struct Single {
     child: Process,
     folder: Folder,
-    connections_per_user: usize,
+    program: Program,
+}
+
+/// The program that serves.
+pub(super) struct Program {
+    pub(super) path: PathBuf,
+    /// Part of its folder's name. Two servers that run at the same time need different ones.
+    pub(super) purpose: &'static str,
+    /// Setting of the server: the connections that one user may have.
+    pub(super) connections_per_user: usize,
+}
+
+impl Program {
+    /// This program.
+    pub(super) fn own(connections_per_user: usize) -> Result<Self> {
+        Ok(Self { path: child::own_program()?, purpose: "bench", connections_per_user })
+    }
+
+    async fn launch(&self, folder: &Path) -> Result<(Process, ServerUrl)> {
+        launch_with(&self.path, folder, self.connections_per_user, &[]).await
+    }
 }
 
 impl Server {
@@ -38,17 +58,17 @@ impl Server {
     }
 
     /// Starts a server in a new folder below the working folder, so that the caller chooses the disk.
-    pub(super) async fn start(connections_per_user: usize) -> Result<Self> {
-        let folder = Folder::create("bench")?;
-        let (child, url) = launch(folder.path(), connections_per_user).await?;
+    pub(super) async fn start(program: Program) -> Result<Self> {
+        let folder = Folder::create(program.purpose)?;
+        let (child, url) = program.launch(folder.path()).await?;
         let pids = vec![child.id()];
-        let own = Some(Own::Single(Single { child, folder, connections_per_user }));
+        let own = Some(Own::Single(Single { child, folder, program }));
         Ok(Self { urls: vec![url.clone()], url, pids, own })
     }
 
     /// Starts `n_nodes` nodes, at least one, with their own PostgreSQL and NATS.
-    pub(super) async fn start_cluster(n_nodes: u8, connections_per_user: usize) -> Result<Self> {
-        let cluster = Cluster::start(n_nodes, connections_per_user).await?;
+    pub(super) async fn start_cluster(n_nodes: u8, program: Program) -> Result<Self> {
+        let cluster = Cluster::start(n_nodes, program).await?;
         let (urls, pids) = (cluster.urls(), cluster.pids());
         let url = urls.first().context("a cluster has nodes")?.clone();
         Ok(Self { url, urls, pids, own: Some(Own::Cluster(Box::new(cluster))) })
@@ -126,7 +146,7 @@ impl Server {
     /// Starts a stopped server on the same data, at a new address.
     pub(super) async fn resume(&mut self) -> Result<()> {
         let single = self.single()?;
-        let (child, url) = launch(single.folder.path(), single.connections_per_user).await?;
+        let (child, url) = single.program.launch(single.folder.path()).await?;
         let pid = child.id();
         single.child = child;
         (self.urls, self.pids, self.url) = (vec![url.clone()], vec![pid], url);

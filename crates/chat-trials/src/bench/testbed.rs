@@ -8,6 +8,7 @@ use chat_protocol::rest::RegisterRequest;
 use tokio::task::JoinSet;
 
 use super::server::Server;
+use super::turns::Turns;
 use super::{Settings, http, process};
 use crate::Adapters;
 
@@ -38,6 +39,10 @@ pub(super) struct Testbed {
     pub(super) password: String,
     /// Notes for readers of the figures.
     pub(super) notes: Vec<String>,
+    /// Whether the same is measured on another server, whose program may be of another release.
+    pub(super) is_compared: bool,
+    /// When to measure, if another server is measured in turns with this one.
+    pub(super) turns: Option<Turns>,
 }
 
 impl Testbed {
@@ -45,9 +50,25 @@ impl Testbed {
     pub(super) async fn prepare(server: Server, settings: Settings, adapters: Adapters) -> Result<Self> {
         let (prefix, password) = (random_word()?, random_word()?.repeat(2));
         let client = Client::at(server.url().clone());
-        let mut users = register(&client, &prefix, &password).await?;
+        let mut users = register(&client, &prefix, &password, WRITERS + LISTENERS).await?;
         let listeners = users.split_off(WRITERS);
-        Ok(Self { server, settings, adapters, writers: users, listeners, password, notes: Vec::new() })
+        Ok(Self {
+            server,
+            settings,
+            adapters,
+            writers: users,
+            listeners,
+            password,
+            notes: Vec::new(),
+            is_compared: false,
+            turns: None,
+        })
+    }
+
+    /// Registers more users over REST. The server hashes a password for each.
+    pub(super) async fn register(&self, count: usize) -> Result<Vec<User>> {
+        let client = Client::at(self.server.url().clone());
+        register(&client, &random_word()?, &self.password, count).await
     }
 
     /// A REST client with a user's token.
@@ -80,10 +101,15 @@ impl Testbed {
 
     /// Creates a group of the first `members` listeners. Returns its id.
     pub(super) async fn group(&self, members: usize) -> Result<i64> {
-        let (owner, others) = self.listeners.split_first().context("there are no users")?;
+        self.group_of(self.listeners.get(..members).unwrap_or(&self.listeners)).await
+    }
+
+    /// Creates a group of these users, whose owner is the first. Returns its id.
+    pub(super) async fn group_of(&self, users: &[User]) -> Result<i64> {
+        let (owner, others) = users.split_first().context("there are no users")?;
         let client = self.client(owner)?;
         let group = client.create_group("bench").await.context("the group cannot be made")?.id;
-        for member in others.iter().take(members.saturating_sub(1)) {
+        for member in others {
             client.add_member(group, member.id).await.context("the group cannot be filled")?;
         }
         Ok(group)
@@ -116,10 +142,10 @@ pub(super) fn content() -> String {
     format!("{:.<100}", "A message of the benchmark, about as long as people write ")
 }
 
-async fn register(client: &Client, prefix: &str, password: &str) -> Result<Vec<User>> {
+async fn register(client: &Client, prefix: &str, password: &str, count: usize) -> Result<Vec<User>> {
     let mut tasks = JoinSet::new();
     for first in 0..REGISTERING {
-        let requests: Vec<RegisterRequest> = (first..WRITERS + LISTENERS)
+        let requests: Vec<RegisterRequest> = (first..count)
             .step_by(REGISTERING)
             .map(|number| registration(prefix, number, password))
             .collect();
@@ -169,6 +195,21 @@ pub(super) struct Effort {
     pub(super) seconds: f64,
     pub(super) server_cpu_s: Option<f64>,
     pub(super) client_cpu_s: Option<f64>,
+    /// Number of requests, deliveries or connections that the server did this for, if the scenario knows it.
+    pub(super) units: Option<f64>,
+}
+
+impl Effort {
+    /// The same effort, for this number of requests, deliveries or connections.
+    pub(super) fn for_units(self, units: usize) -> Self {
+        Self { units: Some(units as f64), ..self }
+    }
+
+    /// The server's CPU time for each unit, in microseconds; `None` if it is not known.
+    pub(super) fn cpu_us_per_unit(&self) -> Option<f64> {
+        let units = self.units.filter(|units| *units > 0.0)?;
+        Some(self.server_cpu_s? * 1e6 / units)
+    }
 }
 
 impl Meter {
@@ -178,6 +219,7 @@ impl Meter {
             seconds: self.started.elapsed().as_secs_f64(),
             server_cpu_s: used(&self.server, self.server_before),
             client_cpu_s: used(&[std::process::id()], self.client_before),
+            units: None,
         }
     }
 }

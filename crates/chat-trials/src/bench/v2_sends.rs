@@ -64,7 +64,7 @@ async fn run(testbed: &Testbed) -> Result<Run> {
             Err(_) => all.broken += 1,
         }
     }
-    let (elapsed, effort) = (start.elapsed(), meter.stop());
+    let (elapsed, effort) = (start.elapsed(), meter.stop().for_units(all.times.len()));
     let main = all.times.len() as f64 / elapsed.as_secs_f64();
     let times = all.times.sorted();
     Ok(Run {
