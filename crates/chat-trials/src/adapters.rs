@@ -15,6 +15,8 @@ pub struct Adapters {
     pub server: fn(url: &str, ca: Option<&Path>) -> Result<ServerUrl>,
     /// Opens the SQLite database of a server that is stopped.
     pub open: fn(database: &Path) -> Result<OfflineDatabase>,
+    /// Hashes a password as a server does. Blocks.
+    pub hash_password: fn(password: &str) -> Result<String>,
     /// Creates a node's tables in the PostgreSQL database at this address. Blocks.
     pub make_tables: fn(url: String) -> Result<()>,
     /// Name of the schema with these tables.

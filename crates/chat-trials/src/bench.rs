@@ -9,6 +9,8 @@ mod cluster;
 mod comparison;
 mod disk;
 mod fanout;
+mod fill;
+mod growth;
 mod history;
 mod http;
 mod idle;
@@ -44,6 +46,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use self::comparison::Comparison;
+use self::fill::Keys;
 use self::report::{Measured, Report, Run};
 use self::server::{Program, Server};
 use self::streams::Protocol;
@@ -78,6 +81,17 @@ pub struct Args {
     /// and the table shows this build's figures divided by those of the other. --runs is the number of pairs
     #[arg(long, value_name = "BINARY", conflicts_with = "url")]
     against: Option<PathBuf>,
+    /// Fill a server with this number of messages, at least some hundred, and with all that belongs to them, and
+    /// another one with the same users and groups but a thousandth of the messages. The scenarios of --only run on
+    /// both in turns, and the table shows the figures of the filled server divided by those of the other
+    #[arg(long, value_name = "MESSAGES", conflicts_with_all = ["url", "cluster", "against"])]
+    fill: Option<u64>,
+    /// Idempotency keys of these messages
+    #[arg(long, value_enum, default_value_t = Keys::Time, requires = "fill")]
+    fill_keys: Keys,
+    /// New folder in which the filled database is kept
+    #[arg(long, value_name = "FOLDER", requires = "fill")]
+    keep: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -207,6 +221,11 @@ async fn measure(args: Args, adapters: Adapters) -> Result<(Findings, bool)> {
     let notes = notes_in_advance(&mut settings);
     if let Some(binary) = &args.against {
         let (mut comparison, all_measured) = against::measure(&args, settings, adapters, binary).await?;
+        comparison.notes.splice(0..0, notes);
+        return Ok((Findings::Compared(comparison), all_measured));
+    }
+    if let Some(messages) = args.fill {
+        let (mut comparison, all_measured) = growth::measure(&args, settings, adapters, messages).await?;
         comparison.notes.splice(0..0, notes);
         return Ok((Findings::Compared(comparison), all_measured));
     }

@@ -30,6 +30,13 @@ impl Folder {
         Ok(Self { path, is_kept: false })
     }
 
+    /// Creates a folder that is kept. Its parent must exist.
+    pub(super) fn create_kept(path: &Path) -> Result<Self> {
+        std::fs::create_dir(path).with_context(|| format!("{} cannot be created", path.display()))?;
+        let path = path.canonicalize().with_context(|| format!("{} cannot be found", path.display()))?;
+        Ok(Self { path, is_kept: true })
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

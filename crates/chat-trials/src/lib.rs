@@ -6,6 +6,7 @@ mod adapters;
 pub mod bench;
 pub mod capacity;
 mod child;
+mod rng;
 pub mod torture;
 
 pub use adapters::{Adapters, OfflineDatabase};

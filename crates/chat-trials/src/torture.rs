@@ -14,7 +14,6 @@ mod proxy;
 mod record;
 mod report;
 mod rest_client;
-mod rng;
 mod run;
 mod stored_log;
 mod stream_client;

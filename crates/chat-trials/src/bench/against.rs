@@ -42,7 +42,8 @@ pub(super) async fn measure(
     }
     let [this, that] = testbeds.try_into().ok().context("there are two servers")?;
     let servers = ["this build".to_owned(), binary.display().to_string()];
-    Ok(Pair { labels: ["this", "that"], servers, one: this, other: that }.measure().await)
+    let mut pair = Pair { labels: ["this", "that"], servers, one: this, other: that };
+    Ok(pair.measure().await)
 }
 
 /// Two servers that are compared.
@@ -58,10 +59,10 @@ pub(super) struct Pair {
 impl Pair {
     /// Measures the wanted scenarios. One that cannot be measured on both is noted, and `false` is returned with the
     /// rest.
-    pub(super) async fn measure(mut self) -> (Comparison, bool) {
+    pub(super) async fn measure(&mut self) -> (Comparison, bool) {
         let (mut rows, mut all) = (Vec::new(), true);
         for scenario in Scenario::value_variants() {
-            if !self.one.settings.wants(*scenario, self.one.server.cluster().is_some()) {
+            if !self.wants(*scenario) {
                 continue;
             }
             let (ones, others) = self.measure_scenario(*scenario).await;
@@ -83,6 +84,16 @@ impl Pair {
         (self.report(rows), all)
     }
 
+    /// A filled server is measured only where that is asked for, because most scenarios have nothing to do with what
+    /// is in the database.
+    fn wants(&self, scenario: Scenario) -> bool {
+        let settings = &self.one.settings;
+        match self.one.filled {
+            Some(_) => settings.only.contains(&scenario),
+            None => settings.wants(scenario, self.one.server.cluster().is_some()),
+        }
+    }
+
     /// The rows of each side.
     async fn measure_scenario(
         &mut self,
@@ -94,13 +105,14 @@ impl Pair {
         tokio::join!(measure_side(scenario, &mut self.one), measure_side(scenario, &mut self.other))
     }
 
-    fn report(self, rows: Vec<Compared>) -> Comparison {
-        let Self { labels, servers, one, other } = self;
-        let (runs, seconds) = (one.settings.runs, one.settings.seconds);
-        let mut notes = one.notes;
-        let new: Vec<String> = other.notes.into_iter().filter(|note| !notes.contains(note)).collect();
+    fn report(&mut self, rows: Vec<Compared>) -> Comparison {
+        let (runs, seconds) = (self.one.settings.runs, self.one.settings.seconds);
+        let (labels, servers) = (self.labels, self.servers.clone());
+        let mut notes = std::mem::take(&mut self.one.notes);
+        let others = std::mem::take(&mut self.other.notes);
+        let new: Vec<String> = others.into_iter().filter(|note| !notes.contains(note)).collect();
         notes.extend(new.into_iter().map(|note| format!("{}: {note}", labels[1])));
-        Comparison { labels, servers, runs, seconds, rows, notes }
+        Comparison { labels, servers, runs, seconds, rows, notes, filled: None }
     }
 }
 

@@ -162,6 +162,8 @@ pub(super) struct Comparison {
     pub(super) seconds: u64,
     pub(super) rows: Vec<Compared>,
     pub(super) notes: Vec<String>,
+    /// What the first server's database was filled with.
+    pub(super) filled: Option<Value>,
 }
 
 impl Comparison {
@@ -178,12 +180,13 @@ impl Comparison {
             "faults",
         ]);
         self.rows.iter().for_each(|row| table.add(row.row()));
+        let table = if self.rows.is_empty() { String::new() } else { table.to_string() };
         let [first, second] = &self.servers;
         let mut lines = vec![
             format!("ChatServer {}: {one} is {first}, {other} is {second}, {} cores", version(), cores()),
             format!("pairs of runs: {}, of {} s each, in turns; medians", self.runs, self.seconds),
             String::new(),
-            table.to_string(),
+            table,
         ];
         lines.extend(self.rows.iter().filter_map(Compared::details));
         lines.extend(self.notes.iter().map(|note| format!("* {note}")));
@@ -200,6 +203,7 @@ impl Comparison {
             "seconds": self.seconds,
             "scenarios": self.rows.iter().map(|row| row.json(self.labels)).collect::<Vec<_>>(),
             "notes": self.notes,
+            "filled": self.filled,
         })
     }
 }

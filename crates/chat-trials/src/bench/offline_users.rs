@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use chat_core::accounts::NewAccount;
 use chat_core::groups::{AddMember, NewGroup};
 use chat_core::ids::{GroupId, UserId};
-use tokio::task::JoinSet;
 
+use super::fill::in_parallel;
 use super::testbed::{Testbed, User};
 use crate::OfflineDatabase;
 
@@ -81,7 +81,7 @@ async fn add_users(database: &OfflineDatabase, purpose: &str, count: usize) -> R
         async move { store.create_account(new).await }
     };
     let mut users = Vec::new();
-    for account in in_parallel(names.map(make)).await? {
+    for account in in_parallel(AT_ONCE, names.map(make)).await? {
         let token = (database.issue_token)(account.id)?;
         users.push(User { id: account.id.0, name: account.username, token });
     }
@@ -99,27 +99,6 @@ async fn add_group(database: &OfflineDatabase, users: &[User]) -> Result<UserGro
         let command = AddMember { actor, group, user: UserId(user.id), at };
         async move { store.add_member(command).await }
     };
-    in_parallel(others.iter().map(add)).await?;
+    in_parallel(AT_ONCE, others.iter().map(add)).await?;
     Ok(UserGroup { group: group.0, users: users.to_vec() })
-}
-
-/// Runs all writes, at most [`AT_ONCE`] at a time.
-async fn in_parallel<T: Send + 'static>(
-    mut work: impl Iterator<Item = impl Future<Output = chat_core::Result<T>> + Send + 'static>,
-) -> Result<Vec<T>> {
-    let mut tasks = JoinSet::new();
-    let mut done = Vec::new();
-    loop {
-        while tasks.len() < AT_ONCE
-            && let Some(next) = work.next()
-        {
-            tasks.spawn(next);
-        }
-        match tasks.join_next().await {
-            Some(ended) => {
-                done.push(ended.context("a write was lost")?.context("the database cannot be filled")?)
-            }
-            None => return Ok(done),
-        }
-    }
 }

@@ -60,6 +60,11 @@ impl Server {
     /// Starts a server in a new folder below the working folder, so that the caller chooses the disk.
     pub(super) async fn start(program: Program) -> Result<Self> {
         let folder = Folder::create(program.purpose)?;
+        Self::start_in(folder, program).await
+    }
+
+    /// Starts a server on the data in a folder.
+    pub(super) async fn start_in(folder: Folder, program: Program) -> Result<Self> {
         let (child, url) = program.launch(folder.path()).await?;
         let pids = vec![child.id()];
         let own = Some(Own::Single(Single { child, folder, program }));

@@ -7,6 +7,7 @@ use chat_client::Client;
 use chat_protocol::rest::RegisterRequest;
 use tokio::task::JoinSet;
 
+use super::fill::Filled;
 use super::server::Server;
 use super::turns::Turns;
 use super::{Settings, http, process};
@@ -43,6 +44,8 @@ pub(super) struct Testbed {
     pub(super) is_compared: bool,
     /// When to measure, if another server is measured in turns with this one.
     pub(super) turns: Option<Turns>,
+    /// The contents of the database, if it was filled in bulk.
+    pub(super) filled: Option<Filled>,
 }
 
 impl Testbed {
@@ -62,6 +65,7 @@ impl Testbed {
             notes: Vec::new(),
             is_compared: false,
             turns: None,
+            filled: None,
         })
     }
 
@@ -176,7 +180,7 @@ fn registration(prefix: &str, number: usize, password: &str) -> RegisterRequest 
 }
 
 /// A random word, so that the same server can be measured twice.
-fn random_word() -> Result<String> {
+pub(super) fn random_word() -> Result<String> {
     let word = getrandom::u64().context("the system provides no randomness")?;
     Ok(format!("{word:016x}"))
 }

@@ -16,10 +16,10 @@ use chat_protocol::rest::{RegisterRequest, Registered};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::fault::{Fault, Injection};
-use super::rng::Rng;
 use super::target::Target;
 use super::verdict::{Findings, Violation};
 use super::watch::{answers, until_stuck};
+use crate::rng::Rng;
 
 /// Receive buffer of their sockets, in bytes.
 const WINDOW: u32 = 4096;

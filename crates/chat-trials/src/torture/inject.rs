@@ -11,11 +11,11 @@ use super::engines::{ALLOWED, FORBIDDEN};
 use super::fault::{Fault, Injection};
 use super::link::Cut;
 use super::node::Node;
-use super::rng::Rng;
 use super::target::Target;
 use super::users::FirstAck;
 use super::verdict::{Findings, Violation};
 use super::watch::{Checker, say};
+use crate::rng::Rng;
 
 /// A node that has lost its database reports that it is not ready within this time.
 const UNREADY_WITHIN: Duration = Duration::from_secs(2);

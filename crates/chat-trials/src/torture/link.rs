@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 const CHUNK: usize = 16 * 1024;
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 const CHUNK: usize = 16 * 1024;
 /// Size of a chunk for a slow reader.

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::record::{ClientRecord, Place};
-use super::rng::Rng;
 use super::users::{FirstAck, Recipient, Replacements, User};
+use crate::rng::Rng;
 
 /// A request without an answer after this time is sent again on another connection.
 const PATIENCE: Duration = Duration::from_secs(2);

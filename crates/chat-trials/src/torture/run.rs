@@ -12,12 +12,12 @@ use super::fault::{Fault, Injection};
 use super::record::ClientRecord;
 use super::report::{Report, Times};
 use super::rest_client::RestClient;
-use super::rng::Rng;
 use super::stored_log;
 use super::stream_client::StreamClient;
 use super::target::{Setup, Target};
 use super::users::{self, FirstAck};
 use super::verdict::{Findings, Log, Violation, judge};
+use crate::rng::Rng;
 
 /// An answer or an event that takes longer will not come.
 const PATIENCE: Duration = Duration::from_secs(30);

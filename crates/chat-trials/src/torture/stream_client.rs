@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::record::{ClientRecord, Place};
-use super::rng::Rng;
 use super::stored_log;
 use super::users::{FirstAck, Recipient, Replacements, User};
 use super::verdict::{Findings, Log, SeenOrder, Violation, compare};
+use crate::rng::Rng;
 
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use chat_protocol::rest::RegisterRequest;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
 /// The recipient of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -70,6 +70,11 @@ impl Passwords for Argon2Passwords {
     }
 }
 
+/// Hashes a password on the caller's thread, for commands that serve nobody. Blocks.
+pub(crate) fn hash_at_once(password: &str) -> Result<String> {
+    hash(&mut Memory::new(), password)
+}
+
 fn params() -> Result<Params> {
     Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)
 }

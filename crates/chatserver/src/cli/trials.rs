@@ -15,11 +15,12 @@ use chat_sqlite::Sqlite;
 use chat_trials::{Adapters, OfflineDatabase, Outcome};
 
 use super::{print_line, who};
+use crate::adapters::passwords;
 use crate::adapters::system_clock::SystemClock;
 use crate::secret;
 
 const ADAPTERS: Adapters =
-    Adapters { server: who::server, open, make_tables, schema: chat_postgres::USUAL_SCHEMA };
+    Adapters { server: who::server, open, hash_password, make_tables, schema: chat_postgres::USUAL_SCHEMA };
 
 /// The same lifetime as the benchmark's server, which refuses tokens that are valid for longer.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -66,6 +67,10 @@ struct Nobody;
 impl EventSink for Nobody {
     fn publish(&self, _events: &[Arc<Event>]) {}
     fn signal(&self, _signal: Signal) {}
+}
+
+fn hash_password(password: &str) -> Result<String> {
+    passwords::hash_at_once(password).context("a password cannot be hashed")
 }
 
 fn make_tables(url: String) -> Result<()> {

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::ExtraUser;
-use crate::torture::rng::Rng;
+use crate::rng::Rng;
 use crate::torture::stored_log;
 use crate::torture::verdict::{Findings, Violation};
 

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{Backlog, connect};
-use crate::torture::rng::Rng;
+use crate::rng::Rng;
 use crate::torture::verdict::Findings;
 
 /// Number of clients of each kind: more than the server has threads.

@@ -1,5 +1,7 @@
-//! `chatserver bench --only slow` at a small size: it runs, all slow clients are connected and kept, and its figures
-//! are consistent. Their size can only be measured on a quiet machine.
+//! `chatserver bench` at a small size: it runs, nothing is lost, and its figures are consistent. Their size can only be
+//! measured on a quiet machine.
+
+mod filled;
 
 use std::process::Command;
 

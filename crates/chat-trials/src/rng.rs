@@ -4,11 +4,11 @@ use std::time::Duration;
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
     /// The stream of the user `number` of this seed with the role `name`.
-    pub(super) fn new(seed: u64, name: &str, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, name: &str, number: u64) -> Self {
         let mut rng = Self(seed);
         for part in name.bytes().map(u64::from).chain([number]) {
             rng.0 ^= part;
@@ -18,7 +18,7 @@ impl Rng {
     }
 
     /// The next number (SplitMix64).
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,23 +27,23 @@ impl Rng {
     }
 
     /// A number from `least` to `most`, both included.
-    pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub(crate) fn between(&mut self, least: u64, most: u64) -> u64 {
         let span = most.saturating_sub(least).saturating_add(1);
         least + self.number() % span.max(1)
     }
 
     /// Returns true with this probability in percent.
-    pub(super) fn percent(&mut self, percent: u64) -> bool {
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.between(1, 100) <= percent
     }
 
     /// A duration from `least` to `most` milliseconds.
-    pub(super) fn millis(&mut self, least: u64, most: u64) -> Duration {
+    pub(crate) fn millis(&mut self, least: u64, most: u64) -> Duration {
         Duration::from_millis(self.between(least, most))
     }
 
     /// One of the elements, if there are any.
-    pub(super) fn one_of<'a, T>(&mut self, many: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn one_of<'a, T>(&mut self, many: &'a [T]) -> Option<&'a T> {
         let last = u64::try_from(many.len()).ok()?.checked_sub(1)?;
         many.get(usize::try_from(self.between(0, last)).ok()?)
     }
