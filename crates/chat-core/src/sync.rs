@@ -87,6 +87,13 @@ pub struct PageStart {
     pub survey: Option<Box<Survey>>,
 }
 
+impl PageStart {
+    /// Whether this is the client's first page, as far as anybody knows.
+    pub fn is_first(&self) -> bool {
+        self.survey.is_none()
+    }
+}
+
 impl From<Position> for PageStart {
     fn from(after: Position) -> Self {
         Self { after, survey: None }

@@ -7,7 +7,6 @@
 //! Events come in the order of their log positions, but may be late: with several nodes, clients can read a commit from
 //! the store before its event arrives here. So no event is assumed to be new: a connection drops frames up to the
 //! position that the log has already given it, and the index takes the newer of an event and a reading.
-//! the index takes the newer of an event and a reading.
 
 mod announcement;
 mod connection;

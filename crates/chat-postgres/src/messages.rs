@@ -6,6 +6,7 @@ use chat_core::Result;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::messages::{self, Message, MessageRange, MessageStore, Page};
 use chat_core::policy::Action;
+use chat_store::Lane;
 
 use crate::db::Db;
 use crate::load::{complete, is_shown, one, select, select_messages};
@@ -91,7 +92,8 @@ impl MessageStore for Postgres {
         after: MessageId,
         limit: u16,
     ) -> Result<Vec<Message>> {
-        self.readers.catch_up(move |db| backlog(db, user, (live_from, after), limit)).await
+        let lane = Lane::of_page(after == MessageId(0));
+        self.readers.read_in(lane, move |db| backlog(db, user, (live_from, after), limit)).await
     }
 }
 

@@ -54,14 +54,13 @@ impl Readers {
         self.ask(Lane::Request, read, true).await
     }
 
-    /// Same as [`Readers::read`], for one of the many reads of a client that catches up: if there are several threads,
-    /// one stays free for other reads.
-    pub(crate) async fn catch_up<T, F>(&self, read: F) -> chat_core::Result<T>
+    /// Same as [`Readers::read`], for a read that waits in this lane.
+    pub(crate) async fn read_in<T, F>(&self, lane: Lane, read: F) -> chat_core::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Db) -> Result<T> + Send + 'static,
     {
-        self.ask(Lane::CatchUp, read, true).await
+        self.ask(lane, read, true).await
     }
 
     /// Same as [`Readers::read`], for a read whose failure says nothing about other reads.

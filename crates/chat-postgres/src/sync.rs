@@ -8,6 +8,7 @@ use chat_core::ids::{Position, UserId};
 use chat_core::sync::page::Present;
 use chat_core::sync::{Changes, Cursor, PageStart, SyncStore};
 use chat_core::{Result, failpoints};
+use chat_store::Lane;
 
 use crate::conversations::view;
 use crate::db::Db;
@@ -20,12 +21,14 @@ impl SyncStore for Postgres {
     }
 
     async fn n_missed(&self, user: UserId, after: Position) -> Result<u64> {
-        self.readers.catch_up(move |db| db.snapshot(|db| gather::n_missed(db, user, after))).await
+        let read = move |db: &Db| db.snapshot(|db| gather::n_missed(db, user, after));
+        self.readers.read_in(Lane::CatchUp, read).await
     }
 
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
+        let lane = Lane::of_page(start.is_first());
         self.readers
-            .catch_up(move |db| {
+            .read_in(lane, move |db| {
                 let end = lineage::end(db)?.position;
                 if start.after >= end {
                     return Ok(Changes::nothing(end));

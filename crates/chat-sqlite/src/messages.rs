@@ -5,6 +5,7 @@ use chat_core::Result;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::messages::{self, Message, MessageRange, MessageStore, Page};
 use chat_core::policy::Action;
+use chat_store::Lane;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{complete, is_shown, one, select, select_messages};
@@ -92,7 +93,7 @@ impl MessageStore for Sqlite {
     ) -> Result<Vec<Message>> {
         let read =
             move |db: &Connection| backlog(&*db.unchecked_transaction()?, user, (live_from, after), limit);
-        self.readers.catch_up(read).await
+        self.readers.read_in(Lane::of_page(after == MessageId(0)), read).await
     }
 }
 

@@ -58,14 +58,13 @@ impl Readers {
         self.run(Lane::Request, read).await
     }
 
-    /// As [`Self::read`], for one of the many reads of a client that catches up: if there are several threads, one stays
-    /// free for other reads.
-    pub(crate) async fn catch_up<T, F>(&self, read: F) -> chat_core::Result<T>
+    /// As [`Self::read`], for a read that waits in this lane.
+    pub(crate) async fn read_in<T, F>(&self, lane: Lane, read: F) -> chat_core::Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
-        self.run(Lane::CatchUp, read).await
+        self.run(lane, read).await
     }
 
     async fn run<T, F>(&self, lane: Lane, read: F) -> chat_core::Result<T>
@@ -167,14 +166,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_of_history_is_answered_while_others_catch_up() {
+    async fn history_and_short_absences_are_answered_while_others_catch_up() {
         let (readers, _folder) = readers(2);
         let (go_on, held) = crossbeam_channel::bounded::<()>(0);
         let (inside, is_inside) = channel();
         let cx = &mut Context::from_waker(Waker::noop());
         let page = || {
             let (held, inside) = (held.clone(), inside.clone());
-            readers.catch_up(move |_| {
+            readers.read_in(Lane::CatchUp, move |_| {
                 let _ = inside.send(());
                 let _ = held.recv();
                 Ok(())
@@ -185,6 +184,9 @@ mod tests {
         is_inside.recv().unwrap();
         let history = tokio::time::timeout(Duration::from_secs(60), readers.read(|_| Ok(7))).await;
         assert_eq!(history.expect("it waits for those who catch up").unwrap(), 7);
+        let first_page = readers.read_in(Lane::of_page(true), |_| Ok(8));
+        let first_page = tokio::time::timeout(Duration::from_secs(60), first_page).await;
+        assert_eq!(first_page.expect("it waits for those who missed more").unwrap(), 8);
         drop(go_on);
         for page in pages {
             page.await.unwrap();

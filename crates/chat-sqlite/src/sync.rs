@@ -8,6 +8,7 @@ use chat_core::Result;
 use chat_core::ids::{Position, UserId};
 use chat_core::sync::page::Present;
 use chat_core::sync::{Changes, Cursor, Epoch, PageStart, SyncStore};
+use chat_store::Lane;
 use rusqlite::Connection;
 
 use crate::conversations::view;
@@ -28,12 +29,15 @@ impl SyncStore for Sqlite {
 
     async fn n_missed(&self, user: UserId, after: Position) -> Result<u64> {
         self.readers
-            .catch_up(move |db| Ok(gather::n_missed(&*db.unchecked_transaction()?, user, after)?))
+            .read_in(Lane::CatchUp, move |db| {
+                Ok(gather::n_missed(&*db.unchecked_transaction()?, user, after)?)
+            })
             .await
     }
 
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
-        self.readers.catch_up(move |db| changes(db, user, start, limit)).await
+        let lane = Lane::of_page(start.is_first());
+        self.readers.read_in(lane, move |db| changes(db, user, start, limit)).await
     }
 }
 

@@ -28,6 +28,14 @@ pub enum Lane {
     CatchUp,
 }
 
+impl Lane {
+    /// Returns the lane of a page of what a client missed. Most clients missed less than a page: its first page is a
+    /// request like any other, and only a client that needs more of them waits behind others.
+    pub fn of_page(is_first: bool) -> Self {
+        if is_first { Self::Request } else { Self::CatchUp }
+    }
+}
+
 /// The sending side of a [`ReadQueue`].
 pub struct Lanes<T> {
     requests: crossbeam_channel::Sender<T>,

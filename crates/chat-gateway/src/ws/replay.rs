@@ -6,7 +6,6 @@
 //!
 //! A client may take its time for a page, and thousands of clients may do so. So only a small part of a page is kept in
 //! memory, however large the messages are.
-//! large the messages are.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
