@@ -82,8 +82,8 @@ pub struct Args {
     #[arg(long, value_name = "BINARY", conflicts_with = "url")]
     against: Option<PathBuf>,
     /// Fill a server with this number of messages, at least some hundred, and with all that belongs to them, and
-    /// another one with the same users and groups but a thousandth of the messages. The scenarios of --only run on
-    /// both in turns, and the table shows the figures of the filled server divided by those of the other
+    /// another one with the same users and groups but a thousandth of the messages. The scenarios run on both in
+    /// turns, and the table shows the figures of the filled server divided by those of the other
     #[arg(long, value_name = "MESSAGES", conflicts_with_all = ["url", "cluster", "against"])]
     fill: Option<u64>,
     /// Idempotency keys of these messages
@@ -100,7 +100,8 @@ pub struct Args {
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
     /// Scenarios to measure [default: all except slow, and start and search, which need time to fill a database;
-    /// for a cluster sends, v2-sends, latency, other-node and pgbench]
+    /// for a cluster sends, v2-sends, latency, other-node and pgbench; with --fill growth-* and idle-v2, and growth-*
+    /// only then]
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Scenario>,
     /// Number of runs of each scenario; the median run is shown
@@ -158,6 +159,22 @@ enum Scenario {
     Start,
     /// Time of a search for a word
     Search,
+    /// With --fill: sends of 1 and 64 senders, with keys by time, random keys and none
+    GrowthSends,
+    /// With --fill: pages of the largest group's history, one message, the page around a date
+    GrowthHistory,
+    /// With --fill: the list of conversations, unread counts, the members of a large group
+    GrowthLists,
+    /// With --fill: the first answers after a restart with nothing in the cache
+    GrowthCold,
+    /// With --fill: users by the beginning of a name
+    GrowthUsers,
+    /// With --fill: connecting to the stream
+    GrowthConnect,
+    /// With --fill: resuming after 1,000 and 100,000 changes
+    GrowthResume,
+    /// With --fill: how long senders wait while somebody with many unread messages reads
+    GrowthRead,
 }
 
 impl Settings {
@@ -169,6 +186,7 @@ impl Settings {
             Scenario::Sends | Scenario::V2Sends | Scenario::Latency => true,
             Scenario::OtherNode | Scenario::Pgbench => is_cluster,
             Scenario::Start | Scenario::Search | Scenario::Slow => false,
+            growth if growth::is_growth(growth) => false,
             _ => !is_cluster,
         }
     }
@@ -317,6 +335,7 @@ async fn measure_one(scenario: Scenario, testbed: &mut Testbed, measured: &mut V
         Scenario::Logins => logins::measure(testbed, measured).await,
         Scenario::Start => start::measure(testbed, measured).await,
         Scenario::Search => search::measure(testbed, measured).await,
+        growth => growth::measure_row(growth, testbed, measured).await,
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::comparison::{Compared, Comparison};
+use super::growth::is_growth;
 use super::report::Measured;
 use super::server::{Program, Server};
 use super::testbed::Testbed;
@@ -84,11 +85,12 @@ impl Pair {
         (self.report(rows), all)
     }
 
-    /// A filled server is measured only where that is asked for, because most scenarios have nothing to do with what
-    /// is in the database.
+    /// Of a filled server, the scenarios are measured that what is in the database may matter for, unless others are
+    /// asked for.
     fn wants(&self, scenario: Scenario) -> bool {
         let settings = &self.one.settings;
         match self.one.filled {
+            Some(_) if settings.only.is_empty() => is_growth(scenario) || scenario == Scenario::IdleV2,
             Some(_) => settings.only.contains(&scenario),
             None => settings.wants(scenario, self.one.server.cluster().is_some()),
         }

@@ -11,15 +11,16 @@ mod rooms;
 mod words;
 
 use anyhow::{Context, Result};
-use chat_core::accounts::{Account, NewAccount};
+use chat_core::accounts::NewAccount;
 use chat_core::time::Timestamp;
 use clap::ValueEnum;
 use tokio::task::JoinSet;
 
-pub(super) use self::filled::{Filled, Person};
+pub(super) use self::filled::{Filled, Room};
 pub(super) use self::keys::key;
 pub(super) use self::plan::Plan;
 pub(super) use self::words::Words;
+use super::testbed::User;
 use crate::OfflineDatabase;
 use crate::rng::Rng;
 
@@ -74,7 +75,7 @@ struct Filler<'a> {
 
 impl Filler<'_> {
     /// Creates users whose names begin with `prefix`. Returns them in the order of their ids.
-    async fn users(&self, prefix: &str, count: usize) -> Result<Vec<Person>> {
+    async fn users(&self, prefix: &str, count: usize) -> Result<Vec<User>> {
         let create = |number: usize| {
             let store = self.database.store.clone();
             let username = format!("{prefix}-{number}");
@@ -84,14 +85,14 @@ impl Filler<'_> {
             async move { store.create_account(new).await }
         };
         let accounts = in_parallel(AT_ONCE, (0..count).map(create)).await?;
-        let mut users: Vec<Person> = accounts.into_iter().map(person).collect();
-        users.sort_by_key(|user| user.id);
+        let mut users = Vec::new();
+        for account in accounts {
+            let token = (self.database.issue_token)(account.id)?;
+            users.push(User { id: account.id.0, name: account.username, token });
+        }
+        users.sort_by_key(|user: &User| user.id);
         Ok(users)
     }
-}
-
-fn person(account: Account) -> Person {
-    Person { id: account.id.0, name: account.username }
 }
 
 /// Runs all writes, at most `at_once` at a time. They are queued in their order; the results are in none.

@@ -1,6 +1,16 @@
 //! `bench --fill`: a server that was filled in bulk and a small one with the same users and groups, for measurements on
 //! both in turns. What they are filled with is in `fill/`.
 
+mod cold;
+mod connect;
+mod history;
+mod lists;
+mod read;
+mod reads;
+mod resume;
+mod sends;
+mod users;
+
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -9,10 +19,11 @@ use serde_json::{Value, json};
 use super::against::Pair;
 use super::comparison::Comparison;
 use super::fill::{self, Filled, Keys, Plan};
+use super::report::Measured;
 use super::server::{Program, Server};
 use super::table::number;
 use super::testbed::{Testbed, random_word};
-use super::{Args, Settings};
+use super::{Args, Scenario, Settings, search};
 use crate::Adapters;
 use crate::child::{self, Folder, own_program};
 
@@ -125,6 +136,49 @@ async fn start(
     let server = Server::start_in(folder, program).await?;
     eprintln!("registering users ...");
     let mut testbed = Testbed::prepare(server, settings.clone(), adapters).await?;
+    let messages = filled.written.messages;
     testbed.filled = Some(filled);
+    eprintln!("waiting until the search index has everything ...");
+    search::until_found(&testbed, messages).await?;
     Ok(testbed)
+}
+
+/// Whether a scenario measures growth.
+pub(super) fn is_growth(scenario: Scenario) -> bool {
+    matches!(
+        scenario,
+        Scenario::GrowthSends
+            | Scenario::GrowthHistory
+            | Scenario::GrowthLists
+            | Scenario::GrowthCold
+            | Scenario::GrowthUsers
+            | Scenario::GrowthConnect
+            | Scenario::GrowthResume
+            | Scenario::GrowthRead
+    )
+}
+
+/// Measures a row on a filled server.
+pub(super) async fn measure_row(
+    scenario: Scenario,
+    testbed: &mut Testbed,
+    measured: &mut Vec<Measured>,
+) -> Result<()> {
+    let Some(filled) = testbed.filled.take() else {
+        testbed.note("growth: left out, because it is measured on a filled server: --fill");
+        return Ok(());
+    };
+    let result = match scenario {
+        Scenario::GrowthSends => sends::measure(testbed, &filled, measured).await,
+        Scenario::GrowthHistory => history::measure(testbed, &filled, measured).await,
+        Scenario::GrowthLists => lists::measure(testbed, &filled, measured).await,
+        Scenario::GrowthCold => cold::measure(testbed, &filled, measured).await,
+        Scenario::GrowthUsers => users::measure(testbed, &filled, measured).await,
+        Scenario::GrowthConnect => connect::measure(testbed, &filled, measured).await,
+        Scenario::GrowthResume => resume::measure(testbed, &filled, measured).await,
+        Scenario::GrowthRead => read::measure(testbed, &filled, measured).await,
+        _ => Ok(()),
+    };
+    testbed.filled = Some(filled);
+    result
 }

@@ -99,6 +99,8 @@ fn parse_head(received: &[u8]) -> Result<Option<Head>> {
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse().ok());
+    // RFC 9110, 8.6: an answer without content has no length.
+    let length = if status == Some(204) { Some(0) } else { length };
     match (status, length) {
         (Some(status), Some(body)) => Ok(Some(Head { status, end: end + 4, body })),
         _ => Err(strange("the answer has no status or no length")),
@@ -118,6 +120,12 @@ mod tests {
         let answer = b"HTTP/1.1 201 Created\r\ncontent-type: x\r\nContent-Length: 5\r\n\r\nhello";
         let head = Head { status: 201, end: answer.len() - 5, body: 5 };
         assert_eq!(parse_head(answer).ok(), Some(Some(head)));
+    }
+
+    #[test]
+    fn an_answer_without_content_needs_no_length() {
+        let answer = b"HTTP/1.1 204 No Content\r\ndate: x\r\n\r\n";
+        assert_eq!(parse_head(answer).ok(), Some(Some(Head { status: 204, end: answer.len(), body: 0 })));
     }
 
     #[test]

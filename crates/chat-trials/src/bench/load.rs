@@ -78,7 +78,7 @@ impl Results {
         ]
     }
 
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.times.append(other.times);
         self.refused += other.refused;
         self.unavailable += other.unavailable;

@@ -20,8 +20,9 @@ const QUERIES: u64 = 500;
 /// Number of different words. Word n is about n times as rare as the first.
 const WORDS: u64 = 5_000;
 const WORDS_EACH: u64 = 12;
-/// Upper bound for the time until the index has the last message.
+/// Upper bound for the time until the index has the last message, and by how much it grows per message before it.
 const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE_EACH: Duration = Duration::from_micros(200);
 const POLL: Duration = Duration::from_millis(200);
 
 pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>) -> Result<()> {
@@ -36,7 +37,7 @@ pub(super) async fn measure(testbed: &mut Testbed, measured: &mut Vec<Measured>)
     if filled.times.len() < wanted {
         bail!("only {} messages could be sent", filled.times.len());
     }
-    let behind = until_found(testbed).await?;
+    let behind = until_found(testbed, testbed.settings.messages.into()).await?;
     testbed.note(format!(
         "search: the index had everything {:.1} s after the last message",
         behind.as_secs_f64()
@@ -76,8 +77,8 @@ fn filler(testbed: &Testbed, number: usize) -> Result<Worker> {
     Ok(Worker { requests: requests.into(), first: 0, is_good: |answer| answer.status == 201 })
 }
 
-/// Sends a message with a unique word and waits until it is found.
-async fn until_found(testbed: &Testbed) -> Result<Duration> {
+/// Sends a message with a unique word and waits until it is found. `messages` is about how many the index has to take in before.
+pub(super) async fn until_found(testbed: &Testbed, messages: u64) -> Result<Duration> {
     let (from, to) = (testbed.writer(0)?, testbed.writer(1)?);
     let client = testbed.client(from)?;
     let message = chat_protocol::message::SendRequest {
@@ -86,7 +87,8 @@ async fn until_found(testbed: &Testbed) -> Result<Duration> {
     };
     client.send_to_user(to.id, &message).await.context("the last message cannot be sent")?;
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
+    let patience = PATIENCE + PATIENCE_EACH * u32::try_from(messages).unwrap_or(u32::MAX);
+    while start.elapsed() < patience {
         let found: History =
             client.get("/v1/search?q=thelastmessageofall").await.context("the server does not search")?;
         if found.count > 0 {

@@ -1,13 +1,10 @@
 //! What a filled database holds, for the measurements and as JSON for people.
 
+use anyhow::{Context, Result};
+use chat_core::time::Timestamp;
 use serde_json::{Value, json};
 
-/// A user.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::bench) struct Person {
-    pub(in crate::bench) id: i64,
-    pub(in crate::bench) name: String,
-}
+use crate::bench::testbed::User;
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +27,15 @@ pub(in crate::bench) struct Written {
 }
 
 /// The contents of a filled database.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::bench) struct Filled {
     /// A member of all groups of different sizes who has read nothing.
-    pub(in crate::bench) unread: Person,
+    pub(in crate::bench) unread: User,
     /// A member of the same groups who has read everything.
-    pub(in crate::bench) reader: Person,
+    pub(in crate::bench) reader: User,
     /// The user with very many conversations.
-    pub(in crate::bench) busy: Person,
+    pub(in crate::bench) busy: User,
+    /// The users who write in the groups, in the order of their ids.
+    pub(in crate::bench) writers: Vec<User>,
     /// The groups of different sizes, most messages first.
     pub(in crate::bench) rooms: Vec<Room>,
     /// The very large group.
@@ -45,11 +43,25 @@ pub(in crate::bench) struct Filled {
     /// Groups of the user with very many conversations: half of the conversations.
     pub(in crate::bench) busy_rooms: Vec<Room>,
     pub(in crate::bench) written: Written,
+    /// Times of the first and the last message.
+    pub(in crate::bench) span: (Timestamp, Timestamp),
 }
 
 impl Filled {
+    /// The group with most messages.
+    pub(in crate::bench) fn largest(&self) -> Result<&Room> {
+        self.rooms.first().context("there are no groups")
+    }
+
+    /// The user `number` of those who write in a group, modulo their count.
+    pub(in crate::bench) fn writer(&self, room: &Room, number: usize) -> Result<&User> {
+        let id = room.writers.get(number % room.writers.len().max(1)).context("nobody writes there")?;
+        let found = self.writers.binary_search_by_key(id, |user| user.id).ok();
+        found.and_then(|index| self.writers.get(index)).context("the writer is not known")
+    }
+
     pub(in crate::bench) fn json(&self) -> Value {
-        let person = |person: &Person| json!({ "id": person.id, "username": person.name });
+        let person = |person: &User| json!({ "id": person.id, "username": person.name });
         let Written { messages, edits, reactions, mentions } = self.written;
         json!({
             "messages": messages,

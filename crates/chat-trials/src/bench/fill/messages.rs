@@ -15,10 +15,11 @@ use chat_core::posting::{Body, NewMessage};
 use chat_core::time::Timestamp;
 use tokio::task::JoinSet;
 
-use super::filled::{Filled, Person, Written};
+use super::filled::{Filled, Written};
 use super::plan::few;
 use super::{AT_ONCE, Filler, Keys, SPAN, Words, key};
 use crate::bench::table::number;
+use crate::bench::testbed::User;
 use crate::rng::Rng;
 
 /// How often something happens to a message, in thousandths.
@@ -33,7 +34,7 @@ const REPORT: Duration = Duration::from_secs(10);
 pub(super) async fn write(
     filler: &mut Filler<'_>,
     filled: &Filled,
-    crowd: &[Person],
+    crowd: &[User],
     keys: Keys,
 ) -> Result<Written> {
     let store = filler.database.store.clone();
@@ -122,7 +123,7 @@ struct Author<'a> {
 }
 
 impl<'a> Author<'a> {
-    fn new(filler: &'a mut Filler<'_>, filled: &Filled, crowd: &[Person], keys: Keys) -> Self {
+    fn new(filler: &'a mut Filler<'_>, filled: &Filled, crowd: &[User], keys: Keys) -> Self {
         let (mut places, mut order) = (Vec::new(), Vec::new());
         let mut place = |to, writers: Vec<i64>, silent, messages: u64| {
             let index = u32::try_from(places.len()).unwrap_or(u32::MAX);

@@ -4,10 +4,12 @@ use anyhow::{Context, Result};
 use chat_core::groups::{AddMember, NewGroup};
 use chat_core::ids::{ConversationId, GroupId, Seq, UserId};
 use chat_core::receipts::Pointers;
+use chat_core::time::Timestamp;
 
-use super::filled::{Filled, Person, Room, Written};
+use super::filled::{Filled, Room, Written};
 use super::plan::few;
-use super::{AT_ONCE, Filler, in_parallel};
+use super::{AT_ONCE, Filler, SPAN, in_parallel};
+use crate::bench::testbed::User;
 
 /// Number of users at the beginning who have special parts and write nothing.
 pub(super) const SPECIAL: usize = 3;
@@ -15,7 +17,7 @@ pub(super) const SPECIAL: usize = 3;
 const BEHIND: u64 = 500;
 
 /// Creates all groups with their members.
-pub(super) async fn create(filler: &mut Filler<'_>, users: &[Person], crowd: &[Person]) -> Result<Filled> {
+pub(super) async fn create(filler: &mut Filler<'_>, users: &[User], crowd: &[User]) -> Result<Filled> {
     let [unread, reader, busy, writers @ ..] = users else { anyhow::bail!("there are too few users") };
     let owner = writers.first().context("nobody writes")?;
     let mut rooms = Vec::new();
@@ -34,11 +36,13 @@ pub(super) async fn create(filler: &mut Filler<'_>, users: &[Person], crowd: &[P
     large.messages = filler.plan.elsewhere() - (0..filler.plan.conversations as u64).map(few).sum::<u64>();
     let busy_rooms = create_busy(filler, busy, owner).await?;
     let (unread, reader, busy) = (unread.clone(), reader.clone(), busy.clone());
-    Ok(Filled { unread, reader, busy, rooms, crowd: large, busy_rooms, written: Written::default() })
+    let (began, written) = (filler.began, Written::default());
+    let (writers, span) = (writers.to_vec(), (began, Timestamp(began.0 + SPAN)));
+    Ok(Filled { unread, reader, busy, writers, rooms, crowd: large, busy_rooms, written, span })
 }
 
 /// The groups of the user with very many conversations: every second conversation, beginning with the first.
-async fn create_busy(filler: &Filler<'_>, busy: &Person, other: &Person) -> Result<Vec<Room>> {
+async fn create_busy(filler: &Filler<'_>, busy: &User, other: &User) -> Result<Vec<Room>> {
     let create = |number: usize| {
         let store = filler.database.store.clone();
         let (owner, at) = (UserId(other.id), filler.began);
@@ -62,7 +66,7 @@ async fn create_busy(filler: &Filler<'_>, busy: &Person, other: &Person) -> Resu
 }
 
 /// Draws some of these users, all different.
-fn choose(filler: &mut Filler<'_>, from: &[Person], count: usize) -> Vec<i64> {
+fn choose(filler: &mut Filler<'_>, from: &[User], count: usize) -> Vec<i64> {
     let mut ids: Vec<i64> = from.iter().map(|person| person.id).collect();
     let count = count.min(ids.len());
     for index in 0..count {

@@ -23,6 +23,7 @@ fn filled() -> (Server, Connection, Value) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
     command.current_dir(setup.path("")).env_remove("CHATSERVER_FAILPOINTS");
     command.args(["bench", "--json", "--fill", &MESSAGES.to_string(), "--keep"]).arg(&kept);
+    command.args(["--only", "growth-users", "--runs", "1", "--seconds", "1"]);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -143,4 +144,34 @@ async fn words_are_found(user: &User, database: &Connection) {
     let found = user.messages(&path).await;
     let hits = found.iter().filter(|it| has(it["content"].as_str().unwrap(), word)).count();
     assert_eq!((found.len(), hits), (wanted, wanted), "{word}");
+}
+
+/// Every row is measured on both servers, and none of them refuses or loses anything.
+#[test]
+fn growth_is_measured_on_a_filled_and_a_small_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    command.current_dir(folder.path()).env_remove("CHATSERVER_FAILPOINTS");
+    command.args(["bench", "--json", "--fill", "2000", "--runs", "1", "--seconds", "1"]);
+    let rows = ["sends", "history", "lists", "cold", "users", "connect", "resume", "read"];
+    let rows = rows.map(|row| format!("growth-{row}"));
+    let output = command.args(["--only", &rows.join(",")]).output().unwrap();
+    let report: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert!(output.status.success(), "{report:#}");
+    let scenarios = report["scenarios"].as_array().unwrap();
+    for row in rows {
+        let of_row = |it: &&Value| it["scenario"].as_str().unwrap().starts_with(&format!("{row}, "));
+        assert!(scenarios.iter().any(|it| of_row(&it)), "{row} in {report:#}");
+    }
+    for scenario in scenarios {
+        assert!(scenario["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "{scenario:#}");
+        for side in ["filled", "small"] {
+            let run = &scenario["runs"][side][0];
+            assert!(run["main"].as_f64().unwrap() > 0.0, "{scenario:#}");
+            assert!(run["faults"].as_object().unwrap().values().all(|count| *count == 0), "{scenario:#}");
+        }
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "it leaves {left:?} behind");
 }
