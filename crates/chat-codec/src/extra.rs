@@ -52,9 +52,10 @@ pub fn media(url: String, extra: Vec<Media>) -> Vec<Media> {
     }
 }
 
-/// Returns the user ids for the table of mentions; 0 stands for all members.
+/// Returns the user ids for the table of mentions; 0 stands for all members. It comes first, because it decides whether
+/// another mention of the message still counts.
 pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
-    mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
+    mentions.all.then_some(0).into_iter().chain(mentions.users.iter().map(|user| user.0))
 }
 
 impl Extra {

@@ -37,6 +37,7 @@ mod sync;
 mod test_store;
 mod threads;
 mod trace;
+mod unread;
 
 pub use feed::{add_reader, assert_entries, must_reload, read_rest, reader_name};
 pub use list::tests;

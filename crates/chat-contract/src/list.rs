@@ -215,6 +215,10 @@ macro_rules! store_tests {
                 async a_trace_shows_the_progress_of_every_recipient;
                 async only_its_author_and_the_groups_admins_trace_a_message;
             }
+            unread {
+                fn counts_are_those_of_counting_one_by_one;
+                async what_a_member_has_hidden_is_not_unread;
+            }
         }
     };
 }
@@ -242,6 +246,7 @@ macro_rules! cluster_tests {
                 async what_one_node_has_answered_the_other_knows;
                 async one_node_goes_on_when_the_other_ends_and_comes_back;
                 fn any_sequence_of_actions_matches_the_model_on_any_node;
+                fn counts_on_any_node_are_those_of_counting_one_by_one;
                 fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has;
                 threads readers_of_the_feed_keep_up_with_both_nodes;
                 fn any_sequence_of_actions_on_two_nodes_is_read_as_published;

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::cluster::{Cases, Cluster};
 use crate::samples::{ALL, NOW, account, code, command, keyed, message, seqs};
 use crate::test_store::{Stores, TestStore};
-use crate::{feed, random, sync};
+use crate::{feed, random, sync, unread};
 
 /// Longer than any test here takes. A deadlock never ends.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -323,6 +323,13 @@ pub fn any_sequence_of_actions_matches_the_model_on_any_node(stores: &dyn Stores
     let cases = Cases::on(async || two(stores).await);
     proptest!(ProptestConfig::with_cases(16), |(actions in random::actions())| {
         cases.run(async |cluster| random::run(cluster, actions).await);
+    });
+}
+
+pub fn counts_on_any_node_are_those_of_counting_one_by_one(stores: &dyn Stores) {
+    let cases = Cases::on(async || two(stores).await);
+    proptest!(ProptestConfig::with_cases(6), |(scenario in unread::scenario())| {
+        cases.run(async |cluster| unread::run(cluster, scenario).await);
     });
 }
 

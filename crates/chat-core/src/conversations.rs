@@ -126,10 +126,10 @@ pub enum Audience {
     Group(ConversationId),
 }
 
-/// Numbers of unread messages of a member in a conversation.
+/// Numbers of unread messages of a member in a conversation, derived as `unread.rs` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Messages of others after the member's read pointer that are not deleted.
+    /// Messages of others after the member's read pointer that the member can see: neither deleted nor hidden.
     pub unread: u32,
     /// Those of them that mention the member or everybody.
     pub mentions: u32,

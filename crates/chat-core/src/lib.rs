@@ -44,6 +44,7 @@ pub mod time;
 pub mod trace;
 pub mod transfer;
 pub mod typing;
+pub mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;

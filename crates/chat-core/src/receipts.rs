@@ -196,7 +196,7 @@ pub struct ThreadView {
     pub root: crate::messages::Message,
     /// `seq` of the last reply that the member has read.
     pub read: Seq,
-    /// Number of replies of others after `read` that are not deleted.
+    /// Number of replies of others after `read` that the member can see: neither deleted nor hidden.
     pub unread: u32,
 }
 

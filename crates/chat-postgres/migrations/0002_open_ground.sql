@@ -1,6 +1,151 @@
 -- Columns and tables for servers that are open to the public. Nodes of the previous release do not write
 -- these columns.
 
+-- Unread counts are derived from `seq` and these two tables; see `unread.rs` of the core. Blocks have 256 messages.
+-- Triggers keep the tables, so that writes of nodes of the previous release count too. Each function has the path of
+-- this schema, because a program that restores data may have none.
+-- `n`: messages that the user had sent until the end of the block, which is full and contains one.
+CREATE TABLE own_counts (
+    conversation_id bigint NOT NULL,
+    user_id         bigint NOT NULL,
+    block           bigint NOT NULL,
+    n               bigint NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, block)
+);
+CREATE FUNCTION count_own_block(conversation bigint, full_block bigint) RETURNS void LANGUAGE sql
+SET search_path FROM CURRENT AS $$
+    INSERT INTO own_counts (conversation_id, user_id, block, n)
+    SELECT conversation, b.sender_id, full_block, b.n + coalesce((
+        SELECT o.n FROM own_counts o WHERE o.conversation_id = conversation AND o.user_id = b.sender_id
+            AND o.block < full_block ORDER BY o.block DESC LIMIT 1), 0)
+    FROM (SELECT sender_id, count(*) AS n FROM messages
+          WHERE conversation_id = conversation AND seq >= full_block * 256 AND seq < full_block * 256 + 256
+          GROUP BY sender_id) b
+    ON CONFLICT (conversation_id, user_id, block) DO UPDATE SET n = excluded.n
+$$;
+CREATE FUNCTION note_full_block() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM count_own_block(NEW.conversation_id, NEW.seq / 256 - 1);
+    RETURN NULL;
+END
+$$;
+
+-- What to add to counts after a message of the block; user 0 stands for everybody. A block of a level has 256^level
+-- messages.
+CREATE TABLE unread_corrections (
+    conversation_id bigint NOT NULL,
+    user_id         bigint NOT NULL,
+    level           smallint NOT NULL,
+    block           bigint NOT NULL,
+    unread          bigint NOT NULL,
+    mentions        bigint NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, level, block)
+) WITH (fillfactor = 70);
+CREATE FUNCTION correction_of(conversation bigint, viewer bigint, message_seq bigint)
+RETURNS TABLE (unread bigint, mentions bigint) LANGUAGE sql STABLE AS $$
+    SELECT (CASE viewer WHEN 0 THEN -deleted WHEN sender_id THEN deleted ELSE -hidden * (1 - deleted) END)::bigint,
+           (CASE viewer WHEN 0 THEN names_all WHEN sender_id THEN -names_all
+                ELSE (1 - hidden) * greatest(names_all, named) - names_all END)::bigint
+    FROM (SELECT m.sender_id, (m.deleted_at IS NOT NULL)::int AS deleted,
+                 EXISTS (SELECT 1 FROM hidden_messages h
+                         WHERE h.user_id = viewer AND h.message_id = m.id)::int AS hidden,
+                 (m.deleted_at IS NULL AND EXISTS (
+                     SELECT 1 FROM mentions a WHERE a.conversation_id = conversation AND a.user_id = 0
+                         AND a.seq = message_seq))::int AS names_all,
+                 (m.deleted_at IS NULL AND EXISTS (
+                     SELECT 1 FROM mentions a WHERE a.conversation_id = conversation AND a.user_id = viewer
+                         AND a.seq = message_seq))::int AS named
+          FROM messages m WHERE m.conversation_id = conversation AND m.seq = message_seq) f
+$$;
+-- Brings the corrections for a message and a user up to date.
+CREATE FUNCTION recount(conversation bigint, viewer bigint, message_seq bigint) RETURNS void LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO unread_corrections AS c (conversation_id, user_id, level, block, unread, mentions)
+    SELECT conversation, viewer, l.level, message_seq / l.size,
+           n.unread - coalesce(o.unread, 0), n.mentions - coalesce(o.mentions, 0)
+    FROM correction_of(conversation, viewer, message_seq) n
+    LEFT JOIN unread_corrections o ON o.conversation_id = conversation AND o.user_id = viewer AND o.level = 0
+        AND o.block = message_seq
+    CROSS JOIN (VALUES (0, 1), (1, 256), (2, 65536), (3, 16777216)) l (level, size)
+    WHERE n.unread <> coalesce(o.unread, 0) OR n.mentions <> coalesce(o.mentions, 0)
+    ON CONFLICT (conversation_id, user_id, level, block) DO UPDATE SET
+        unread = c.unread + excluded.unread, mentions = c.mentions + excluded.mentions;
+END
+$$;
+CREATE FUNCTION recount_deleted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM recount(NEW.conversation_id, u.user_id, NEW.seq) FROM (
+        VALUES (0), (NEW.sender_id) UNION SELECT user_id FROM hidden_messages WHERE message_id = NEW.id) u (user_id);
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION recount_hidden() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM recount(m.conversation_id, NEW.user_id, m.seq) FROM messages m WHERE m.id = NEW.message_id;
+    RETURN NULL;
+END
+$$;
+CREATE FUNCTION recount_mentioned() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    mention mentions;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        mention := OLD;
+    ELSE
+        mention := NEW;
+    END IF;
+    PERFORM recount(mention.conversation_id, mention.user_id, mention.seq);
+    IF mention.user_id = 0 THEN
+        PERFORM recount(mention.conversation_id, u.user_id, mention.seq) FROM messages m CROSS JOIN LATERAL (
+            SELECT m.sender_id UNION SELECT user_id FROM hidden_messages WHERE message_id = m.id) u (user_id)
+        WHERE m.conversation_id = mention.conversation_id AND m.seq = mention.seq;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- Fill the tables from all messages.
+CREATE FUNCTION count_own_blocks() RETURNS void LANGUAGE sql SET search_path FROM CURRENT AS $$
+    INSERT INTO own_counts (conversation_id, user_id, block, n)
+    SELECT conversation_id, sender_id, block, sum(n) OVER (PARTITION BY conversation_id, sender_id ORDER BY block)
+    FROM (SELECT m.conversation_id, m.sender_id, m.seq / 256 AS block, count(*) AS n
+          FROM messages m JOIN conversations c ON c.id = m.conversation_id
+          WHERE m.seq < c.last_seq / 256 * 256 GROUP BY 1, 2, 3) b
+$$;
+CREATE FUNCTION correct_unread() RETURNS void LANGUAGE sql SET search_path FROM CURRENT AS $$
+    INSERT INTO unread_corrections (conversation_id, user_id, level, block, unread, mentions)
+    SELECT p.conversation_id, p.user_id, l.level, p.seq / l.size, sum(n.unread), sum(n.mentions)
+    FROM (SELECT m.conversation_id, u.user_id, m.seq
+          FROM messages m CROSS JOIN LATERAL (VALUES (0), (m.sender_id)) u (user_id) WHERE m.deleted_at IS NOT NULL
+          UNION SELECT conversation_id, user_id, seq FROM mentions
+          UNION SELECT m.conversation_id, m.sender_id, m.seq FROM mentions a
+                JOIN messages m ON m.conversation_id = a.conversation_id AND m.seq = a.seq WHERE a.user_id = 0
+          UNION SELECT m.conversation_id, h.user_id, m.seq FROM hidden_messages h
+                JOIN messages m ON m.id = h.message_id) p
+    CROSS JOIN LATERAL correction_of(p.conversation_id, p.user_id, p.seq) n
+    CROSS JOIN (VALUES (0, 1), (1, 256), (2, 65536), (3, 16777216)) l (level, size)
+    GROUP BY 1, 2, 3, 4
+$$;
+
+-- All messages are read before any table is locked. Then no node may write until the triggers are there (a writer locks
+-- the log first, so a table that is locked before the log could stop both); the few blocks that were filled in the
+-- meantime are added.
+SELECT count_own_blocks();
+SELECT position FROM log FOR UPDATE;
+SELECT count_own_block(c.id, b.block) FROM conversations c CROSS JOIN LATERAL generate_series(
+    coalesce((SELECT max(o.block) + 1 FROM own_counts o WHERE o.conversation_id = c.id), 0), c.last_seq / 256 - 1)
+    b (block)
+WHERE c.last_seq >= 256 ORDER BY c.id, b.block;
+SELECT correct_unread();
+CREATE INDEX hidden_messages_of ON hidden_messages (message_id);
+CREATE TRIGGER own_counts_of_block AFTER INSERT ON messages
+    FOR EACH ROW WHEN (NEW.seq % 256 = 0) EXECUTE FUNCTION note_full_block();
+CREATE TRIGGER recount_deleted AFTER UPDATE OF deleted_at ON messages
+    FOR EACH ROW WHEN (OLD.deleted_at IS DISTINCT FROM NEW.deleted_at) EXECUTE FUNCTION recount_deleted();
+CREATE TRIGGER recount_hidden AFTER INSERT ON hidden_messages FOR EACH ROW EXECUTE FUNCTION recount_hidden();
+CREATE TRIGGER recount_mentioned AFTER INSERT OR DELETE ON mentions
+    FOR EACH ROW EXECUTE FUNCTION recount_mentioned();
+
 -- The intention of a message with a key, so that the key is never taken for that of another message. NULL in
 -- messages of earlier releases.
 ALTER TABLE messages ADD COLUMN intention bytea;

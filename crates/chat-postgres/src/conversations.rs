@@ -123,8 +123,9 @@ fn totals(db: &Db, user: UserId, now: Timestamp) -> fault::Result<Totals> {
     let sql = concat!(
         "SELECT me.marked_unread, ",
         view::select_counts!(),
-        "FROM members me JOIN conversations c ON c.id = me.conversation_id
-         WHERE me.user_id = $1 AND (c.last_seq > me.read_seq OR me.marked_unread)
+        "FROM members me ",
+        view::join_unread!(),
+        "WHERE me.user_id = $1 AND (unread_after.last_seq > me.read_seq OR me.marked_unread)
              AND (me.muted_until IS NULL OR me.muted_until <= $2)"
     );
     let mut totals = Totals::default();

@@ -59,7 +59,7 @@ pub struct OwnPart {
     pub delivered_seq: i64,
     /// `seq` of the last message that the caller has read.
     pub read_seq: i64,
-    /// Number of later messages by others that are not deleted.
+    /// Number of later messages by others that are neither deleted nor hidden by the caller.
     pub unread: u32,
     /// Number of those that mention the caller or everyone.
     pub mentions: u32,

@@ -66,3 +66,106 @@ CREATE TABLE feed_readers (
     position INTEGER NOT NULL,
     added_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Unread counts are derived from `seq` and these two tables; see `unread.rs` of the core. Blocks have 256 messages.
+-- `n`: messages that the user had sent until the end of the block, which is full and contains one.
+CREATE TABLE own_counts (
+    conversation_id INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    block           INTEGER NOT NULL,
+    n               INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, block)
+) STRICT, WITHOUT ROWID;
+INSERT INTO own_counts
+SELECT conversation_id, sender_id, block, sum(n) OVER (PARTITION BY conversation_id, sender_id ORDER BY block)
+FROM (SELECT m.conversation_id, m.seq / 256 AS block, m.sender_id, count(*) AS n
+      FROM conversations c CROSS JOIN messages m INDEXED BY messages_in_order ON m.conversation_id = c.id
+          AND m.seq < c.last_seq / 256 * 256
+      GROUP BY 1, 2, 3);
+CREATE TRIGGER own_counts_of_block AFTER INSERT ON messages WHEN NEW.seq % 256 = 0 BEGIN
+    INSERT INTO own_counts (conversation_id, user_id, block, n)
+    SELECT NEW.conversation_id, b.sender_id, NEW.seq / 256 - 1, b.n + coalesce((
+        SELECT o.n FROM own_counts o WHERE o.conversation_id = NEW.conversation_id AND o.user_id = b.sender_id
+            AND o.block < NEW.seq / 256 - 1 ORDER BY o.block DESC LIMIT 1), 0)
+    FROM (SELECT sender_id, count(*) AS n FROM messages INDEXED BY messages_in_order
+          WHERE conversation_id = NEW.conversation_id AND seq >= NEW.seq - 256 AND seq < NEW.seq
+          GROUP BY sender_id) b;
+END;
+
+-- What to add to counts after a message of the block; user 0 stands for everybody. A block of a level has 256^level
+-- messages.
+CREATE TABLE unread_corrections (
+    conversation_id INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    level           INTEGER NOT NULL,
+    block           INTEGER NOT NULL,
+    unread          INTEGER NOT NULL,
+    mentions        INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, level, block)
+) STRICT, WITHOUT ROWID;
+-- Who has hidden a message.
+CREATE INDEX hidden_messages_of ON hidden_messages (message_id);
+-- Inserting into it brings the corrections for a message and a user up to date.
+CREATE VIEW recount (conversation_id, user_id, seq) AS SELECT 0, 0, 0 WHERE 0;
+CREATE TRIGGER recount_one INSTEAD OF INSERT ON recount BEGIN
+    INSERT INTO unread_corrections (conversation_id, user_id, level, block, unread, mentions)
+    SELECT NEW.conversation_id, NEW.user_id, l.level, NEW.seq / l.size,
+           n.unread - coalesce(o.unread, 0), n.mentions - coalesce(o.mentions, 0)
+    FROM (SELECT CASE NEW.user_id WHEN 0 THEN -deleted WHEN sender_id THEN deleted
+                      ELSE -(hidden AND NOT deleted) END AS unread,
+                 CASE NEW.user_id WHEN 0 THEN names_all WHEN sender_id THEN -names_all
+                      ELSE (NOT hidden AND (names_all OR named)) - names_all END AS mentions
+          FROM (SELECT m.sender_id, m.deleted_at IS NOT NULL AS deleted,
+                       EXISTS (SELECT 1 FROM hidden_messages h
+                               WHERE h.user_id = NEW.user_id AND h.message_id = m.id) AS hidden,
+                       m.deleted_at IS NULL AND EXISTS (
+                           SELECT 1 FROM mentions a
+                           WHERE a.conversation_id = m.conversation_id AND a.user_id = 0 AND a.seq = m.seq)
+                           AS names_all,
+                       m.deleted_at IS NULL AND EXISTS (
+                           SELECT 1 FROM mentions a WHERE a.conversation_id = m.conversation_id
+                               AND a.user_id = NEW.user_id AND a.seq = m.seq) AS named
+                FROM messages m INDEXED BY messages_in_order
+                WHERE m.conversation_id = NEW.conversation_id AND m.seq = NEW.seq)) n
+    LEFT JOIN unread_corrections o ON o.conversation_id = NEW.conversation_id AND o.user_id = NEW.user_id
+        AND o.level = 0 AND o.block = NEW.seq
+    CROSS JOIN (SELECT 0 AS level, 1 AS size UNION ALL SELECT 1, 256 UNION ALL SELECT 2, 65536
+                UNION ALL SELECT 3, 16777216) l
+    WHERE n.unread <> coalesce(o.unread, 0) OR n.mentions <> coalesce(o.mentions, 0)
+    ON CONFLICT (conversation_id, user_id, level, block) DO UPDATE SET
+        unread = unread + excluded.unread, mentions = mentions + excluded.mentions;
+END;
+CREATE TRIGGER recount_deleted AFTER UPDATE OF deleted_at ON messages
+WHEN OLD.deleted_at IS NOT NEW.deleted_at BEGIN
+    INSERT INTO recount VALUES (NEW.conversation_id, 0, NEW.seq), (NEW.conversation_id, NEW.sender_id, NEW.seq);
+    INSERT INTO recount SELECT NEW.conversation_id, h.user_id, NEW.seq FROM hidden_messages h
+    WHERE h.message_id = NEW.id AND h.user_id <> NEW.sender_id;
+END;
+CREATE TRIGGER recount_hidden AFTER INSERT ON hidden_messages BEGIN
+    INSERT INTO recount SELECT conversation_id, NEW.user_id, seq FROM messages WHERE id = NEW.message_id;
+END;
+-- A mention of everybody must come before the other mentions of a message.
+CREATE TRIGGER recount_mentioned AFTER INSERT ON mentions BEGIN
+    INSERT INTO recount VALUES (NEW.conversation_id, NEW.user_id, NEW.seq);
+    INSERT INTO recount SELECT NEW.conversation_id, m.sender_id, NEW.seq
+    FROM messages m INDEXED BY messages_in_order
+    WHERE NEW.user_id = 0 AND m.conversation_id = NEW.conversation_id AND m.seq = NEW.seq;
+END;
+CREATE TRIGGER recount_not_mentioned AFTER DELETE ON mentions BEGIN
+    INSERT INTO recount VALUES (OLD.conversation_id, OLD.user_id, OLD.seq);
+    INSERT INTO recount SELECT OLD.conversation_id, u.user_id, OLD.seq FROM (
+        SELECT m.sender_id AS user_id FROM messages m INDEXED BY messages_in_order
+        WHERE OLD.user_id = 0 AND m.conversation_id = OLD.conversation_id AND m.seq = OLD.seq
+        UNION
+        SELECT h.user_id FROM messages m INDEXED BY messages_in_order JOIN hidden_messages h ON h.message_id = m.id
+        WHERE OLD.user_id = 0 AND m.conversation_id = OLD.conversation_id AND m.seq = OLD.seq) u;
+END;
+INSERT INTO recount
+SELECT conversation_id, 0, seq FROM messages INDEXED BY messages_deleted WHERE deleted_at IS NOT NULL UNION
+SELECT conversation_id, sender_id, seq FROM messages INDEXED BY messages_deleted WHERE deleted_at IS NOT NULL UNION
+SELECT conversation_id, user_id, seq FROM mentions UNION
+SELECT m.conversation_id, m.sender_id, m.seq
+FROM mentions a CROSS JOIN messages m INDEXED BY messages_in_order
+    ON m.conversation_id = a.conversation_id AND m.seq = a.seq
+WHERE a.user_id = 0 UNION
+SELECT m.conversation_id, h.user_id, m.seq FROM hidden_messages h CROSS JOIN messages m ON m.id = h.message_id;

@@ -2649,7 +2649,7 @@ export interface components {
             role: string | null;
             /**
              * Format: int32
-             * @description Number of later messages by others that are not deleted.
+             * @description Number of later messages by others that are neither deleted nor hidden by the caller.
              */
             unread: number;
         };

@@ -5,6 +5,7 @@ use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, Rev, Seq, UserId};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
+use chat_core::unread::{Correction, UnreadFacts};
 use tokio_postgres::Row;
 
 use crate::db::Db;
@@ -24,22 +25,62 @@ macro_rules! join_kind {
     };
 }
 
-/// The unread counts of `me`, a member who has read up to a `seq`: the two numbers that [`read_counts`]
-/// reads. Each of the subqueries touches few rows besides an index: deleted messages and mentions are few,
-/// and counting the messages of others needs only their index.
-macro_rules! select_counts {
-    () => {
-        "(SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
-             AND m.seq > me.read_seq AND m.sender_id <> me.user_id)
-         - (SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
-             AND m.seq > me.read_seq AND m.sender_id <> me.user_id AND m.deleted_at IS NOT NULL),
-         (SELECT count(DISTINCT n.seq) FROM mentions n WHERE n.conversation_id = me.conversation_id
-             AND n.user_id IN (0, me.user_id) AND n.seq > me.read_seq AND EXISTS (
-                 SELECT 1 FROM messages m WHERE m.conversation_id = n.conversation_id AND m.seq = n.seq
-                 AND m.sender_id <> me.user_id AND m.deleted_at IS NULL)) "
+/// Number of the own messages of `me` up to this one: of the full blocks before its own, and of its own block.
+macro_rules! own_until {
+    ($seq:literal) => {
+        concat!(
+            "(coalesce((SELECT o.n FROM own_counts o WHERE o.conversation_id = me.conversation_id
+                  AND o.user_id = me.user_id AND o.block < ",
+            $seq,
+            " / 256 ORDER BY o.block DESC LIMIT 1), 0)
+             + (SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id AND m.seq >= ",
+            $seq,
+            " / 256 * 256 AND m.seq <= ",
+            $seq,
+            " AND m.sender_id = me.user_id))"
+        )
     };
 }
-pub(crate) use {join_kind, select_counts};
+
+/// The facts about the unread messages of `me`, a member who has read up to a `seq`: the columns that
+/// [`read_counts`] reads. Needs [`join_unread!`].
+macro_rules! select_counts {
+    () => {
+        concat!(
+            "unread_after.last_seq, me.read_seq,
+             CASE WHEN unread_after.last_seq <= me.read_seq THEN 0
+                  WHEN unread_after.last_seq - me.read_seq <= 256 THEN (
+                      SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
+                          AND m.seq > me.read_seq AND m.seq <= unread_after.last_seq AND m.sender_id = me.user_id)
+                  ELSE ",
+            crate::conversations::view::own_until!("unread_after.last_seq"),
+            " - ",
+            crate::conversations::view::own_until!("me.read_seq"),
+            " END, corrected.unread, corrected.mentions "
+        )
+    };
+}
+
+/// Joins the conversation's end, and the sum of the corrections after the pointer of `me`: the rest of its block of
+/// each size, and all blocks of the largest size. Without OFFSET, PostgreSQL could read all of a member's rows.
+macro_rules! join_unread {
+    () => {
+        "CROSS JOIN LATERAL (
+             SELECT last_seq FROM conversations WHERE id = me.conversation_id OFFSET 0) unread_after
+         CROSS JOIN LATERAL (
+             SELECT coalesce(sum(x.unread), 0)::bigint AS unread, coalesce(sum(x.mentions), 0)::bigint AS mentions
+             FROM (VALUES (0, 1::bigint), (1, 256), (2, 65536), (3, 16777216)) l (level, size)
+             CROSS JOIN LATERAL (
+                 SELECT x.unread, x.mentions FROM unread_corrections x
+                 WHERE x.conversation_id = me.conversation_id AND x.user_id IN (0, me.user_id)
+                     AND x.level = l.level AND x.block > me.read_seq / l.size
+                     AND x.block < CASE l.level WHEN 3 THEN 9223372036854775807
+                                       ELSE (me.read_seq / l.size / 256 + 1) * 256 END
+                 OFFSET 0) x
+             WHERE unread_after.last_seq > me.read_seq) corrected "
+    };
+}
+pub(crate) use {join_kind, join_unread, own_until, select_counts};
 
 /// The columns of `me` that [`read_own_part`] reads.
 macro_rules! own_part_columns {
@@ -70,7 +111,9 @@ pub(crate) fn own_part(db: &Db, user: UserId, id: ConversationId) -> fault::Resu
     let sql = concat!(
         "SELECT ",
         own_part_columns!(),
-        "FROM members me WHERE me.conversation_id = $1 AND me.user_id = $2"
+        "FROM members me ",
+        join_unread!(),
+        "WHERE me.conversation_id = $1 AND me.user_id = $2"
     );
     db.opt(sql, &[&id.0, &user.0])?.map(|row| read_own_part(&row, 0)).transpose()
 }
@@ -84,6 +127,7 @@ pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<O
         own_part_columns!(),
         "FROM members me JOIN conversations c ON c.id = me.conversation_id ",
         join_kind!(),
+        join_unread!(),
         "WHERE me.conversation_id = $1 AND me.user_id = $2"
     );
     db.opt(sql, &[&id.0, &user.0])?.as_ref().map(read_view).transpose()
@@ -105,6 +149,7 @@ pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Res
          JOIN LATERAL (SELECT * FROM members WHERE conversation_id = x.id AND user_id = $1 LIMIT 1) me ON true
          JOIN conversations c ON c.id = me.conversation_id ",
         join_kind!(),
+        join_unread!(),
         "ORDER BY x.ordinal"
     );
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
@@ -120,7 +165,9 @@ pub(crate) fn counts_of_all(
         "SELECT ",
         select_counts!(),
         "FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
-             AS me (user_id, conversation_id, read_seq, ordinal) ORDER BY me.ordinal"
+             AS me (user_id, conversation_id, read_seq, ordinal) ",
+        join_unread!(),
+        "ORDER BY me.ordinal"
     );
     let (mut users, mut ids, mut read) = (Vec::new(), Vec::new(), Vec::new());
     for (user, id, seq) in readers {
@@ -136,7 +183,12 @@ pub(crate) fn counts_of_all(
 
 /// Reads the columns of [`select_counts!`], from this column on.
 pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
-    Ok(Counts { unread: load::count(row, first)?, mentions: load::count(row, first + 1)? })
+    Ok(Counts::derive(UnreadFacts {
+        last: Seq(row.try_get(first)?),
+        read: Seq(row.try_get(first + 1)?),
+        own: row.try_get(first + 2)?,
+        corrections: Correction { unread: row.try_get(first + 3)?, mentions: row.try_get(first + 4)? },
+    }))
 }
 
 /// Reads the two users of a direct conversation, the smaller id first, from this column on.

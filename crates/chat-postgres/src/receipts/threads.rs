@@ -10,12 +10,16 @@ use crate::{fault, load, membership};
 /// Returns the thread of a root, as this member sees it.
 pub(super) fn view(db: &Db, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
     let stored = membership::shown(db, reader, root)?;
-    let sql = "SELECT p.read_seq, (
-                   SELECT count(*) FROM messages
-                   WHERE thread_id = $1 AND seq > p.read_seq AND sender_id <> $2 AND deleted_at IS NULL)
-               FROM (SELECT coalesce((
-                   SELECT read_seq FROM thread_pointers WHERE user_id = $2 AND thread_id = $1), 0) AS read_seq) p";
-    let row = db.row(sql, &[&root.0, &reader.0])?;
+    let sql = concat!(
+        "SELECT p.read_seq, (
+             SELECT count(*) FROM messages m
+             WHERE m.thread_id = $2 AND m.seq > p.read_seq AND m.sender_id <> $1 AND m.deleted_at IS NULL AND ",
+        load::is_shown!(),
+        ")
+         FROM (SELECT coalesce((
+             SELECT read_seq FROM thread_pointers WHERE user_id = $1 AND thread_id = $2), 0) AS read_seq) p"
+    );
+    let row = db.row(sql, &[&reader.0, &root.0])?;
     let (read, unread) = (Seq(row.try_get(0)?), load::count(&row, 1)?);
     Ok(ThreadView { root: load::complete(db, stored, Some(reader))?, read, unread })
 }

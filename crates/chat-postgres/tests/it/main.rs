@@ -23,3 +23,4 @@ mod plans;
 mod ready;
 mod support;
 mod transfer;
+mod unread;

@@ -26,8 +26,9 @@ async fn register(db: &Client, name: &str, email: &str, at: i64) {
     db.execute(sql, &[&name, &email, &at]).await.unwrap();
 }
 
-/// Creates a database of the previous release with these users; `seconds` is the time of each registration.
-async fn old_node(users: &[(&str, &str, i64)]) -> PostgresStore {
+/// Creates a database of the previous release with these users, runs statements of that release, and opens it; `seconds`
+/// is the time of each registration.
+pub(crate) async fn old_node(users: &[(&str, &str, i64)], statements: &str) -> PostgresStore {
     let database = tokio::task::spawn_blocking(|| chat_engines::shared().database()).await.unwrap().unwrap();
     let (db, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
@@ -40,6 +41,7 @@ async fn old_node(users: &[(&str, &str, i64)]) -> PostgresStore {
     for (name, email, seconds) in users {
         register(&db, name, email, 1_000_000 * seconds).await;
     }
+    db.batch_execute(statements).await.unwrap();
     drop(db);
     driver.await.unwrap().unwrap();
     PostgresStore::on_database(database).await
@@ -52,7 +54,7 @@ async fn found(node: &TestStore, typed: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_previous_release_keeps_working_and_its_writes_count() {
-    let node = old_node(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]).await;
+    let node = old_node(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)], "").await;
     let db = node.connect().await;
     let versions = db.query_one("SELECT version, works_from FROM schema_version", &[]).await.unwrap();
     assert_eq!((versions.get::<_, i64>(0), versions.get::<_, i64>(1)), (2, 1));
@@ -130,7 +132,7 @@ async fn the_demo_users_of_the_previous_release_are_recognised() {
         (vec![(tom.0, tom.1, 100), ("jerry", "other@temp.com", 101)], 0),
         (vec![(tom.0, tom.1, 100)], 0),
     ] {
-        let node = old_node(&users).await;
+        let node = old_node(&users, "").await;
         assert_eq!(node.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
         node.close().await;
     }

@@ -5,6 +5,7 @@ use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, Rev, Seq, UserId};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
+use chat_core::unread::{BLOCK, Correction, UnreadFacts};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// The part of an existing conversation that all members see.
@@ -82,29 +83,64 @@ pub(crate) fn view(
     Ok(Some(ConversationView { conversation: load(db, id)?, own, last_message: None }))
 }
 
-/// Unread messages of a member who has read up to `read`.
+/// Unread messages of a member who has read up to `read`. Reads the same number of rows however many there are.
 pub(crate) fn counts(
     db: &Connection,
     user: UserId,
     id: ConversationId,
     read: Seq,
 ) -> rusqlite::Result<Counts> {
-    // The first count reads nothing but the index, and deleted messages are few. Without the names of the indexes,
-    // SQLite might plan the second count as a scan of the table.
-    let of_others = "SELECT count(*) FROM messages INDEXED BY messages_in_order
-                     WHERE conversation_id = ?1 AND seq > ?2 AND sender_id <> ?3";
-    let count = |sql: &str| -> rusqlite::Result<u32> {
-        db.prepare_cached(sql)?.query_row([id.0, read.0, user.0], |row| row.get(0))
-    };
-    let waiting = count(of_others)?;
-    if waiting == 0 {
+    let sql = "SELECT last_seq FROM conversations WHERE id = ?1";
+    let last = db.prepare_cached(sql)?.query_row([id.0], |row| row.get(0).map(Seq))?;
+    if last <= read {
         return Ok(Counts::default());
     }
-    let deleted = "SELECT count(*) FROM messages INDEXED BY messages_deleted
-                   WHERE conversation_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NOT NULL";
-    let mentions = "SELECT count(DISTINCT n.seq) FROM mentions n
-                    WHERE n.conversation_id = ?1 AND n.user_id IN (0, ?3) AND n.seq > ?2 AND EXISTS (
-                        SELECT 1 FROM messages m WHERE m.conversation_id = ?1 AND m.seq = n.seq
-                        AND m.sender_id <> ?3 AND m.deleted_at IS NULL)";
-    Ok(Counts { unread: waiting.saturating_sub(count(deleted)?), mentions: count(mentions)? })
+    let own = own_after(db, (id, user), read, last)?;
+    let corrections = corrections(db, (id, user), read)?;
+    Ok(Counts::derive(UnreadFacts { last, read, own, corrections }))
 }
+
+/// A conversation and one of its members.
+type Membership = (ConversationId, UserId);
+
+/// The number of the member's own messages after `read` and up to the conversation's end.
+fn own_after(db: &Connection, member: Membership, read: Seq, last: Seq) -> rusqlite::Result<i64> {
+    if last.0 - read.0 <= BLOCK {
+        return own_between(db, member, read.0 + 1, last);
+    }
+    Ok(own_until(db, member, last)? - own_until(db, member, read)?)
+}
+
+/// The number of the member's own messages up to this one: of the full blocks before its own, and of its own block.
+fn own_until(db: &Connection, member: Membership, seq: Seq) -> rusqlite::Result<i64> {
+    let (block, (id, user)) = (seq.0 / BLOCK, member);
+    let sql = "SELECT n FROM own_counts WHERE conversation_id = ?1 AND user_id = ?2 AND block < ?3
+               ORDER BY block DESC LIMIT 1";
+    let before: Option<i64> =
+        db.prepare_cached(sql)?.query_row([id.0, user.0, block], |row| row.get(0)).optional()?;
+    Ok(before.unwrap_or(0) + own_between(db, member, block * BLOCK, seq)?)
+}
+
+/// The number of the member's own messages from `first` to `last`, which are at most [`BLOCK`] apart.
+fn own_between(db: &Connection, (id, user): Membership, first: i64, last: Seq) -> rusqlite::Result<i64> {
+    let sql = "SELECT count(*) FROM messages INDEXED BY messages_in_order
+               WHERE conversation_id = ?1 AND seq >= ?2 AND seq <= ?3 AND sender_id = ?4";
+    db.prepare_cached(sql)?.query_row([id.0, first, last.0, user.0], |row| row.get(0))
+}
+
+/// The sum of the corrections after `read`: the rest of its block of each size, and all blocks of the largest size.
+fn corrections(db: &Connection, (id, user): Membership, read: Seq) -> rusqlite::Result<Correction> {
+    let sql = "SELECT coalesce(sum(c.unread), 0), coalesce(sum(c.mentions), 0)
+               FROM (SELECT 0 AS level, 1 AS size UNION ALL SELECT 1, 256 UNION ALL SELECT 2, 65536
+                     UNION ALL SELECT 3, 16777216) l
+               CROSS JOIN unread_corrections c
+               WHERE c.conversation_id = ?1 AND c.user_id IN (0, ?2) AND c.level = l.level
+                   AND c.block > ?3 / l.size
+                   AND c.block < iif(l.level = 3, 9223372036854775807, (?3 / l.size / 256 + 1) * 256)";
+    db.prepare_cached(sql)?.query_row([id.0, user.0, read.0], |row| {
+        Ok(Correction { unread: row.get(0)?, mentions: row.get(1)? })
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,12 @@ pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::R
     let sql = "SELECT read_seq FROM thread_pointers WHERE user_id = ?1 AND thread_id = ?2";
     let read = db.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
     let read = Seq(read.unwrap_or(0));
-    let sql = "SELECT count(*) FROM messages INDEXED BY messages_in_threads
-               WHERE thread_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NULL";
-    let unread = db.prepare_cached(sql)?.query_row([root.0, read.0, reader.0], |row| row.get(0))?;
+    let sql = concat!(
+        "SELECT count(*) FROM messages m INDEXED BY messages_in_threads
+         WHERE m.thread_id = ?2 AND m.seq > ?3 AND m.sender_id <> ?1 AND m.deleted_at IS NULL AND ",
+        load::is_shown!()
+    );
+    let unread = db.prepare_cached(sql)?.query_row([reader.0, root.0, read.0], |row| row.get(0))?;
     Ok(ThreadView { root: load::complete(db, stored, Some(reader))?, read, unread })
 }
 

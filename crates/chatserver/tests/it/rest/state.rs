@@ -50,6 +50,22 @@ async fn what_waits_is_what_others_wrote_after_what_one_has_read() {
 }
 
 #[tokio::test]
+async fn what_a_user_has_hidden_does_not_wait() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let sent = tom.write(&jerry, "spam").await;
+    let id = &sent["conversation_id"];
+    jerry.delete(&format!("/v1/messages/{}?for=me", sent["id"])).await.is_empty();
+    assert_eq!(jerry.conversation(id).await["unread"], 0);
+    assert_eq!(totals(&jerry).await, json!([0, 0, 0]));
+    let later = tom.write(&jerry, "later").await;
+    assert_eq!(totals(&jerry).await, json!([1, 0, 1]));
+    jerry.delete(&format!("/v1/messages/{}?for=me", later["id"])).await.is_empty();
+    tom.delete(&format!("/v1/messages/{}", later["id"])).await.expect(200);
+    assert_eq!(totals(&jerry).await, json!([0, 0, 0]), "hidden and deleted counts once");
+}
+
+#[tokio::test]
 async fn a_message_is_delivered_then_read_and_the_other_side_learns_it() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
