@@ -6,12 +6,13 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { emoji } from "./scripts/emoji.ts";
 import { icons } from "./scripts/icons.ts";
+import { preload } from "./scripts/preload.ts";
 import { worker } from "./scripts/worker.ts";
 
 const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
 
 /** The plugins that all sources need, whichever page they are for. */
-export const plugins = [svelte(), emoji(), icons()];
+export const plugins = [svelte(), emoji(), icons(), preload()];
 
 export default defineConfig({
   plugins: [...plugins, worker()],

@@ -37,14 +37,17 @@ pub struct StreamLogin {
     pub transport: TokenTransport,
     /// Cursor to resume from; `None` starts with the events from now on.
     pub cursor: Option<String>,
+    /// Whether the server may leave out what has its default value. The frames that this crate returns are complete
+    /// either way; only the keys of other senders are missing.
+    pub lean: bool,
 }
 
 impl StreamLogin {
     fn path(&self) -> String {
-        match &self.cursor {
-            Some(cursor) => format!("/ws?cursor={}", percent_encoded(cursor)),
-            None => "/ws".into(),
-        }
+        let cursor = self.cursor.as_ref().map(|cursor| format!("cursor={}", percent_encoded(cursor)));
+        let lean = self.lean.then(|| "lean=1".to_owned());
+        let query: Vec<_> = cursor.into_iter().chain(lean).collect();
+        if query.is_empty() { "/ws".into() } else { format!("/ws?{}", query.join("&")) }
     }
 
     fn headers(&self) -> String {
@@ -159,8 +162,12 @@ mod tests {
 
     #[test]
     fn a_client_sends_its_token_in_either_way_and_its_cursor() {
-        let mut login =
-            StreamLogin { token: "t.o.k".into(), transport: TokenTransport::Header, cursor: None };
+        let mut login = StreamLogin {
+            token: "t.o.k".into(),
+            transport: TokenTransport::Header,
+            cursor: None,
+            lean: false,
+        };
         assert_eq!(login.path(), "/ws");
         assert_eq!(
             login.headers(),
@@ -170,6 +177,10 @@ mod tests {
         login.cursor = Some("a-1".into());
         assert_eq!(login.headers(), "Sec-WebSocket-Protocol: chatserver.v2, bearer.t.o.k\r\n");
         assert_eq!(login.path(), "/ws?cursor=%61%2D%31");
+        login.lean = true;
+        assert_eq!(login.path(), "/ws?cursor=%61%2D%31&lean=1");
+        login.cursor = None;
+        assert_eq!(login.path(), "/ws?lean=1");
     }
 
     #[test]

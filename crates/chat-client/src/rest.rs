@@ -125,12 +125,12 @@ impl Client {
 
     /// Returns the last messages of the conversation with a user, oldest first.
     pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<History, Error> {
-        self.get(&format!("/v1/messages/history/{user_id}?limit={limit}")).await
+        self.get(&format!("/v1/messages/history/{user_id}?lean=1&limit={limit}")).await
     }
 
     /// Returns the last messages of a group, oldest first.
     pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<History, Error> {
-        self.get(&format!("/v1/groups/{group_id}/messages?limit={limit}")).await
+        self.get(&format!("/v1/groups/{group_id}/messages?lean=1&limit={limit}")).await
     }
 
     /// Returns the user's groups.

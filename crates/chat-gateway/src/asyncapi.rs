@@ -91,6 +91,9 @@ fn query(resumes: bool) -> Value {
     });
     if resumes {
         parameters["cursor"] = json!({ "type": "string", "description": "Where to resume." });
+        let description = "1: `message`, `conversation` and `ack` frames leave out the members of message objects that \
+                           have their default values.";
+        parameters["lean"] = json!({ "type": "integer", "enum": [0, 1], "description": description });
         let description = "The client reloads if it missed more messages than this: it gets `resync` with the code \
                            `too_many_changes`.";
         parameters["max_changes"] = json!({ "type": "integer", "minimum": 0, "description": description });
@@ -117,7 +120,8 @@ fn in_channel(channel: &str, frames: &[&str]) -> Value {
 /// Operation for one kind of frame from a v2 client.
 fn operation(op: &Frame) -> (String, Value) {
     let is_ping = OpName::parse(&op.name) == Some(OpName::Ping);
-    let answers: &[&str] = if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
+    let answers: &[&str] =
+        if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_lean_ack", "tell_error"] };
     let channel = json!({ "$ref": "#/channels/v2" });
     let mut operation = json!({
         "action": "receive",

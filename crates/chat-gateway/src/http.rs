@@ -11,6 +11,7 @@ pub(crate) mod extract;
 mod groups;
 mod health;
 mod host;
+pub(crate) mod lean;
 pub(crate) mod limited;
 mod live_text;
 mod messages;

@@ -19,6 +19,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chat_websocket::{accept_key, is_valid_key};
+use chat_wire::Form;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ use crate::arrival::Arrival;
 use crate::auth::bearer;
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
+use crate::http::lean::Lean;
 use crate::http::limited;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
@@ -58,9 +60,14 @@ pub(crate) struct Query {
     ticket: Option<String>,
     cursor: Option<String>,
     max_changes: Option<u64>,
+    lean: Option<Lean>,
 }
 
 impl Query {
+    fn form(&self) -> Form {
+        self.lean.unwrap_or_default().form()
+    }
+
     fn wish(&self) -> ResumeWish {
         ResumeWish { cursor: self.cursor.clone(), max_changes: self.max_changes }
     }
@@ -93,14 +100,19 @@ pub(crate) async fn upgrade(
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
-            Authenticated { granted, slot, protocol, wish: query.wish(), client },
+            Authenticated { granted, slot, protocol, form: query.form(), wish: query.wish(), client },
             on_upgrade,
         )),
         Who::Unknown(pending) => tokio::spawn(first_frame::start(
             app,
             pending,
             on_upgrade,
-            UpgradeProperties { wish: query.wish(), client, request_slot: request_slot(&parts) },
+            UpgradeProperties {
+                form: query.form(),
+                wish: query.wish(),
+                client,
+                request_slot: request_slot(&parts),
+            },
         )),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
@@ -126,6 +138,7 @@ struct Authenticated {
     granted: Granted,
     slot: Slot,
     protocol: Protocol,
+    form: Form,
     wish: ResumeWish,
     client: ClientAddress,
 }
@@ -263,11 +276,11 @@ async fn start(app: App, mut authenticated: Authenticated, on_upgrade: OnUpgrade
 }
 
 fn connection(app: &App, authenticated: Authenticated, socket: Socket) -> (Arc<Connection>, Slot) {
-    let Authenticated { granted, slot, protocol, client, .. } = authenticated;
+    let Authenticated { granted, slot, protocol, form, client, .. } = authenticated;
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
-    let bearer = Bearer { granted, expires_at, protocol, client };
+    let bearer = Bearer { granted, expires_at, protocol, form, client };
     let id = app.hub.next_connection_id();
     let connection = Connection::new(id, bearer, socket, app.connection_context.clone());
     (Arc::new(connection), slot)

@@ -5,6 +5,7 @@
 
 pub mod close_codes;
 pub mod conversation;
+pub mod lean;
 pub mod message;
 pub mod problem;
 pub mod rest;

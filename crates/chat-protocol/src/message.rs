@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::lean::LeanMessage;
 use crate::time::Time;
 
 /// A link attached to a message. Only `url` is required.
@@ -159,7 +160,9 @@ pub struct Forwarded {
 }
 
 /// A message.
+// Read from its lean form, of which the complete form is a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(from = "LeanMessage")]
 pub struct Message {
     /// Id of the message, unique on the server.
     #[schema(example = 7)]

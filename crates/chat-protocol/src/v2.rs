@@ -1,10 +1,12 @@
 //! The frames of the v2 stream (docs/contract.md, "The v2 stream", and docs/stream.md). The AsyncAPI document is
 //! generated from these types.
 
+mod lean;
 mod op;
 
 use std::borrow::Cow;
 
+pub use lean::{LeanAck, LeanConversationFrame, LeanFrame, LeanMessageFrame};
 pub use op::{FEATURES, Op, OpName, OpVisitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +46,9 @@ pub struct Auth {
     /// The client reloads if it missed more messages than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_changes: Option<u64>,
+    /// Whether the client asks for lean frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lean: Option<bool>,
 }
 
 impl Auth {
@@ -226,7 +231,9 @@ pub struct Hello {
 }
 
 /// A message was created or changed.
+// Read from its lean form, of which the complete form is a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(from = "LeanMessageFrame")]
 pub struct MessageFrame {
     /// `created`, `edited`, `deleted`, `reaction`, `pinned`, `thread`, `appended` (only when resuming) or `finished`.
     pub event: Cow<'static, str>,

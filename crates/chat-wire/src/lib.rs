@@ -10,8 +10,19 @@ use chat_core::media::Media;
 use chat_core::messages::{Message, Quote, Recipient};
 use chat_core::time::Timestamp;
 use chat_core::{accounts, conversations, groups, reactions};
+use chat_protocol::lean::{LeanHistory, LeanMessage};
 use chat_protocol::time::Time;
 use chat_protocol::{conversation as wire, message as wire_message, rest};
+
+/// The form of message objects that a client asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// With every member.
+    #[default]
+    Complete,
+    /// Without the members that have their default values ([`chat_protocol::lean`]).
+    Lean,
+}
 
 /// `recipient_id` and `group_id` of a message; one of the two is 0.
 fn recipient_ids(to: Recipient) -> (i64, i64) {
@@ -80,6 +91,16 @@ pub fn messages(messages: &[Message], viewer: UserId) -> Vec<wire_message::Messa
 /// A page of messages as `viewer` sees them, in the order given.
 pub fn history(page: &[Message], viewer: UserId) -> wire_message::History {
     wire_message::History { messages: messages(page, viewer), count: page.len() }
+}
+
+/// The lean form of message objects as `viewer` sees them.
+pub fn lean_messages(page: &[Message], viewer: UserId) -> Vec<LeanMessage> {
+    page.iter().map(|one| LeanMessage::new(message(one, viewer), viewer.0)).collect()
+}
+
+/// The lean form of a page of messages as `viewer` sees them, in the order given.
+pub fn lean_history(page: &[Message], viewer: UserId) -> LeanHistory {
+    LeanHistory { messages: lean_messages(page, viewer), count: page.len() }
 }
 
 fn media(media: &Media) -> wire_message::Media {

@@ -9,14 +9,34 @@ use chat_core::live_text::Appended;
 use chat_core::messages::Message;
 use chat_core::receipts::Receipt;
 use chat_core::sync::Cursor;
-use chat_protocol::v2::{self, ServerFrame};
+use chat_protocol::v2::{self, LeanFrame, ServerFrame};
+
+use super::Form;
 
 /// How long a typing signal is valid unless it is repeated.
 const TYPING_MS: u32 = 6000;
 
-/// The number of the variant of a change's frames that this viewer gets. Viewers with the same number get the same
-/// frames.
-pub fn variant(change: &Change, viewer: UserId) -> u32 {
+/// Variant of the lean frame that has the sender's key, in addition to the bits of the reactions.
+const WITH_KEY: u64 = 1 << 32;
+
+/// The number of the variant of a change's frames that this viewer gets in a form. Viewers with the same number get the
+/// same frames.
+pub fn variant(change: &Change, viewer: UserId, form: Form) -> u64 {
+    let key = if form == Form::Lean && has_key_for(change, viewer) { WITH_KEY } else { 0 };
+    key | u64::from(complete_variant(change, viewer))
+}
+
+/// Whether the change's message has a key that was made by this viewer.
+fn has_key_for(change: &Change, viewer: UserId) -> bool {
+    match change {
+        Change::MessagePosted(message) | Change::MessageChanged { message, .. } => {
+            message.sender == viewer && message.client_msg_id.is_some()
+        }
+        _ => false,
+    }
+}
+
+fn complete_variant(change: &Change, viewer: UserId) -> u32 {
     match change {
         Change::MessagePosted(message) | Change::MessageChanged { message, .. } => {
             reacted_with(message, viewer)
@@ -74,6 +94,11 @@ pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFram
         Change::AccessRevoked { .. } => return Vec::new(),
     };
     vec![frame]
+}
+
+/// The lean form of a frame for this viewer.
+pub fn lean(frame: ServerFrame, viewer: UserId) -> LeanFrame {
+    LeanFrame::new(frame, viewer.0)
 }
 
 /// The frame of a signal; `None` if the v2 stream has no frame for it.

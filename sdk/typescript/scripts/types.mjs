@@ -20,14 +20,25 @@ function printed(command) {
   }
 }
 
+/** Removes the lean form of an answer: the client fills in what it lacks (src/lean.ts). */
+function completeOnly({ responses }) {
+  const body = responses["200"]?.content?.["application/json"];
+  const [whole, lean] = body?.schema?.anyOf ?? [];
+  if (JSON.stringify(lean)?.includes("/Lean")) body.schema = whole;
+}
+
 /** Returns the REST document, reduced to what types are generated from. */
 function rest() {
   const document = printed("openapi");
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
     // Types are found by path and method. Without an operation id, each type is written where it is used.
     delete operation.operationId;
+    completeOnly(operation);
     // All refusals have one shape, which the client turns into a ChatError.
     for (const status of Object.keys(operation.responses)) if (!status.startsWith("2")) delete operation.responses[status];
+  }
+  for (const name of Object.keys(document.components.schemas)) {
+    if (name.startsWith("Lean")) delete document.components.schemas[name];
   }
   return document;
 }

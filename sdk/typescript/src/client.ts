@@ -258,7 +258,7 @@ export class ChatClient {
   /** Loads part of a conversation into the state: its newest messages, unless `before_seq` or `after_seq` is given. */
   async history(conversationId: number, of: PageOf = {}): Promise<Message[]> {
     const path = { id: conversationId };
-    const { messages } = await this.rest.get("/v1/conversations/{id}/messages", { path, query: of });
+    const { messages } = await this.rest.get("/v1/conversations/{id}/messages", { path, query: { ...of, lean: 1 } });
     return this.#receiver.page(conversationId, messages, of);
   }
 

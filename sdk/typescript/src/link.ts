@@ -65,6 +65,7 @@ const ABNORMAL = 1006;
 export function streamUrl(url: string, cursor: string | undefined, maxChanges?: number): string {
   const stream = new URL("ws", url.endsWith("/") ? url : `${url}/`);
   stream.protocol = stream.protocol.replace("http", "ws");
+  stream.search = "lean=1";
   if (cursor) {
     stream.searchParams.set("cursor", cursor);
     if (maxChanges !== undefined) stream.searchParams.set("max_changes", String(maxChanges));

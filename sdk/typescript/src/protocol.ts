@@ -3,6 +3,7 @@
  * Defines the wire format only, and not what a client does with it.
  */
 
+import { complete } from "./lean.js";
 import type { components } from "./op-types.js";
 
 export interface Media {
@@ -264,9 +265,9 @@ export const CLOSE = { TOO_BIG: 1009, RESTART: 1012, UNAUTHORIZED: 4001, TOO_MAN
 export function parseFrame(data: unknown): ServerFrame | undefined {
   if (typeof data !== "string") return undefined;
   try {
-    const frame: unknown = JSON.parse(data);
-    const isFrame = typeof frame === "object" && frame !== null && "type" in frame;
-    return isFrame && typeof frame.type === "string" ? (frame as ServerFrame) : undefined;
+    const frame: any = complete(JSON.parse(data));
+    if (frame?.type === "message") frame.event ??= "created";
+    return typeof frame?.type === "string" ? frame : undefined;
   } catch {
     return undefined;
   }

@@ -205,7 +205,7 @@ export class Receiver {
     void this.#persist(async (isWanted) => {
       let cursor: string | null = null;
       do {
-        const query: { limit: number; cursor?: string } = { limit: PAGE, ...(cursor === null ? {} : { cursor }) };
+        const query: { limit: number; lean: number; cursor?: string } = { limit: PAGE, lean: 1, ...(cursor === null ? {} : { cursor }) };
         const page: Answer<"get", "/v1/conversations"> = await this.#options.rest.get("/v1/conversations", { query });
         if (!isWanted()) return;
         for (const conversation of page.conversations) this.#options.state.applyConversation(conversation);

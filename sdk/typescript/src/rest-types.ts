@@ -124,6 +124,8 @@ export interface paths {
                     limit?: number;
                     /** @description That of the `Link` to the next page. */
                     cursor?: string;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path?: never;
@@ -164,6 +166,8 @@ export interface paths {
                     limit?: number;
                     /** @description `next_cursor` of the previous page. */
                     cursor?: string;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path?: never;
@@ -333,6 +337,8 @@ export interface paths {
                     limit?: number;
                     /** @description Only the replies in the thread of this message. */
                     thread_id?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path: {
@@ -401,6 +407,8 @@ export interface paths {
                 query?: {
                     /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path: {
@@ -879,6 +887,8 @@ export interface paths {
                     limit?: number;
                     /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path: {
@@ -965,6 +975,8 @@ export interface paths {
                     limit?: number;
                     /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path: {
@@ -1599,6 +1611,8 @@ export interface paths {
                     limit?: number;
                     /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path?: never;
@@ -1658,6 +1672,8 @@ export interface paths {
                     order?: "newest" | "best";
                     /** @description Maximum number of entries, 1 to 100. */
                     limit?: number;
+                    /** @description 1: message objects are `LeanMessage`s, without the members that have their default values. Default: 0. */
+                    lean?: number;
                 };
                 header?: never;
                 path?: never;

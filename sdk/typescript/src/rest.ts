@@ -1,6 +1,7 @@
 /** Typed REST: paths, parameters and answers come from the server's OpenAPI document (rest-types.ts is generated). */
 
 import { ChatError } from "./error.js";
+import { complete } from "./lean.js";
 import type { Answer, Args, Input, PathsOf } from "./rest-shape.js";
 
 /** The part of `fetch` that the client uses. */
@@ -136,7 +137,7 @@ export class Rest {
     const text = await response.text();
     const data = parseJson(text);
     if (!response.ok) throw problem(response.status, data ?? plainTextProblem(text), response.headers.get("retry-after"));
-    return { data, next: nextPage(response.headers.get("link")) };
+    return { data: complete(data), next: nextPage(response.headers.get("link")) };
   }
 }
 

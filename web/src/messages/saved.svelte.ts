@@ -26,7 +26,7 @@ export class Saved {
     if (this.#isAsked) return;
     this.#isAsked = true;
     const forget = (): void => void (this.#isAsked = false);
-    this.client.rest.get("/v1/saved", { query: { limit: LIMIT } }).then(({ messages }) => {
+    this.client.rest.get("/v1/saved", { query: { limit: LIMIT, lean: 1 } }).then(({ messages }) => {
       this.#ids = new Set([...this.#ids, ...messages.map(({ id }) => id)]);
     }, forget);
   }

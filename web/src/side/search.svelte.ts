@@ -102,6 +102,7 @@ export class Search {
       ...(hasMedia === undefined ? {} : { has_media: hasMedia }),
       ...(before === undefined ? {} : { before_id: before }),
       order,
+      lean: 1,
       limit: order === "best" ? BEST_PAGE : PAGE,
     };
     const { messages } = await session.client.rest.get("/v1/search", { query });

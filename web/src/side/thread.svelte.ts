@@ -97,7 +97,7 @@ export class Thread {
   }
 
   async #page(conversation: number, before?: number): Promise<readonly Message[]> {
-    const query = { thread_id: this.id, limit: PAGE, ...(before === undefined ? {} : { before_seq: before }) };
+    const query = { thread_id: this.id, limit: PAGE, lean: 1, ...(before === undefined ? {} : { before_seq: before }) };
     const path = { id: conversation };
     const { messages } = await this.session.client.rest.get("/v1/conversations/{id}/messages", { path, query });
     return messages;

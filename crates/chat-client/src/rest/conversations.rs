@@ -16,7 +16,7 @@ impl Client {
     /// the next page.
     pub async fn conversations(&self, cursor: Option<&str>) -> Result<Conversations, Error> {
         let next = cursor.map(|cursor| format!("&cursor={}", percent_encoded(cursor))).unwrap_or_default();
-        self.get(&format!("/v1/conversations?limit={PAGE}{next}")).await
+        self.get(&format!("/v1/conversations?lean=1&limit={PAGE}{next}")).await
     }
 
     /// Returns one conversation.
@@ -38,7 +38,7 @@ impl Client {
         limit: u16,
     ) -> Result<History, Error> {
         let before = seq.map(|seq| format!("&before_seq={seq}")).unwrap_or_default();
-        self.get(&format!("/v1/conversations/{conversation}/messages?limit={limit}{before}")).await
+        self.get(&format!("/v1/conversations/{conversation}/messages?lean=1&limit={limit}{before}")).await
     }
 
     /// Returns the last replies in the thread of a message, or the last before a `seq`; oldest first, at most
@@ -50,8 +50,9 @@ impl Client {
         limit: u16,
     ) -> Result<History, Error> {
         let before = seq.map(|seq| format!("&before_seq={seq}")).unwrap_or_default();
-        let path =
-            format!("/v1/conversations/{conversation}/messages?thread_id={root}&limit={limit}{before}");
+        let path = format!(
+            "/v1/conversations/{conversation}/messages?lean=1&thread_id={root}&limit={limit}{before}"
+        );
         self.get(&path).await
     }
 
@@ -62,7 +63,7 @@ impl Client {
 
     /// Returns the pinned messages of a conversation, the last pinned first.
     pub async fn pins(&self, conversation: i64) -> Result<Vec<Message>, Error> {
-        self.get(&format!("/v1/conversations/{conversation}/pins?limit={PAGE}")).await
+        self.get(&format!("/v1/conversations/{conversation}/pins?lean=1&limit={PAGE}")).await
     }
 
     /// Returns the newest messages that the caller may see and that match; of one conversation if one is
@@ -74,18 +75,19 @@ impl Client {
         limit: u16,
     ) -> Result<Vec<Message>, Error> {
         let within = conversation.map(|id| format!("&conversation_id={id}")).unwrap_or_default();
-        let path = format!("/v1/search?q={}&limit={limit}{within}", percent_encoded(words));
+        let path = format!("/v1/search?lean=1&q={}&limit={limit}{within}", percent_encoded(words));
         Ok(self.get::<History>(&path).await?.messages)
     }
 
     /// Returns the messages of a conversation after a `seq`, oldest first; at most one page.
     pub async fn messages_after(&self, conversation: i64, seq: i64) -> Result<History, Error> {
-        self.get(&format!("/v1/conversations/{conversation}/messages?after_seq={seq}&limit={PAGE}")).await
+        self.get(&format!("/v1/conversations/{conversation}/messages?lean=1&after_seq={seq}&limit={PAGE}"))
+            .await
     }
 
     /// Returns the messages of a conversation around a time, oldest first; at most one page.
     pub async fn messages_around(&self, conversation: i64, at: Time) -> Result<History, Error> {
-        self.get(&format!("/v1/conversations/{conversation}/messages?at={at}&limit={PAGE}")).await
+        self.get(&format!("/v1/conversations/{conversation}/messages?lean=1&at={at}&limit={PAGE}")).await
     }
 
     /// Returns the pointers of each member.

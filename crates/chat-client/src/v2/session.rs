@@ -199,7 +199,7 @@ impl Session {
 
     fn open(&self) -> Opening {
         let Options { url, token, transport, cursor, .. } = self.options.clone();
-        let login = StreamLogin { token, transport, cursor };
+        let login = StreamLogin { token, transport, cursor, lean: true };
         Box::pin(async move {
             let connected = timeout(CONNECT_TIMEOUT, V2Stream::connect(&url, &login)).await;
             connected.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))

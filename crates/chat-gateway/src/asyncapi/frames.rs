@@ -40,7 +40,19 @@ impl Frames {
     pub(super) fn server_v2(&mut self) -> Vec<Frame> {
         let all = self.schemas.learn::<ServerFrame>();
         let variants = all["oneOf"].as_array().into_iter().flatten();
-        variants.map(|variant| self.server_frame(variant)).collect()
+        let mut frames: Vec<_> = variants.map(|variant| self.server_frame(variant)).collect();
+        frames.push(self.lean_frame::<v2::LeanMessageFrame>("message"));
+        frames.push(self.lean_frame::<v2::LeanConversationFrame>("conversation"));
+        frames.push(self.lean_frame::<v2::LeanAck>("ack"));
+        frames
+    }
+
+    /// The form that a client with `lean` gets of a frame.
+    fn lean_frame<T: ToSchema>(&mut self, name: &str) -> Frame {
+        let mut schema = self.schemas.of::<T>();
+        add_member(&mut schema, "type", json!({ "type": "string", "const": name }), true);
+        let summary = format!("The `{name}` frame for a client that asked for `lean`.");
+        self.frame(name, &format!("tell_lean_{name}"), json!(summary), schema)
     }
 
     /// Frames that a v1 client may send.

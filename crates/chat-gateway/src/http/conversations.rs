@@ -6,11 +6,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chat_core::conversations::{ConversationPage, ConversationView, MAX_CONVERSATIONS};
 use chat_core::ids::{ConversationId, MessageId};
-use chat_protocol::conversation::{Conversation, Conversations, StateRequest, Totals};
+use chat_protocol::conversation::{Conversation, StateRequest, Totals};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Body, Params, PathId, limit};
+use super::lean::{AnyConversations, LeanParams};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
@@ -33,11 +34,12 @@ pub(super) struct ListParams {
 
 /// Lists the caller's conversations, the one with the newest message first.
 #[utoipa::path(get, operation_id = "list_conversations", path = "/v1/conversations", tag = "conversations", security(("bearer" = [])),
-    params(ListParams), responses((status = 200, body = Conversations), Unauthenticated, Any))]
+    params(ListParams, LeanParams), responses((status = 200, body = inline(AnyConversations)), Unauthenticated, Any))]
 pub(super) async fn list(
     reader: Reader,
     State(app): State<App>,
     Params(params): Params<ListParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let after = params.cursor.as_deref().map(after).transpose()?;
     let limit = limit(params.limit, DEFAULT_CONVERSATIONS, MAX_CONVERSATIONS)?;
@@ -45,10 +47,7 @@ pub(super) async fn list(
     let turn = app.pages.turn(reader, limit).await?;
     let views = app.chat.conversations(caller, ConversationPage { after, limit }).await?;
     let next_cursor = views.last().filter(|_| views.len() == usize::from(limit)).map(cursor);
-    let page = move |views: Vec<ConversationView>| {
-        let conversations = views.iter().map(|view| chat_wire::conversation(view, caller)).collect();
-        Conversations { conversations, next_cursor }
-    };
+    let page = move |views: Vec<ConversationView>| form.conversations(&views, caller, next_cursor);
     turn.answer(views, page).await
 }
 

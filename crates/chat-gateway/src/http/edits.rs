@@ -12,6 +12,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Body, Params, PathId, limit};
+use super::lean::{AnyMessages, LeanParams};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::App;
@@ -139,18 +140,19 @@ pub(super) struct PinParams {
 
 /// Lists the pinned messages of a conversation, most recently pinned first; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}/pins", tag = "conversations", security(("bearer" = [])),
-    params(("id" = i64, Path, minimum = 1), PinParams), responses(
-    (status = 200, body = Vec<Message>), Unauthenticated, NotTheCallers, Any,
+    params(("id" = i64, Path, minimum = 1), PinParams, LeanParams), responses(
+    (status = 200, body = inline(AnyMessages)), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn pins(
     reader: Reader,
     State(app): State<App>,
     PathId(id): PathId,
     Params(params): Params<PinParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let limit = limit(params.limit, DEFAULT_PAGE, MAX_PAGE)?;
     let caller = reader.user;
     let turn = app.pages.turn(reader, limit).await?;
     let pinned = app.chat.pinned(caller, ConversationId(id), limit).await?;
-    turn.answer(pinned, move |pinned| chat_wire::messages(&pinned, caller)).await
+    turn.answer(pinned, move |pinned| form.messages(&pinned, caller)).await
 }

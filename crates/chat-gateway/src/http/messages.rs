@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Params, PathId, limit};
+use super::lean::{AnyHistory, AnyMessages, LeanParams};
 use super::paging;
 use super::problem::Problem;
 use super::refusals::{Any, NoSuchUser, NotTheCallers, OfGroup, Unauthenticated};
@@ -91,14 +92,15 @@ fn moment(at: &str) -> Result<Timestamp, Problem> {
 
 /// Lists messages of a conversation or of one of its threads, oldest first; members only.
 #[utoipa::path(get, operation_id = "stretch", path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
-    params(("id" = i64, Path, minimum = 1), RangeParams), responses(
-    (status = 200, body = wire_message::History), Unauthenticated, NotTheCallers, Any,
+    params(("id" = i64, Path, minimum = 1), RangeParams, LeanParams), responses(
+    (status = 200, body = inline(AnyHistory)), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn read_range(
     reader: Reader,
     State(app): State<App>,
     PathId(conversation): PathId,
     Params(params): Params<RangeParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, (selected, limit)) = (reader.user, params.selected()?);
     let turn = app.pages.turn(reader, limit).await?;
@@ -107,7 +109,7 @@ pub(super) async fn read_range(
         Selected::Range(range) => app.chat.read_range(caller, conversation, range).await?,
         Selected::Around(page) => app.chat.read_around(caller, conversation, page).await?,
     };
-    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| form.history(&messages, caller)).await
 }
 
 /// Page of a history.
@@ -130,36 +132,38 @@ impl PageParams {
 
 /// Lists messages of the caller's conversation with a user, oldest first.
 #[utoipa::path(get, path = "/v1/messages/history/{userID}", tag = "messages", security(("bearer" = [])),
-    params(("userID" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = wire_message::History), Unauthenticated, NoSuchUser, Any,
+    params(("userID" = i64, Path, minimum = 1), PageParams, LeanParams), responses(
+    (status = 200, body = inline(AnyHistory)), Unauthenticated, NoSuchUser, Any,
 ))]
 pub(super) async fn history(
     reader: Reader,
     State(app): State<App>,
     PathId(user): PathId,
     Params(params): Params<PageParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.direct_history(caller, UserId(user), page).await?;
-    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| form.history(&messages, caller)).await
 }
 
 /// Lists messages of a group's conversation, oldest first; members only.
 #[utoipa::path(get, path = "/v1/groups/{id}/messages", tag = "messages", security(("bearer" = [])),
-    params(("id" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = wire_message::History), Unauthenticated, OfGroup, Any,
+    params(("id" = i64, Path, minimum = 1), PageParams, LeanParams), responses(
+    (status = 200, body = inline(AnyHistory)), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn group_history(
     reader: Reader,
     State(app): State<App>,
     PathId(group): PathId,
     Params(params): Params<PageParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.group_history(caller, GroupId(group), page).await?;
-    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| form.history(&messages, caller)).await
 }
 
 /// Page of the list.
@@ -174,14 +178,15 @@ pub(super) struct ChatParams {
 }
 
 /// Lists the last message of each of the caller's conversations, newest first; `Link: rel="next"` leads to the next page.
-#[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams), responses(
-    (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
+#[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams, LeanParams), responses(
+    (status = 200, body = inline(AnyMessages)), Unauthenticated, Any,
 ))]
 pub(super) async fn chats(
     reader: Reader,
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(params): Params<ChatParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, limit) = (reader.user, limit(params.limit, MAX_CHATS, MAX_CHATS)?);
     let before = params.cursor.as_deref().map(paging::number).transpose()?.map(MessageId);
@@ -189,11 +194,13 @@ pub(super) async fn chats(
     let messages = app.chat.recent_chats(caller, Page { before, limit }).await?;
     let next = match messages.last() {
         Some(last) if messages.len() == usize::from(limit) => {
-            let page = [("limit", &*limit.to_string()), ("cursor", &*last.id.to_string())];
-            paging::next(uri.path(), &page)
+            let (limit, cursor) = (limit.to_string(), last.id.to_string());
+            let page = [("limit", &*limit), ("cursor", &*cursor), ("lean", "1")];
+            let parameters = if form.is_lean() { &page[..] } else { &page[..2] };
+            paging::next(uri.path(), parameters)
         }
         _ => HeaderMap::new(),
     };
-    let list = move |messages: Vec<_>| chat_wire::messages(&messages, caller);
+    let list = move |messages: Vec<_>| form.messages(&messages, caller);
     Ok((next, turn.answer(messages, list).await?).into_response())
 }

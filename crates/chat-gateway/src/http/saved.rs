@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use chat_core::ids::MessageId;
-use chat_protocol::message::History;
 
 use super::extract::{Params, PathId};
+use super::lean::{AnyHistory, LeanParams};
 use super::messages::PageParams;
 use super::problem::Problem;
 use super::refusals::{Any, NotTheCallers, Unauthenticated};
@@ -43,16 +43,17 @@ pub(super) async fn unsave(
 }
 
 /// Lists the messages that the caller has saved and may still see, newest first.
-#[utoipa::path(get, path = "/v1/saved", tag = "messages", security(("bearer" = [])), params(PageParams), responses(
-    (status = 200, description = "Newest first", body = History), Unauthenticated, Any,
+#[utoipa::path(get, path = "/v1/saved", tag = "messages", security(("bearer" = [])), params(PageParams, LeanParams), responses(
+    (status = 200, description = "Newest first", body = inline(AnyHistory)), Unauthenticated, Any,
 ))]
 pub(super) async fn saved(
     reader: Reader,
     State(app): State<App>,
     Params(params): Params<PageParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.saved(caller, page).await?;
-    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| form.history(&messages, caller)).await
 }

@@ -6,13 +6,13 @@ use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::DEFAULT_PAGE;
 use chat_core::search::{self, MAX_RESULTS, Search, parse_terms};
 use chat_core::time::Timestamp;
-use chat_protocol::message::History;
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::time::Time;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Params, limit};
+use super::lean::{AnyHistory, LeanParams};
 use super::problem::Problem;
 use super::refusals::{Any, Unauthenticated};
 use crate::pages::Reader;
@@ -83,8 +83,8 @@ fn positive(id: Option<i64>, field: &str) -> Result<Option<i64>, Problem> {
 }
 
 /// Searches the messages that the caller may see. A message may be found about a second after it was sent.
-#[utoipa::path(get, path = "/v1/search", tag = "messages", security(("bearer" = [])), params(SearchParams), responses(
-    (status = 200, description = "In the requested order, newest first by default", body = History),
+#[utoipa::path(get, path = "/v1/search", tag = "messages", security(("bearer" = [])), params(SearchParams, LeanParams), responses(
+    (status = 200, description = "In the requested order, newest first by default", body = inline(AnyHistory)),
     (status = 409, description = "`search_off`: search is turned off on this server", body = ProblemBody,
      content_type = "application/problem+json"),
     (status = 422, description = "`search_too_slow`: it takes longer than 3 seconds, and would again; narrow it with a conversation, a sender or rarer words",
@@ -95,9 +95,10 @@ pub(super) async fn search(
     reader: Reader,
     State(app): State<App>,
     Params(params): Params<SearchParams>,
+    Params(form): Params<LeanParams>,
 ) -> Result<Response, Problem> {
     let (caller, search) = (reader.user, params.search()?);
     let turn = app.pages.turn(reader, search.limit).await?;
     let messages = app.chat.search(caller, search).await?;
-    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| form.history(&messages, caller)).await
 }

@@ -8,6 +8,7 @@ use chat_core::conversations::Audience;
 use chat_core::event::{Change, Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::sync::{Cursor, Epoch};
+use chat_wire::Form;
 
 use super::Protocol;
 use super::delivery_trace::TracedMessage;
@@ -22,9 +23,26 @@ pub(crate) struct Announcement {
     pub(crate) traced: Option<Arc<TracedMessage>>,
     epoch: Epoch,
     v1: OnceLock<Bytes>,
-    v2: OnceLock<Option<Bytes>>,
+    v2: V2Frames,
+    lean: V2Frames,
+}
+
+/// The frames of the v2 stream in one form.
+#[derive(Default)]
+struct V2Frames {
+    common: OnceLock<Option<Bytes>>,
     /// Frames that look different to some users: to those who reacted, to the one that a change is about.
-    v2_variants: Mutex<HashMap<u32, Option<Bytes>>>,
+    variants: Mutex<HashMap<u64, Option<Bytes>>>,
+}
+
+impl V2Frames {
+    fn get(&self, variant: u64, encode: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
+        if variant == 0 {
+            return self.common.get_or_init(encode).clone();
+        }
+        let mut variants = self.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        variants.entry(variant).or_insert_with(encode).clone()
+    }
 }
 
 impl Announcement {
@@ -35,19 +53,24 @@ impl Announcement {
             traced,
             epoch,
             v1: OnceLock::new(),
-            v2: OnceLock::new(),
-            v2_variants: Mutex::default(),
+            v2: V2Frames::default(),
+            lean: V2Frames::default(),
         }
     }
 
     /// The frame for a client of this user, and its position in the client's stream. `None`: this stream has no frame
     /// for the event.
-    pub(crate) fn frame(&self, user: UserId, protocol: Protocol) -> Option<(Bytes, StreamPosition)> {
+    pub(crate) fn frame(
+        &self,
+        user: UserId,
+        protocol: Protocol,
+        form: Form,
+    ) -> Option<(Bytes, StreamPosition)> {
         match protocol {
             Protocol::V1 => self.v1_frame(user),
             Protocol::V2 => {
                 let position = StreamPosition { at: self.event.position.0, delivery: None };
-                self.v2_frame(user).map(|frame| (frame, position))
+                self.v2_frame(user, form).map(|frame| (frame, position))
             }
         }
     }
@@ -60,16 +83,14 @@ impl Announcement {
         Some((frame.clone(), StreamPosition { at: message.id.0, delivery: Some(delivery) }))
     }
 
-    fn v2_frame(&self, user: UserId) -> Option<Bytes> {
+    fn v2_frame(&self, user: UserId, form: Form) -> Option<Bytes> {
         let cursor = Cursor { epoch: self.epoch, position: self.event.position };
-        let encode = || wire::v2::change(&self.event.change, cursor, user);
-        match chat_wire::v2::variant(&self.event.change, user) {
-            0 => self.v2.get_or_init(encode).clone(),
-            variant => {
-                let mut variants = self.v2_variants.lock().unwrap_or_else(PoisonError::into_inner);
-                variants.entry(variant).or_insert_with(encode).clone()
-            }
-        }
+        let frames = match form {
+            Form::Complete => &self.v2,
+            Form::Lean => &self.lean,
+        };
+        let variant = chat_wire::v2::variant(&self.event.change, user, form);
+        frames.get(variant, || wire::v2::change(&self.event.change, cursor, user, form))
     }
 }
 

@@ -16,6 +16,7 @@ use chat_core::cluster::NodeId;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_protocol::close_codes;
 use chat_websocket::{Opcode, encode, encode_close};
+use chat_wire::Form;
 use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Pushed, ReplayEnd, StreamPosition};
@@ -36,6 +37,8 @@ pub(crate) struct Bearer {
     /// Expiry of the token, on the hub's clock, in milliseconds.
     pub(crate) expires_at: u64,
     pub(crate) protocol: Protocol,
+    /// Form of the message objects in v2 frames.
+    pub(crate) form: Form,
     /// Address of the client.
     pub(crate) client: ClientAddress,
 }
@@ -163,6 +166,10 @@ impl Connection {
 
     pub(crate) fn protocol(&self) -> Protocol {
         self.bearer.protocol
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.bearer.form
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -106,7 +106,10 @@ impl Shard {
     fn deliver(&mut self, announcement: &Announcement) {
         let (touched, mut deliveries) = (&mut self.touched, 0);
         let mut push = |user: UserId, connection: &Arc<Connection>| {
-            let Some((frame, position)) = announcement.frame(user, connection.protocol()) else { return };
+            let Some((frame, position)) = announcement.frame(user, connection.protocol(), connection.form())
+            else {
+                return;
+            };
             deliveries += 1;
             if connection.push_live(&frame, position) == Flush::Due {
                 touched.push(connection.clone());

@@ -17,6 +17,7 @@ use chat_core::presence::PresenceStatus;
 use chat_core::sync::Epoch;
 use chat_core::time::Timestamp;
 use chat_websocket::{Decoder, Incoming, Role};
+use chat_wire::Form;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -99,12 +100,22 @@ pub(crate) fn hub(shards: usize, local_members: Option<Arc<dyn LocalMembers>>) -
 
 /// A connection without a session, and the client at its other end. It still holds live frames back.
 pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connection>, Client) {
+    connect_in_form(hub, user, protocol, Form::Complete).await
+}
+
+/// The same, for a client that asked for this form.
+pub(crate) async fn connect_in_form(
+    hub: &Hub,
+    user: UserId,
+    protocol: Protocol,
+    form: Form,
+) -> (Arc<Connection>, Client) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (served, _) = listener.accept().await.unwrap();
     let granted = Granted { user, counts_from: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
     let client = ClientAddress::of(&Extensions::new());
-    let bearer = Bearer { granted, expires_at: u64::MAX, protocol, client };
+    let bearer = Bearer { granted, expires_at: u64::MAX, protocol, form, client };
     let id = hub.next_connection_id();
     let context = ConnectionContext {
         limits: OutboxLimits::default(),

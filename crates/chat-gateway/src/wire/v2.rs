@@ -5,22 +5,22 @@ use chat_core::event::{Change, Signal};
 use chat_core::ids::UserId;
 use chat_core::sync::Cursor;
 use chat_protocol::v2::{self, ServerFrame};
+use chat_wire::Form;
 
 use super::text_frame;
 use crate::http::problem::Problem;
 
 /// The frames of a change as this viewer sees them, concatenated. `None`: clients get no frame for it.
-pub(crate) fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Option<Bytes> {
+pub(crate) fn change(change: &Change, cursor: Cursor, viewer: UserId, form: Form) -> Option<Bytes> {
     let frames = chat_wire::v2::change(change, cursor, viewer);
-    match &frames[..] {
-        [] => None,
-        [only] => Some(frame(only)),
-        several => {
-            let mut bytes = BytesMut::new();
-            several.iter().for_each(|one| bytes.extend_from_slice(&frame(one)));
-            Some(bytes.freeze())
-        }
+    let is_one = frames.len() == 1;
+    let mut encoded = frames.into_iter().map(|frame| in_form(frame, viewer, form));
+    if is_one {
+        return encoded.next();
     }
+    let mut bytes = BytesMut::new();
+    encoded.for_each(|one| bytes.extend_from_slice(&one));
+    Some(bytes.freeze()).filter(|bytes| !bytes.is_empty())
 }
 
 /// A signal. `None`: this stream has no frame for it.
@@ -28,8 +28,17 @@ pub(crate) fn signal(signal: &Signal) -> Option<Bytes> {
     chat_wire::v2::signal(signal).as_ref().map(frame)
 }
 
+/// A frame that has one form only.
 pub(crate) fn frame(frame: &ServerFrame) -> Bytes {
     text_frame(frame)
+}
+
+/// A frame in the form that its client asked for.
+pub(crate) fn in_form(frame: ServerFrame, viewer: UserId, form: Form) -> Bytes {
+    match form {
+        Form::Complete => text_frame(&frame),
+        Form::Lean => text_frame(&chat_wire::v2::lean(frame, viewer)),
+    }
 }
 
 /// The error for a frame, with the frame's `id` if it has one.

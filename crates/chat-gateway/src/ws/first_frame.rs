@@ -6,6 +6,7 @@ use std::time::Duration;
 use chat_protocol::close_codes;
 use chat_protocol::v2::{Auth, Head};
 use chat_websocket::{Decoder, Opcode, Role, close_code, encode, encode_close};
+use chat_wire::Form;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -13,6 +14,7 @@ use super::session::{self, Beginning, End, Input, ResumeWish, Taken};
 use super::{Authenticated, bare_socket, connection, slot};
 use crate::accept::RequestSlot;
 use crate::client_address::ClientAddress;
+use crate::http::lean::Lean;
 use crate::http::limited;
 use crate::http::problem::Problem;
 use crate::hub::{Protocol, Socket};
@@ -58,13 +60,21 @@ pub(super) fn reserve_slot(app: &App, client: ClientAddress) -> Result<PendingSl
 
 /// Properties of the upgrade.
 pub(super) struct UpgradeProperties {
+    pub(super) form: Form,
     pub(super) wish: ResumeWish,
     pub(super) client: ClientAddress,
     pub(super) request_slot: RequestSlot,
 }
 
+/// Where a first frame comes from, and the form that its client's URL asks for.
+struct Origin {
+    client: ClientAddress,
+    request_slot: RequestSlot,
+    form: Form,
+}
+
 /// Waits for the upgrade and the first frame, then starts a session or refuses the client. What the URL says about
-/// resuming counts if the first frame does not say it.
+/// resuming and the form of frames counts if the first frame does not say it.
 pub(super) async fn start(
     app: App,
     pending: PendingSlot,
@@ -72,9 +82,9 @@ pub(super) async fn start(
     properties: UpgradeProperties,
 ) {
     let Some((mut socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let UpgradeProperties { wish, client, request_slot } = properties;
-    let result =
-        tokio::time::timeout(DEADLINE, listen(&app, &mut socket, early, (client, request_slot))).await;
+    let UpgradeProperties { form, wish, client, request_slot } = properties;
+    let from = Origin { client, request_slot, form };
+    let result = tokio::time::timeout(DEADLINE, listen(&app, &mut socket, early, from)).await;
     drop(pending);
     match result.unwrap_or_else(|_| refusal(close_code::POLICY_VIOLATION, "no auth frame in time")) {
         Ok((authenticated, mut beginning)) => {
@@ -96,7 +106,7 @@ async fn listen(
     app: &App,
     socket: &mut Socket,
     mut bytes: Vec<u8>,
-    from: (ClientAddress, RequestSlot),
+    from: Origin,
 ) -> Result<(Authenticated, Beginning), Refusal> {
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
     let mut taken = Taken::default();
@@ -146,7 +156,7 @@ async fn first_text(taken: &mut Taken, socket: &mut Socket) -> Result<Option<Str
 async fn check_auth_frame(
     app: &App,
     first: &str,
-    (client, request_slot): (ClientAddress, RequestSlot),
+    Origin { client, request_slot, form }: Origin,
 ) -> Result<Authenticated, Refusal> {
     // Otherwise serde would accept a list of values in the right order.
     let is_object = first.trim_start().starts_with('{');
@@ -160,7 +170,8 @@ async fn check_auth_frame(
             let slot = slot(app, granted, request_slot);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one".into()))?;
             let wish = ResumeWish { cursor: auth.cursor, max_changes: auth.max_changes };
-            Ok(Authenticated { granted, slot, protocol: Protocol::V2, wish, client })
+            let form = auth.lean.map_or(form, |lean| Lean::from(lean).form());
+            Ok(Authenticated { granted, slot, protocol: Protocol::V2, form, wish, client })
         }
         Ok(None) => refusal(close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again"),
         Err(_) => refusal(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect"),

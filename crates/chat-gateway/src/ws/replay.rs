@@ -131,7 +131,7 @@ pub(super) async fn changes(
     epoch: Epoch,
     after: Position,
 ) -> ControlFlow<()> {
-    let (user, mut size) = (connection.user(), Size::FIRST);
+    let (user, form, mut size) = (connection.user(), connection.form(), Size::FIRST);
     let (mut start, mut is_first) = (PageStart::from(after), true);
     connection.begin_replay();
     loop {
@@ -149,7 +149,7 @@ pub(super) async fn changes(
             let here = Cursor { epoch, position: event.position };
             let shares = events.peek().is_some_and(|next| next.position == event.position);
             let cursor = if shares { here.before() } else { here };
-            let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
+            let Some(frame) = wire::v2::change(&event.change, cursor, user, form) else { continue };
             push(connection, frame, None).await?;
         }
         drop(events);

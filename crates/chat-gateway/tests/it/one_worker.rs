@@ -84,6 +84,7 @@ impl IsolatedServer {
                     token,
                     transport: TokenTransport::Header,
                     cursor: Some(self.cursor.clone()),
+                    lean: false,
                 };
                 within(upgrade_v2(socket, &self.url, &login)).await.unwrap().0
             }

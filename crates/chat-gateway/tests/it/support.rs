@@ -278,7 +278,8 @@ impl Node {
 
     /// A v2 stream, after its hello.
     pub async fn v2(&self, user: &User, cursor: Option<String>) -> V2 {
-        let login = StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor };
+        let login =
+            StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor, lean: false };
         let mut stream = V2(within(V2Stream::connect(&self.url, &login)).await.unwrap());
         let hello = stream.next().await;
         assert!(matches!(hello, ServerFrame::Hello(_)), "{hello:?}");

@@ -123,13 +123,14 @@ ops! {
 }
 
 /// Features that `hello` announces, on which clients may rely beyond docs/contract.md: groups of ops, and features that
-/// consist of REST routes or of a field only.
-pub const FEATURES: [&str; 14] = [
+/// consist of REST routes, a field or a parameter only.
+pub const FEATURES: [&str; 15] = [
     "append",
     "delete",
     "drafts",
     "edit",
     "forward",
+    "lean",
     "mentions",
     "pins",
     "presence",
@@ -186,8 +187,8 @@ mod tests {
         let announced: BTreeSet<_> = FEATURES.into_iter().collect();
         let of_ops: BTreeSet<_> = OpName::ALL.iter().filter_map(|name| name.feature()).collect();
         assert!(of_ops.is_subset(&announced), "{:?}", of_ops.difference(&announced));
-        // Features of REST routes, or of a field of `send`.
+        // Features of REST routes, of a field of `send`, or of the stream's query.
         let others: Vec<_> = announced.difference(&of_ops).copied().collect();
-        assert_eq!(others, ["drafts", "mentions", "search", "threads"]);
+        assert_eq!(others, ["drafts", "lean", "mentions", "search", "threads"]);
     }
 }

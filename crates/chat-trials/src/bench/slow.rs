@@ -185,7 +185,12 @@ async fn connect(url: ServerUrl, user: User, cursor: String) -> Result<TcpStream
     let address = tokio::net::lookup_host(url.authority()).await?.next().context("no such host")?;
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_recv_buffer_size(WINDOW)?;
-    let login = StreamLogin { token: user.token, transport: TokenTransport::Header, cursor: Some(cursor) };
+    let login = StreamLogin {
+        token: user.token,
+        transport: TokenTransport::Header,
+        cursor: Some(cursor),
+        lean: false,
+    };
     Ok(upgrade_v2(socket.connect(address).await?, &url, &login).await?.0)
 }
 

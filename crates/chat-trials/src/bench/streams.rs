@@ -247,8 +247,12 @@ async fn open(url: &ServerUrl, protocol: Protocol, token: String, source: usize)
     Ok(match protocol {
         Protocol::V1 => chat_client::upgrade(socket, url, &token).await?,
         Protocol::V2 => {
-            upgrade_v2(socket, url, &StreamLogin { token, transport: TokenTransport::Header, cursor: None })
-                .await?
+            upgrade_v2(
+                socket,
+                url,
+                &StreamLogin { token, transport: TokenTransport::Header, cursor: None, lean: false },
+            )
+            .await?
         }
     })
 }

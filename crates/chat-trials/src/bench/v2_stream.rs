@@ -65,7 +65,8 @@ impl V2Connection {
     /// Connects, and resumes from a cursor if there is one.
     pub(super) async fn open(url: &ServerUrl, user: &User, cursor: Option<String>) -> Result<Self> {
         let socket = Socket::connect(url).await?;
-        let login = StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor };
+        let login =
+            StreamLogin { token: user.token.clone(), transport: TokenTransport::Header, cursor, lean: false };
         let (socket, mut early) = upgrade_v2(socket, url, &login).await?;
         let mut connection = Self {
             socket,

@@ -91,7 +91,7 @@ impl ExtraUser {
     }
 
     fn login(&self, cursor: Option<String>) -> StreamLogin {
-        StreamLogin { token: self.token.clone(), transport: TokenTransport::Header, cursor }
+        StreamLogin { token: self.token.clone(), transport: TokenTransport::Header, cursor, lean: false }
     }
 }
 

@@ -75,7 +75,8 @@ impl Checker {
 }
 
 async fn open(node: &ServerUrl, token: &str) -> Result<V2Stream> {
-    let login = StreamLogin { token: token.to_owned(), transport: TokenTransport::Header, cursor: None };
+    let login =
+        StreamLogin { token: token.to_owned(), transport: TokenTransport::Header, cursor: None, lean: true };
     let mut stream = V2Stream::connect(node, &login).await?;
     while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Live(_))) {}
     Ok(stream)

@@ -3,6 +3,7 @@
 mod access;
 mod conversations;
 mod edits;
+mod lean;
 mod live_text;
 mod matrix;
 mod members;

@@ -5,6 +5,7 @@ mod cut;
 mod entrance;
 mod flood;
 mod gone;
+mod lean;
 mod limits;
 mod live;
 mod members;

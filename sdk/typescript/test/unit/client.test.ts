@@ -68,7 +68,7 @@ test("a resync clears the state, is reported, and reloads the conversations", as
   fixture.socket().says({ type: "resync", cursor: "new" });
   assert.deepEqual(fixture.client.state.messages(1), []);
   await turns();
-  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200"]);
+  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200&lean=1"]);
   assert.deepEqual(fixture.events, ["status catching_up", "resync", "status live", "conversation 5"]);
   assert.equal(fixture.client.cursor, "new");
   fixture.client.close();
@@ -88,7 +88,7 @@ test("loading is retried until it succeeds", async () => {
   assert.equal(isReady, false);
   await fixture.pass(1);
   await connected;
-  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200", "/v1/conversations?limit=200"]);
+  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200&lean=1", "/v1/conversations?limit=200&lean=1"]);
   fixture.client.close();
 });
 

@@ -6,10 +6,10 @@ import { turns } from "../support/fake_socket.js";
 import { liveFixture, newFixture } from "../support/fake_server.js";
 
 test("the stream's URL follows from the server's", () => {
-  assert.equal(streamUrl("http://localhost:8080", undefined), "ws://localhost:8080/ws");
-  assert.equal(streamUrl("https://example.com/chat/", "a-1"), "wss://example.com/chat/ws?cursor=a-1");
-  assert.equal(streamUrl("http://localhost:8080", "a-1", 50), "ws://localhost:8080/ws?cursor=a-1&max_changes=50");
-  assert.equal(streamUrl("http://localhost:8080", undefined, 50), "ws://localhost:8080/ws");
+  assert.equal(streamUrl("http://localhost:8080", undefined), "ws://localhost:8080/ws?lean=1");
+  assert.equal(streamUrl("https://example.com/chat/", "a-1"), "wss://example.com/chat/ws?lean=1&cursor=a-1");
+  assert.equal(streamUrl("http://localhost:8080", "a-1", 50), "ws://localhost:8080/ws?lean=1&cursor=a-1&max_changes=50");
+  assert.equal(streamUrl("http://localhost:8080", undefined, 50), "ws://localhost:8080/ws?lean=1");
 });
 
 test("the first connection authenticates, loads the conversations, and is ready then", async () => {
@@ -18,14 +18,14 @@ test("the first connection authenticates, loads the conversations, and is ready 
   let isReady = false;
   const connected = fixture.client.connect().then(() => (isReady = true));
   await turns();
-  assert.equal(fixture.socket().url, "ws://chat.test/ws");
+  assert.equal(fixture.socket().url, "ws://chat.test/ws?lean=1");
   assert.deepEqual(fixture.socket().protocols, ["chatserver.v2", "bearer.t0"]);
   fixture.socket().greets();
   await turns();
   assert.equal(isReady, false);
   fixture.socket().says({ type: "live", cursor: "c1" });
   await connected;
-  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200"]);
+  assert.deepEqual(fixture.asked, ["/v1/conversations?limit=200&lean=1"]);
   assert.equal(fixture.client.state.conversation(1)?.last_message?.seq, 3);
   assert.deepEqual(fixture.events, ["status connecting", "status catching_up", "live", "status live", "conversation 1"]);
   fixture.client.close();
@@ -39,12 +39,12 @@ test("a reconnect resumes at the last cursor", async () => {
   await fixture.pass(249);
   assert.equal(fixture.sockets.length, 1);
   await fixture.pass(1);
-  assert.equal(fixture.socket().url, "ws://chat.test/ws?cursor=c7");
+  assert.equal(fixture.socket().url, "ws://chat.test/ws?lean=1&cursor=c7");
   // The greeting of a resumed stream does not move the cursor: the connection may end before missed events arrive.
   fixture.socket().greets({ resumed: true, cursor: "c99" });
   fixture.socket().ends();
   await fixture.pass(30_000);
-  assert.equal(fixture.socket().url, "ws://chat.test/ws?cursor=c7");
+  assert.equal(fixture.socket().url, "ws://chat.test/ws?lean=1&cursor=c7");
   fixture.client.close();
 });
 
@@ -213,7 +213,7 @@ test("closing ends all retries, and connecting again resumes at the cursor", asy
   assert.equal(fixture.sockets[0]!.isClosed, true);
   const connected = fixture.client.connect();
   await turns();
-  assert.equal(fixture.socket().url, "ws://chat.test/ws?cursor=c1");
+  assert.equal(fixture.socket().url, "ws://chat.test/ws?lean=1&cursor=c1");
   fixture.socket().greets({ resumed: true });
   fixture.socket().says({ type: "live", cursor: "c1" });
   await connected;

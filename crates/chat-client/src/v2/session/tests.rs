@@ -107,7 +107,7 @@ async fn requests_without_an_answer_are_repeated_after_a_reconnect() {
     assert!(session.submit(send("three")).is_none(), "the outbox is full");
     let server = tokio::spawn(async move {
         let (mut peer, request) = Peer::accept(&listener).await;
-        assert!(request.starts_with("GET /ws HTTP/1.1\r\n"), "{request}");
+        assert!(request.starts_with("GET /ws?lean=1 HTTP/1.1\r\n"), "{request}");
         peer.greet(false, "c-1").await;
         let (first, second) = (peer.receive().await, peer.receive().await);
         assert_eq!((&first["content"], &second["content"]), (&json!("one"), &json!("two")));
@@ -117,7 +117,7 @@ async fn requests_without_an_answer_are_repeated_after_a_reconnect() {
         drop(peer);
 
         let (mut peer, request) = Peer::accept(&listener).await;
-        assert!(request.starts_with("GET /ws?cursor=%63%2D%31 HTTP/1.1\r\n"), "{request}");
+        assert!(request.starts_with("GET /ws?cursor=%63%2D%31&lean=1 HTTP/1.1\r\n"), "{request}");
         peer.greet(true, "c-2").await;
         assert_eq!(peer.receive().await, second, "the same once more, and the ping is not");
         peer.send(json!({"type": "error", "id": second["id"], "code": "overloaded", "error": "Later",

@@ -29,8 +29,13 @@ async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStr
         expires_at: 0,
         fingerprint: chat_core::access::Fingerprint([0; 16]),
     };
-    let bearer =
-        Bearer { granted, expires_at, protocol: Protocol::V1, client: ClientAddress::of(&Extensions::new()) };
+    let bearer = Bearer {
+        granted,
+        expires_at,
+        protocol: Protocol::V1,
+        form: Form::Complete,
+        client: ClientAddress::of(&Extensions::new()),
+    };
     let context = ConnectionContext {
         limits: OutboxLimits::default(),
         slowest,

@@ -76,7 +76,7 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
         Err(problem) => Err(problem),
     };
     match done {
-        Ok(done) => ack(id, done, user),
+        Ok(done) => ack(id, done, &connection),
         Err(problem) => {
             if let Some(cause) = problem.cause() {
                 let op = op.map(OpName::as_str);
@@ -115,16 +115,17 @@ pub(super) fn counted(app: &App, connection: &Connection, op: Option<OpName>) ->
     })
 }
 
-fn ack(id: Option<Id>, done: Done, user: UserId) -> Bytes {
-    let appended = done.appended.as_ref();
-    wire::v2::frame(&ServerFrame::Ack(Ack {
+fn ack(id: Option<Id>, done: Done, connection: &Connection) -> Bytes {
+    let (user, appended) = (connection.user(), done.appended.as_ref());
+    let ack = Ack {
         id,
         message: done.message.map(|message| Box::new(chat_wire::message(&message, user))),
         duplicate: done.duplicate,
         message_id: appended.map(|appended| appended.message.0),
         rev: appended.map(|appended| appended.rev.0),
         length: appended.map(|appended| appended.length),
-    }))
+    };
+    wire::v2::in_form(ServerFrame::Ack(ack), user, connection.form())
 }
 
 fn sender(connection: &Connection) -> Sender {

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 pub enum Dialogue {
     V1,
     V2,
+    /// The v2 stream of a client that asked for lean frames.
+    Lean,
 }
 
 /// The side that sends a frame.
@@ -21,7 +23,9 @@ pub enum From {
 }
 
 /// Keywords without effect on validity.
-const ANNOTATIONS: [&str; 2] = ["description", "examples"];
+const ANNOTATIONS: [&str; 3] = ["default", "description", "examples"];
+/// Beginning of the name of a message in its lean form.
+const LEAN: &str = "tell_lean_";
 const KEYWORDS: [&str; 13] = [
     "$ref",
     "const",
@@ -72,7 +76,7 @@ pub fn check_received(dialogue: Dialogue, text: &str) {
 fn payloads(dialogue: Dialogue, from: From) -> impl Iterator<Item = &'static Value> {
     let channel = match dialogue {
         Dialogue::V1 => "#/channels/v1",
-        Dialogue::V2 => "#/channels/v2",
+        Dialogue::V2 | Dialogue::Lean => "#/channels/v2",
     };
     let action = match from {
         From::Server => "send",
@@ -82,7 +86,28 @@ fn payloads(dialogue: Dialogue, from: From) -> impl Iterator<Item = &'static Val
         .map(|(_, operation)| operation)
         .filter(move |it| it["action"] == action && it["channel"]["$ref"] == channel)
         .flat_map(|operation| operation["messages"].as_array().unwrap())
+        .filter(move |message| is_in_form(message, dialogue))
         .map(|message| &target(target(message))["payload"])
+}
+
+/// Whether a message has the form that the stream's client gets. Some have one form only.
+fn is_in_form(message: &Value, dialogue: Dialogue) -> bool {
+    let name = message["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+    let has_lean_form = || {
+        let lean = name.replacen("tell_", LEAN, 1);
+        DOCUMENT["components"]["messages"][lean].is_object()
+    };
+    match dialogue {
+        Dialogue::Lean => name.starts_with(LEAN) || !has_lean_form(),
+        Dialogue::V1 | Dialogue::V2 => !name.starts_with(LEAN),
+    }
+}
+
+/// Members of lean messages that have a default value, with that value, as the document says.
+pub fn lean_defaults() -> Map<String, Value> {
+    let lean = &DOCUMENT["components"]["schemas"]["LeanMessage"]["properties"];
+    let default = |(name, schema): (&String, &Value)| Some((name.clone(), schema.get("default")?.clone()));
+    members(lean).filter_map(default).collect()
 }
 
 /// Frames of one side are distinguished by `op`, or else by `type`.

@@ -42,7 +42,16 @@ impl Stream {
 
     /// Opens a user's stream and takes its first frames.
     pub async fn connect(server: &Server, user: &User) -> Self {
-        let mut stream = Self::greeted_next(server, user, "/ws").await;
+        Self::connect_at(server, user, "/ws").await
+    }
+
+    /// Opens a user's stream for lean frames, and takes its first frames.
+    pub async fn connect_lean(server: &Server, user: &User) -> Self {
+        Self::connect_at(server, user, "/ws?lean=1").await
+    }
+
+    async fn connect_at(server: &Server, user: &User, path: &str) -> Self {
+        let mut stream = Self::greeted_next(server, user, path).await;
         let hello = stream.frame().await;
         assert_eq!((&hello["type"], &hello["resumed"]), (&json!("hello"), &json!(false)), "{hello}");
         assert_eq!(stream.frame().await["type"], "live");

@@ -37,6 +37,8 @@ pub struct Ws {
     inbox: mpsc::Receiver<Got>,
     /// The server's choice among the subprotocols.
     pub protocol: Option<String>,
+    /// Whether the client asked for lean frames.
+    pub is_lean: bool,
 }
 
 impl Ws {
@@ -54,7 +56,7 @@ impl Ws {
                 let (sink, stream) = socket.split();
                 let (sender, inbox) = mpsc::channel(UNREAD);
                 tokio::spawn(read_on(stream, sender));
-                Ok(Self { sink, inbox, protocol })
+                Ok(Self { sink, inbox, protocol, is_lean: path.contains("lean=1") })
             }
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("neither upgraded nor refused: {error}"),
@@ -106,7 +108,11 @@ impl Ws {
     }
 
     fn dialogue(&self) -> Dialogue {
-        if self.protocol.as_deref() == Some("chatserver.v2") { Dialogue::V2 } else { Dialogue::V1 }
+        match self.protocol.as_deref() {
+            Some("chatserver.v2") if self.is_lean => Dialogue::Lean,
+            Some("chatserver.v2") => Dialogue::V2,
+            _ => Dialogue::V1,
+        }
     }
 
     /// Returns the next frame, which must be a JSON text.
