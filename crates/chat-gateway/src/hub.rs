@@ -26,6 +26,7 @@ mod socket;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod waiting_receipts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -191,6 +191,8 @@ pub enum ServerFrame {
     Conversation(ConversationFrame),
     /// A member's pointers moved.
     Receipt(Receipt),
+    /// Pointers of members of a group moved; only to clients that asked for lean frames.
+    Receipts(Receipts),
     /// The user deleted a message only for themselves.
     Hidden(Hidden),
     /// The user saved a message, or removed it from the saved ones.
@@ -294,6 +296,54 @@ pub struct Receipt {
     pub mentions: Option<u32>,
     /// Cursor of this change.
     pub cursor: String,
+}
+
+/// Pointers of members of a group moved. Only clients that asked for lean frames get this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipts {
+    /// Id of the conversation.
+    pub conversation_id: i64,
+    /// The members' pointers, each member once.
+    pub receipts: Vec<MovedPointers>,
+    /// Cursor of these changes. Left out of receipts that have waited for others: a client that resumes from an earlier
+    /// cursor gets them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cursor: Option<String>,
+}
+
+impl Receipts {
+    /// Returns the receipts one by one. The cursor of each is that of all, or empty if there is none.
+    pub fn each(&self) -> impl Iterator<Item = Receipt> {
+        self.receipts.iter().map(|moved| Receipt {
+            conversation_id: self.conversation_id,
+            user_id: moved.user_id,
+            delivered_seq: moved.delivered_seq,
+            read_seq: moved.read_seq,
+            unread: moved.unread,
+            mentions: moved.mentions,
+            cursor: self.cursor.clone().unwrap_or_default(),
+        })
+    }
+}
+
+/// A member's pointers after they moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MovedPointers {
+    /// Id of the user.
+    pub user_id: i64,
+    /// `seq` of the last message that a client of the member has confirmed.
+    pub delivered_seq: i64,
+    /// `seq` of the last message that the member has read.
+    pub read_seq: i64,
+    /// Only to the member's own clients: number of unread messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unread: Option<u32>,
+    /// Only to the member's own clients: number of those that mention the member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mentions: Option<u32>,
 }
 
 /// The user deleted a message only for themselves.

@@ -10,7 +10,7 @@ use chat_client::Client;
 use chat_client::link::Backoff;
 use chat_client::v2::{Event, Options, Session, TokenTransport};
 use chat_protocol::message::Message;
-use chat_protocol::v2::ServerFrame;
+use chat_protocol::v2::{Receipt, ServerFrame};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -141,13 +141,13 @@ impl Tail {
             ServerFrame::Append(append) => {
                 Some(format!("{clock} message {} grows: {}", append.message_id, clean(&append.content)))
             }
-            ServerFrame::Receipt(receipt) => {
-                let name = self.name(receipt.user_id).await;
-                let (conversation, read) = (receipt.conversation_id, receipt.read_seq);
-                let delivered = receipt.delivered_seq;
-                Some(format!(
-                    "{clock} {name} has {delivered} and has read {read} of conversation {conversation}"
-                ))
+            ServerFrame::Receipt(receipt) => Some(self.receipt(&clock, receipt).await),
+            ServerFrame::Receipts(several) => {
+                let mut lines = Vec::new();
+                for one in several.each() {
+                    lines.push(self.receipt(&clock, &one).await);
+                }
+                Some(lines.join("\n"))
             }
             ServerFrame::Typing(typing) => {
                 let name = self.name(typing.user_id).await;
@@ -174,6 +174,13 @@ impl Tail {
             | ServerFrame::Error(_)
             | ServerFrame::Pong(_) => None,
         }
+    }
+
+    async fn receipt(&mut self, clock: &str, receipt: &Receipt) -> String {
+        let name = self.name(receipt.user_id).await;
+        let (conversation, read) = (receipt.conversation_id, receipt.read_seq);
+        let delivered = receipt.delivered_seq;
+        format!("{clock} {name} has {delivered} and has read {read} of conversation {conversation}")
     }
 
     /// `tom → jerry` or `tom @ group 1`.

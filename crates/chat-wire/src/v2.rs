@@ -1,8 +1,10 @@
 //! The frames of the v2 stream. Most are the same for the whole audience; [`variant`] tells which viewers get the same
 //! frames, so that each is made once.
 
+use std::collections::HashMap;
+
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Conversation, ConversationKind, ConversationView, OwnPart};
+use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, OwnPart};
 use chat_core::event::{Change, Signal};
 use chat_core::ids::{MessageId, UserId};
 use chat_core::live_text::Appended;
@@ -64,9 +66,9 @@ fn reacted_with(message: &Message, viewer: UserId) -> u32 {
     used.zip(0..u32::BITS).filter(|(used, _)| *used).fold(0, |bits, (_, index)| bits | 1 << index)
 }
 
-/// The frames of a change for this viewer, in order. There is one frame, except for pointers, which have one each, and
-/// for revoked tokens, which have none.
-pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
+/// The frames of a change for this viewer, in order. There is one frame, except for pointers, which have one each in the
+/// complete form, and for revoked tokens, which have none.
+pub fn change(change: &Change, cursor: Cursor, viewer: UserId, form: Form) -> Vec<ServerFrame> {
     let frame = match change {
         Change::MessagePosted(posted) => message(posted, MessageEvent::Created, cursor, viewer),
         Change::MessageChanged { message: changed, what } => message(changed, *what, cursor, viewer),
@@ -80,6 +82,9 @@ pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFram
             conversation(member(common, (*user == viewer).then_some(&gone), viewer), cursor)
         }
         Change::OwnPartChanged { view, .. } => conversation(super::conversation(view, viewer), cursor),
+        Change::PointersMoved(several) if form == Form::Lean && several.len() > 1 => {
+            receipts(several, Some(cursor), viewer)
+        }
         Change::PointersMoved(receipts) => return all_receipts(receipts, cursor, viewer),
         Change::MessageHidden { conversation, message, .. } => ServerFrame::Hidden(v2::Hidden {
             conversation_id: conversation.0,
@@ -156,6 +161,41 @@ fn member(
     }
 }
 
+/// Receipts of one conversation that waited for others, as everybody sees them who does not see their own counts.
+pub fn gathered(receipts: &[Receipt]) -> ServerFrame {
+    let nobody = UserId(0);
+    self::receipts(receipts, None, nobody)
+}
+
+/// Receipts of one conversation as one frame, in the order of their last moves.
+fn receipts(receipts: &[Receipt], cursor: Option<Cursor>, viewer: UserId) -> ServerFrame {
+    let mut last: HashMap<UserId, usize> = HashMap::new();
+    last.extend(receipts.iter().enumerate().map(|(index, receipt)| (receipt.user, index)));
+    let is_last = |(index, receipt): &(usize, &Receipt)| last.get(&receipt.user) == Some(index);
+    let moved = |(_, receipt): (usize, &Receipt)| {
+        let counts = receipt.counts.filter(|_| receipt.user == viewer);
+        v2::MovedPointers {
+            user_id: receipt.user.0,
+            delivered_seq: receipt.pointers.delivered.0,
+            read_seq: receipt.pointers.read.0,
+            unread: counts.map(|counts| counts.unread),
+            mentions: counts.map(|counts| counts.mentions),
+        }
+    };
+    ServerFrame::Receipts(v2::Receipts {
+        conversation_id: receipts.first().map_or(0, |receipt| receipt.conversation.0),
+        receipts: receipts.iter().enumerate().filter(is_last).map(moved).collect(),
+        cursor: cursor.map(|cursor| cursor.to_string()),
+    })
+}
+
+/// Whether receipts may wait for others before this viewer gets them: those of a group, unless the viewer has read.
+pub fn may_wait(change: &Change, viewer: UserId) -> bool {
+    let Change::PointersMoved(receipts) = change else { return false };
+    let is_own_reading = |receipt: &Receipt| receipt.user == viewer && receipt.counts.is_some();
+    matches!(change.audience(), Audience::Group(_)) && !receipts.iter().any(is_own_reading)
+}
+
 /// Only the last receipt has the change's own cursor: a client that disconnects before it gets all of them again.
 fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
     let frame = |(index, receipt): (usize, &Receipt)| {
@@ -176,12 +216,57 @@ fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<Ser
 
 #[cfg(test)]
 mod tests {
-    use chat_core::conversations::Audience;
+    use chat_core::conversations::Counts;
     use chat_core::ids::{ConversationId, Position, Seq};
     use chat_core::receipts::Pointers;
     use chat_core::sync::Epoch;
 
     use super::*;
+
+    fn receipt(user: i64, read: i64) -> Receipt {
+        Receipt {
+            user: UserId(user),
+            conversation: ConversationId(1),
+            pointers: Pointers { delivered: Seq(read), read: Seq(read) },
+            audience: Audience::Group(ConversationId(1)),
+            counts: Some(Counts { unread: 2, mentions: 1 }),
+        }
+    }
+
+    #[test]
+    fn gathered_receipts_have_each_member_once_and_nobodys_counts() {
+        let frame = gathered(&[receipt(1, 5), receipt(2, 5), receipt(1, 6)]);
+        let json = serde_json::json!({"type": "receipts", "conversation_id": 1, "receipts": [
+            {"user_id": 2, "delivered_seq": 5, "read_seq": 5}, {"user_id": 1, "delivered_seq": 6, "read_seq": 6}]});
+        assert_eq!(serde_json::to_value(frame).unwrap(), json);
+    }
+
+    #[test]
+    fn several_receipts_are_one_lean_frame_with_a_cursor_and_the_viewers_counts() {
+        let change_of = |receipts: &[Receipt]| Change::PointersMoved(receipts.to_vec());
+        let cursor = Cursor { epoch: Epoch(1), position: Position(7) };
+        let both = change_of(&[receipt(1, 5), receipt(2, 6)]);
+        let frames = change(&both, cursor, UserId(2), Form::Lean);
+        let json = serde_json::json!([{"type": "receipts", "conversation_id": 1, "cursor": "00000001-7", "receipts": [
+            {"user_id": 1, "delivered_seq": 5, "read_seq": 5},
+            {"user_id": 2, "delivered_seq": 6, "read_seq": 6, "unread": 2, "mentions": 1}]}]);
+        assert_eq!(serde_json::to_value(frames).unwrap(), json);
+        assert_eq!(change(&both, cursor, UserId(2), Form::Complete).len(), 2);
+        let one = change(&change_of(&[receipt(1, 5)]), cursor, UserId(2), Form::Lean);
+        assert!(matches!(one[..], [ServerFrame::Receipt(_)]), "{one:?}");
+    }
+
+    #[test]
+    fn only_what_others_did_in_a_group_may_wait() {
+        let waits =
+            |receipt: Receipt, viewer| may_wait(&Change::PointersMoved(vec![receipt]), UserId(viewer));
+        assert!(waits(receipt(1, 5), 2));
+        assert!(!waits(receipt(1, 5), 1), "one's own reading is news for one's other clients");
+        assert!(waits(Receipt { counts: None, ..receipt(1, 5) }, 1), "one's own client has the message");
+        for audience in [Audience::User(UserId(1)), Audience::Pair(UserId(1), UserId(2))] {
+            assert!(!waits(Receipt { audience, ..receipt(1, 5) }, 2));
+        }
+    }
 
     #[test]
     fn only_the_last_of_several_receipts_has_the_changes_cursor() {

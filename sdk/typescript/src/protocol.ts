@@ -175,6 +175,14 @@ export interface ReceiptFrame {
   cursor?: string;
 }
 
+/** Receipts of a group. The client reports each as a `receipt`. */
+export interface ReceiptsFrame {
+  type: "receipts";
+  conversation_id: number;
+  receipts: Omit<ReceiptFrame, "type" | "conversation_id" | "cursor">[];
+  cursor?: string;
+}
+
 export interface HiddenFrame {
   type: "hidden";
   conversation_id: number;
@@ -246,6 +254,7 @@ export type ServerFrame =
   | AppendFrame
   | ConversationFrame
   | ReceiptFrame
+  | ReceiptsFrame
   | HiddenFrame
   | SavedFrame
   | TypingFrame

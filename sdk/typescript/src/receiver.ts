@@ -82,6 +82,11 @@ export class Receiver {
   }
 
   frame(frame: ServerFrame): void {
+    if (frame.type === "receipts") {
+      const { conversation_id, cursor = this.cursor! } = frame;
+      for (const receipt of frame.receipts) this.frame({ type: "receipt", conversation_id, cursor, ...receipt });
+      return;
+    }
     const { state, requests, events } = this.#options;
     const applied = state.apply(frame);
     if ("cursor" in frame && frame.type !== "hello") this.cursor = frame.cursor ?? this.cursor;

@@ -129,6 +129,10 @@ impl State {
                 applied
             }
             ServerFrame::Receipt(receipt) => self.forward(receipt),
+            ServerFrame::Receipts(gathered) => {
+                let applied: Vec<_> = gathered.each().map(|receipt| self.forward(&receipt)).collect();
+                if applied.contains(&Applied::New) { Applied::New } else { Applied::Known }
+            }
             ServerFrame::Hidden(received) => self.hide(received.conversation_id, received.message_id),
             ServerFrame::Saved(_)
             | ServerFrame::Typing(_)

@@ -105,6 +105,7 @@ pub fn cursor_of(frame: &ServerFrame) -> Option<&str> {
         ServerFrame::Append(append) => Some(&append.cursor),
         ServerFrame::Conversation(conversation) => Some(&conversation.cursor),
         ServerFrame::Receipt(receipt) => Some(&receipt.cursor),
+        ServerFrame::Receipts(receipts) => receipts.cursor.as_deref(),
         ServerFrame::Hidden(hidden) => Some(&hidden.cursor),
         ServerFrame::Saved(saved) => Some(&saved.cursor),
         ServerFrame::Live(at) => Some(&at.cursor),

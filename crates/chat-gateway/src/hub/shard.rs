@@ -7,14 +7,17 @@ use std::time::Duration;
 use chat_core::access::{Ended, Revoked};
 use chat_core::conversations::Audience;
 use chat_core::event::{Change, Signal};
-use chat_core::ids::UserId;
+use chat_core::ids::{ConversationId, UserId};
 use chat_core::ports::Clock;
 use chat_protocol::close_codes;
+use chat_wire::Form;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
+use super::outbox::StreamPosition;
+use super::waiting_receipts::{Frame, WaitingReceipts};
 use super::{CloseReason, Command, Connection, Flush, Protocol};
 use crate::metrics::Metrics;
 
@@ -42,13 +45,15 @@ impl Attached for Connection {
 pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
+    waiting: WaitingReceipts,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
 
 impl Shard {
     pub(crate) fn new(metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
-        Self { index: Index::new(), touched: Vec::new(), metrics, clock }
+        let waiting = WaitingReceipts::default();
+        Self { index: Index::new(), touched: Vec::new(), waiting, metrics, clock }
     }
 
     /// Runs until the hub is gone.
@@ -57,6 +62,7 @@ impl Shard {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let due = self.waiting.next_due();
             tokio::select! {
                 taken = inbox.recv_many(&mut commands, DRAIN) => {
                     if taken == 0 {
@@ -66,6 +72,10 @@ impl Shard {
                     self.write().await;
                 }
                 _ = tick.tick() => self.tick().await,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.send_due();
+                    self.write().await;
+                }
             }
         }
     }
@@ -76,7 +86,10 @@ impl Shard {
             Command::Signal(notice) => self.notify(&notice),
             Command::Attach(connection) => self.index.attach(connection),
             Command::Joined(connection, memberships) => self.index.joined(&connection, memberships),
-            Command::Detach(connection) => self.index.detach(&connection),
+            Command::Detach(connection) => {
+                self.index.detach(&connection);
+                self.waiting.forget(connection.id());
+            }
             Command::Revoke(ended) => {
                 ended.iter().for_each(|Ended { user, which }| self.revoke(*user, *which));
             }
@@ -102,10 +115,24 @@ impl Shard {
         }
     }
 
-    /// Queues the announcement's frame with every connection concerned.
+    /// Queues the announcement's frame with every connection concerned, or lets it wait with those that take receipts
+    /// later.
     fn deliver(&mut self, announcement: &Announcement) {
-        let (touched, mut deliveries) = (&mut self.touched, 0);
+        let (touched, waiting, mut deliveries) = (&mut self.touched, &mut self.waiting, 0);
+        let mut is_waiting = false;
+        let change = &announcement.event.change;
         let mut push = |user: UserId, connection: &Arc<Connection>| {
+            if connection.form() == Form::Lean && connection.protocol() == Protocol::V2 {
+                if let Audience::Group(group) = announcement.audience
+                    && chat_wire::v2::may_wait(change, user)
+                {
+                    is_waiting = true;
+                    return waiting.lacks(connection.id(), group);
+                }
+                // Its cursor promises that everything before it was sent.
+                let frames = if waiting.is_empty() { Vec::new() } else { waiting.take(connection.id()) };
+                deliveries += push_receipts(frames, connection, touched);
+            }
             let Some((frame, position)) = announcement.frame(user, connection.protocol(), connection.form())
             else {
                 return;
@@ -129,9 +156,43 @@ impl Shard {
             }
         }
         self.metrics.deliveries.inc_by(deliveries);
+        if is_waiting {
+            self.let_wait(announcement);
+        }
         if let Some(traced) = announcement.traced.as_ref().filter(|_| deliveries > 0) {
             traced.queued(deliveries, self.clock.now());
         }
+    }
+
+    /// Keeps the receipts for the connections that lack them.
+    fn let_wait(&mut self, announcement: &Announcement) {
+        let (Change::PointersMoved(receipts), Audience::Group(group)) =
+            (&announcement.event.change, announcement.audience)
+        else {
+            return;
+        };
+        if self.waiting.add(group, receipts, announcement.event.position, Instant::now()) {
+            self.send_receipts(group);
+        }
+    }
+
+    /// Queues the receipts that have waited long enough.
+    fn send_due(&mut self) {
+        let now = Instant::now();
+        while let Some(group) = self.waiting.due(now) {
+            self.send_receipts(group);
+        }
+    }
+
+    /// Queues a group's waiting receipts with every connection that lacks them.
+    fn send_receipts(&mut self, group: ConversationId) {
+        let mut deliveries = 0;
+        for (_, connection) in self.index.of_group(group) {
+            let frame = self.waiting.take_of(group, connection.id());
+            deliveries += push_receipts(frame, connection, &mut self.touched);
+        }
+        self.waiting.sent(group);
+        self.metrics.deliveries.inc_by(deliveries);
     }
 
     /// Closes the connections whose tokens were revoked.
@@ -197,6 +258,23 @@ impl Shard {
             // Departures from groups may be among the missed events, and clients may reconnect before their old
             // connections have ended. So the index starts empty.
             self.index = Index::new();
+            self.waiting = WaitingReceipts::default();
         }
     }
+}
+
+/// Queues frames of receipts with a connection. Returns their number.
+fn push_receipts(
+    frames: impl IntoIterator<Item = Frame>,
+    connection: &Arc<Connection>,
+    touched: &mut Vec<Arc<Connection>>,
+) -> u64 {
+    let mut count = 0;
+    for (frame, up_to) in frames {
+        count += 1;
+        if connection.push_live(&frame, StreamPosition { at: up_to.0, delivery: None }) == Flush::Due {
+            touched.push(connection.clone());
+        }
+    }
+    count
 }

@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 
 /// The frames of a change as this viewer sees them, concatenated. `None`: clients get no frame for it.
 pub(crate) fn change(change: &Change, cursor: Cursor, viewer: UserId, form: Form) -> Option<Bytes> {
-    let frames = chat_wire::v2::change(change, cursor, viewer);
+    let frames = chat_wire::v2::change(change, cursor, viewer, form);
     let is_one = frames.len() == 1;
     let mut encoded = frames.into_iter().map(|frame| in_form(frame, viewer, form));
     if is_one {

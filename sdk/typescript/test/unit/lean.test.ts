@@ -66,6 +66,18 @@ test("answers over REST are completed, whether they are pages, lists or one mess
   assert.deepEqual(await rest.get("/v1/messages/{id}", { path: { id: 7 } }), COMPLETE);
 });
 
+test("receipts that come together are reported one by one, and leave the cursor", async () => {
+  const fixture = await liveFixture();
+  const { cursor } = fixture.client;
+  const receipts = [{ user_id: 2, delivered_seq: 4, read_seq: 3 }, { user_id: 3, delivered_seq: 5, read_seq: 5 }];
+  fixture.socket().says({ type: "receipts", conversation_id: 3, receipts });
+  assert.deepEqual(fixture.events.filter((event) => event.startsWith("receipt")), ["receipt 2 3", "receipt 3 5"]);
+  assert.deepEqual(fixture.client.state.pointers(3, 2), { delivered_seq: 4, read_seq: 3 });
+  assert.equal(fixture.client.cursor, cursor);
+  fixture.socket().says({ type: "receipts", conversation_id: 3, receipts: [{ user_id: 2, delivered_seq: 4, read_seq: 4 }], cursor: "c9" });
+  assert.equal(fixture.client.cursor, "c9");
+});
+
 test("history is asked for in its lean form", async () => {
   const fixture = await liveFixture();
   await fixture.client.history(3, { limit: 5 }).catch(() => undefined);

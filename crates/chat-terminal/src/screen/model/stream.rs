@@ -51,6 +51,7 @@ impl Model {
                 }
             }
             ServerFrame::Receipt(receipt) => self.receipt_received(receipt),
+            ServerFrame::Receipts(several) => several.each().for_each(|one| self.receipt_received(&one)),
             ServerFrame::Message(change) if self.about(change.conversation_id).is_none() => {
                 self.load_conversation(change.conversation_id);
             }

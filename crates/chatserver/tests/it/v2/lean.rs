@@ -155,7 +155,9 @@ async fn lean_frames_and_the_defaults_are_the_complete_frames_live_and_missed() 
     let mut lean = [Stream::connect_lean(&server, &tom).await, Stream::connect_lean(&server, &jerry).await];
     let cursor = jerrys.cursor.clone();
     everything(&mut toms, &mut jerrys, (&tom, &jerry), &conversation).await;
-    let is_compared = |frame: &&Value| is_event(frame) && frame["type"] != "receipt";
+    // Receipts have tests of their own.
+    let is_compared =
+        |frame: &&Value| is_event(frame) && !frame["type"].as_str().unwrap().starts_with("receipt");
     let [of_tom, of_jerry] = &mut lean;
     for (complete, lean, user) in [(&mut toms, of_tom, &tom), (&mut jerrys, of_jerry, &jerry)] {
         let expected = complete.received_until("the end").await;
@@ -235,6 +237,143 @@ async fn a_client_asks_in_the_url_or_in_its_first_frame() {
         let path = format!("/ws?token={}&lean={bad}", tom.token);
         let refused = Stream::open(&server, &path, &[("Sec-WebSocket-Protocol", "chatserver.v2")]).await;
         assert_eq!(refused.err(), Some(400), "{bad}");
+    }
+}
+
+/// Members of a group, each with a stream, and its conversation with one message.
+async fn readers(server: &Server, count: usize) -> (Vec<User>, Vec<Stream>, Value) {
+    let tom = server.login("tom").await;
+    let mut members = vec![tom];
+    for number in 1..count {
+        members.push(server.register(&format!("member {number}")).await);
+    }
+    let group = members[0].group("Readers", &members[1..].iter().collect::<Vec<_>>()).await;
+    let conversation = members[0].conversation_of(group).await;
+    let mut streams = Vec::new();
+    for member in &members {
+        streams.push(Stream::connect_lean(server, member).await);
+    }
+    let sent = streams[0].send(into(&conversation), "to all").await;
+    for stream in &mut streams {
+        stream.received_until("to all").await;
+    }
+    assert_eq!(sent["seq"], 1);
+    (members, streams, conversation)
+}
+
+fn pointer(op: &str, conversation: &Value, seq: u32) -> Value {
+    json!({"op": op, "conversation_id": conversation, "seq": seq})
+}
+
+/// Today each of 20 members would get a frame for each of 40 receipts.
+#[tokio::test]
+async fn receipts_of_a_group_that_come_together_are_few_frames() {
+    const MEMBERS: usize = 20;
+    let server = Server::start();
+    let (members, mut streams, conversation) = readers(&server, MEMBERS).await;
+    let mut old = Stream::connect(&server, &members[1]).await;
+    for op in ["delivered", "read"] {
+        for stream in &mut streams {
+            stream.say(&pointer(op, &conversation, 1)).await;
+        }
+    }
+    let mut counts = Vec::new();
+    for (stream, member) in streams.iter_mut().zip(&members) {
+        let (mut read, mut count) = (std::collections::BTreeSet::new(), 0);
+        while read.len() < MEMBERS {
+            let frame = stream.frame().await;
+            let receipts = match frame["type"].as_str().unwrap() {
+                "receipt" => vec![frame.clone()],
+                "receipts" => {
+                    assert_eq!(frame["conversation_id"], conversation);
+                    frame["receipts"].as_array().unwrap().clone()
+                }
+                _ => continue,
+            };
+            count += 1;
+            for receipt in receipts {
+                let is_own = receipt["user_id"] == member.id;
+                assert!(is_own || receipt.get("unread").is_none(), "{receipt}");
+                if receipt["read_seq"] == 1 {
+                    read.insert(receipt["user_id"].as_i64().unwrap());
+                }
+            }
+        }
+        counts.push(count);
+    }
+    // One before the member's own reading, that one, and those of each second that it took.
+    assert!(counts.iter().sum::<usize>() <= 8 * MEMBERS, "{counts:?}");
+    let mut complete = 0;
+    while complete < 2 * MEMBERS - 1 {
+        let frame = old.frame().await;
+        assert_ne!(frame["type"], "receipts");
+        // The author has read what the author wrote.
+        complete += usize::from(frame["type"] == "receipt");
+    }
+}
+
+#[tokio::test]
+async fn receipts_come_before_what_happened_later_and_delay_nothing() {
+    let server = Server::start();
+    let (members, mut streams, conversation) = readers(&server, 3).await;
+    let [toms, first, second] = &mut streams[..] else { unreachable!() };
+    first.ok(pointer("delivered", &conversation, 1)).await;
+    second.ok(pointer("read", &conversation, 1)).await;
+    members[1].write(&members[0], "direct").await;
+    let frames = toms.received_until("direct").await;
+    let receipts: Vec<_> = frames.iter().filter(|frame| frame["type"] == "receipts").collect();
+    let users: Vec<_> = receipts
+        .iter()
+        .flat_map(|frame| frame["receipts"].as_array().unwrap())
+        .map(|receipt| receipt["user_id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(users, [members[1].id, members[2].id], "{frames:?}");
+    // In a direct conversation nothing waits.
+    let direct = frames.last().unwrap()["conversation_id"].clone();
+    toms.ok(pointer("read", &direct, 1)).await;
+    let receipt = first.find(|frame| frame["conversation_id"] == direct && frame["type"] == "receipt").await;
+    assert_eq!((&receipt["user_id"], &receipt["read_seq"]), (&json!(members[0].id), &json!(1)));
+    assert!(receipt["cursor"].is_string());
+}
+
+#[tokio::test]
+async fn ones_own_reading_reaches_ones_other_clients_at_once() {
+    let server = Server::start();
+    let (members, mut streams, conversation) = readers(&server, 3).await;
+    let mut other = Stream::connect_lean(&server, &members[1]).await;
+    streams[1].ok(pointer("read", &conversation, 1)).await;
+    let receipt = other.frame().await;
+    assert_eq!(
+        (&receipt["type"], &receipt["unread"], &receipt["mentions"]),
+        (&json!("receipt"), &json!(0), &json!(0))
+    );
+    assert!(receipt["cursor"].is_string());
+}
+
+#[tokio::test]
+async fn receipts_that_waited_when_the_connection_ended_come_when_it_resumes() {
+    let server = Server::start();
+    let (members, mut streams, conversation) = readers(&server, 3).await;
+    let toms = streams.remove(0);
+    for (stream, op) in streams.iter_mut().zip(["delivered", "read"]) {
+        stream.ok(pointer(op, &conversation, 1)).await;
+    }
+    let cursor = toms.cursor.clone();
+    drop(toms);
+    let path = format!("/ws?cursor={cursor}&lean=1");
+    let mut resumed = Stream::greeted_next(&server, &members[0], &path).await;
+    let missed = resumed.until(|frame| frame["type"] == "live").await;
+    let receipts: Vec<_> = missed
+        .iter()
+        .flat_map(|frame| match frame["type"].as_str().unwrap() {
+            "receipts" => frame["receipts"].as_array().unwrap().clone(),
+            "receipt" => vec![frame.clone()],
+            _ => Vec::new(),
+        })
+        .map(|receipt| (receipt["user_id"].as_i64().unwrap(), receipt["read_seq"].as_i64().unwrap()))
+        .collect();
+    for expected in [(members[1].id, 0), (members[2].id, 1)] {
+        assert!(receipts.contains(&expected), "{missed:?}");
     }
 }
 
