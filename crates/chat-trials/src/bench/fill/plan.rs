@@ -6,6 +6,9 @@ const YOUNG: u64 = 10;
 const SKEW: f64 = 1.3;
 /// Members of the n-th largest group: a share of n to the power of this, negated.
 const MEMBER_SKEW: f64 = 0.8;
+/// Conversations and members that fill the first page of each list, with some to spare.
+const FULL_LIST: usize = 60;
+const FULL_PAGE: usize = 200;
 /// Most messages in one of the conversations of the user who has very many.
 pub(super) const FEW: u64 = 3;
 
@@ -42,9 +45,14 @@ impl Plan {
     }
 
     /// The plan of the server that a filled one is compared with: the same users in the same groups, a thousandth of
-    /// the messages, and nobody with very many conversations.
+    /// the messages, and just enough conversations and members for the pages that are read to be full.
     pub(in crate::bench) fn small(&self) -> Self {
-        let plan = Self { messages: 0, conversations: 10, crowd: 50, ..self.clone() };
+        let plan = Self {
+            messages: 0,
+            conversations: self.conversations.min(FULL_LIST),
+            crowd: self.crowd.min(FULL_PAGE),
+            ..self.clone()
+        };
         Self { messages: (self.messages / 1_000).max(plan.least()), ..plan }
     }
 
