@@ -1,5 +1,6 @@
 //! A shard: the task that owns part of the connections. It drains its inbox, queues frames, and then writes each
-//! connection's queue once. The busier it is, the more frames go into one system call.
+//! connection's queue once. After it has written to many connections it rests as long as that took, and only queues. So
+//! the busier it is, the more frames go into one system call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,13 @@ const DRAIN: usize = 64;
 const TICK: Duration = Duration::from_millis(500);
 /// Connections written before other tasks get a turn.
 const WRITES_IN_A_ROW: usize = 16;
+/// Number of connections written in one round after which the shard rests. Without the rest, a shard that writes each
+/// message as it comes leaves little time to those who send, so the next message comes alone as well.
+const MANY_WRITES: usize = 100;
+/// Shortest rest for each connection written: about as long as the system call takes.
+const REST_PER_WRITE: Duration = Duration::from_micros(5);
+/// Longest rest. It bounds by how much a frame is late.
+const MAX_REST: Duration = Duration::from_millis(10);
 /// Period over which the clients of a server that shuts down reconnect, in milliseconds.
 const RECONNECT_SPREAD_MS: u64 = 5_000;
 /// Period over which the clients of a server that missed events reconnect, in milliseconds.
@@ -46,6 +54,8 @@ pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
     waiting: WaitingReceipts,
+    /// Nothing is written before.
+    rests_until: Instant,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
@@ -53,7 +63,8 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new(metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
         let waiting = WaitingReceipts::default();
-        Self { index: Index::new(), touched: Vec::new(), waiting, metrics, clock }
+        let (index, rests_until) = (Index::new(), Instant::now());
+        Self { index, touched: Vec::new(), waiting, rests_until, metrics, clock }
     }
 
     /// Runs until the hub is gone.
@@ -66,16 +77,18 @@ impl Shard {
             tokio::select! {
                 taken = inbox.recv_many(&mut commands, DRAIN) => {
                     if taken == 0 {
-                        return;
+                        return self.write().await;
                     }
                     commands.drain(..).for_each(|command| self.handle(command));
-                    self.write().await;
                 }
+                () = sleep_until(self.rests_until), if !self.touched.is_empty() => {}
                 _ = tick.tick() => self.tick().await,
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.send_due();
-                    self.write().await;
                 }
+            }
+            if !self.touched.is_empty() && Instant::now() >= self.rests_until {
+                self.write().await;
             }
         }
     }
@@ -226,12 +239,15 @@ impl Shard {
     }
 
     async fn write(&mut self) {
+        let (begun, n_written) = (Instant::now(), self.touched.len());
         for (count, connection) in self.touched.drain(..).enumerate() {
             connection.flush();
             if count % WRITES_IN_A_ROW == WRITES_IN_A_ROW - 1 {
                 tokio::task::yield_now().await;
             }
         }
+        let now = Instant::now();
+        self.rests_until = now + rest_after(n_written, now - begun);
     }
 
     async fn tick(&self) {
@@ -277,4 +293,27 @@ fn push_receipts(
         }
     }
     count
+}
+
+/// Returns how long a shard rests after it has written to this many connections within `took`.
+fn rest_after(n_written: usize, took: Duration) -> Duration {
+    if n_written < MANY_WRITES {
+        return Duration::ZERO;
+    }
+    let shortest = REST_PER_WRITE.saturating_mul(u32::try_from(n_written).unwrap_or(u32::MAX));
+    took.max(shortest).min(MAX_REST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_rests_as_long_as_it_wrote_within_bounds() {
+        let rest_us = |n_written, took_ms| rest_after(n_written, Duration::from_millis(took_ms)).as_micros();
+        assert_eq!(rest_us(99, 50), 0);
+        assert_eq!(rest_us(100, 0), 500);
+        assert_eq!(rest_us(1_000, 7), 7_000);
+        assert_eq!(rest_us(100_000, 900), 10_000);
+    }
 }

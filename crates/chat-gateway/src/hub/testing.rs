@@ -70,6 +70,12 @@ impl Client {
         }
     }
 
+    /// Whether something has arrived that was not taken.
+    pub(crate) fn has_more(&mut self) -> bool {
+        self.read();
+        !self.got.is_empty()
+    }
+
     fn read(&mut self) {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = self.stream.try_read(&mut buffer) {

@@ -1,5 +1,7 @@
 //! The hub as a whole: shards, connections over real sockets, and announcements to other nodes.
 
+use std::time::Duration;
+
 use chat_core::access::Revoked;
 use chat_core::conversations::{Conversation, ConversationKind, OwnPart};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq};
@@ -15,7 +17,7 @@ const JERRY: UserId = UserId(2);
 /// Of three shards, the last one has this user's connections.
 const TOM_OF_THE_THIRD: UserId = UserId(5);
 const CHEESE: ConversationId = ConversationId(1);
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn hub(shards: usize) -> Hub {
     testing::hub(shards, None)
@@ -317,4 +319,51 @@ async fn the_interest_that_an_event_brings_is_announced_before_the_next_event_is
     assert_eq!(recorder.take(), []);
     publish(&hub, vec![membership(4, TOM, false)]).await;
     assert_eq!(recorder.take(), [Received::Group(CHEESE, false)]);
+}
+
+/// Keeps a paused clock from moving by itself while nothing can run, until the guard is dropped.
+fn hold_clock() -> std::sync::mpsc::Sender<()> {
+    let (guard, dropped) = std::sync::mpsc::channel();
+    tokio::task::spawn_blocking(move || dropped.recv());
+    guard
+}
+
+/// Frames that wait together cost one system call for each client instead of one each.
+#[tokio::test(start_paused = true)]
+async fn after_writing_to_many_a_shard_collects_for_a_moment() {
+    let _held = hold_clock();
+    let hub = hub(1);
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(attached_live(&hub, TOM).await);
+    }
+    publish(&hub, vec![to_tom(1)]).await;
+    for (_, client) in &mut clients {
+        assert_eq!(position(&client.frame().await), 1);
+    }
+    for later in [2, 3] {
+        publish(&hub, vec![to_tom(later)]).await;
+    }
+    hub.caught_up(TOM).await;
+    for (connection, client) in &mut clients {
+        assert_eq!(connection.last_queued(), 3);
+        assert!(!client.has_more(), "it was written at once");
+    }
+    tokio::time::advance(Duration::from_millis(1)).await;
+    for (_, client) in &mut clients {
+        assert_eq!([position(&client.frame().await), position(&client.frame().await)], [2, 3]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_writing_to_a_few_a_shard_writes_at_once() {
+    let _held = hold_clock();
+    let hub = hub(1);
+    let (_connection, mut client) = attached_live(&hub, TOM).await;
+    let begun = tokio::time::Instant::now();
+    for number in 1..=3 {
+        publish(&hub, vec![to_tom(number)]).await;
+        assert_eq!(position(&client.frame().await), number);
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO);
 }
