@@ -79,10 +79,10 @@ impl Client {
         Ok(self.get::<History>(&path).await?.messages)
     }
 
-    /// Returns the messages of a conversation after a `seq`, oldest first; at most one page.
+    /// Returns the messages of a conversation after a `seq`, oldest first; at most one page. They have the keys of all
+    /// senders.
     pub async fn messages_after(&self, conversation: i64, seq: i64) -> Result<History, Error> {
-        self.get(&format!("/v1/conversations/{conversation}/messages?lean=1&after_seq={seq}&limit={PAGE}"))
-            .await
+        self.get(&format!("/v1/conversations/{conversation}/messages?after_seq={seq}&limit={PAGE}")).await
     }
 
     /// Returns the messages of a conversation around a time, oldest first; at most one page.

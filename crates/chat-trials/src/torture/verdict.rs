@@ -283,7 +283,7 @@ fn compare_pointers(
 
 /// A message without the fields that depend on the viewer or the time.
 fn comparable(message: &Message) -> Message {
-    let mut comparable = Message { status: "".into(), quote: None, ..message.clone() };
+    let mut comparable = Message { status: "".into(), quote: None, client_msg_id: None, ..message.clone() };
     comparable.reactions.iter_mut().for_each(|reaction| reaction.me = false);
     comparable
 }
