@@ -3,7 +3,8 @@
 
 -- Unread counts are derived from `seq` and these two tables; see `unread.rs` of the core. Blocks have 256 messages.
 -- Triggers keep the tables, so that writes of nodes of the previous release count too. Each function has the path of
--- this schema, because a program that restores data may have none.
+-- this schema, because a program that restores data may have none. Those of triggers run with the rights of the tables'
+-- owner, because a node of the previous release may have a role that was granted its own tables only.
 -- `n`: messages that the user had sent until the end of the block, which is full and contains one.
 CREATE TABLE own_counts (
     conversation_id bigint NOT NULL,
@@ -23,7 +24,8 @@ SET search_path FROM CURRENT AS $$
           GROUP BY sender_id) b
     ON CONFLICT (conversation_id, user_id, block) DO UPDATE SET n = excluded.n
 $$;
-CREATE FUNCTION note_full_block() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION note_full_block() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM count_own_block(NEW.conversation_id, NEW.seq / 256 - 1);
     RETURN NULL;
@@ -73,34 +75,43 @@ BEGIN
         unread = c.unread + excluded.unread, mentions = c.mentions + excluded.mentions;
 END
 $$;
-CREATE FUNCTION recount_deleted() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION recount_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM recount(NEW.conversation_id, u.user_id, NEW.seq) FROM (
         VALUES (0), (NEW.sender_id) UNION SELECT user_id FROM hidden_messages WHERE message_id = NEW.id) u (user_id);
     RETURN NULL;
 END
 $$;
-CREATE FUNCTION recount_hidden() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+CREATE FUNCTION recount_hidden() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM recount(m.conversation_id, NEW.user_id, m.seq) FROM messages m WHERE m.id = NEW.message_id;
     RETURN NULL;
 END
 $$;
-CREATE FUNCTION recount_mentioned() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    mention mentions;
+-- `changed` has the mentions that one statement wrote or deleted, up to a hundred of a message. They are corrected
+-- together, because the log is locked meanwhile.
+CREATE FUNCTION recount_mentioned() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        mention := OLD;
-    ELSE
-        mention := NEW;
-    END IF;
-    PERFORM recount(mention.conversation_id, mention.user_id, mention.seq);
-    IF mention.user_id = 0 THEN
-        PERFORM recount(mention.conversation_id, u.user_id, mention.seq) FROM messages m CROSS JOIN LATERAL (
-            SELECT m.sender_id UNION SELECT user_id FROM hidden_messages WHERE message_id = m.id) u (user_id)
-        WHERE m.conversation_id = mention.conversation_id AND m.seq = mention.seq;
-    END IF;
+    INSERT INTO unread_corrections AS c (conversation_id, user_id, level, block, unread, mentions)
+    SELECT d.conversation_id, d.user_id, l.level, d.seq / l.size, sum(d.unread), sum(d.mentions)
+    FROM (SELECT p.conversation_id, p.user_id, p.seq, n.unread - coalesce(o.unread, 0) AS unread,
+                 n.mentions - coalesce(o.mentions, 0) AS mentions
+          FROM (SELECT conversation_id, user_id, seq FROM changed
+                UNION SELECT m.conversation_id, u.user_id, m.seq FROM changed a
+                      JOIN messages m ON m.conversation_id = a.conversation_id AND m.seq = a.seq
+                      CROSS JOIN LATERAL (SELECT m.sender_id UNION ALL
+                          SELECT h.user_id FROM hidden_messages h WHERE h.message_id = m.id) u (user_id)
+                      WHERE a.user_id = 0) p
+          CROSS JOIN LATERAL correction_of(p.conversation_id, p.user_id, p.seq) n
+          LEFT JOIN unread_corrections o ON o.conversation_id = p.conversation_id AND o.user_id = p.user_id
+              AND o.level = 0 AND o.block = p.seq) d
+    CROSS JOIN (VALUES (0, 1), (1, 256), (2, 65536), (3, 16777216)) l (level, size)
+    WHERE d.unread <> 0 OR d.mentions <> 0
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (conversation_id, user_id, level, block) DO UPDATE SET
+        unread = c.unread + excluded.unread, mentions = c.mentions + excluded.mentions;
     RETURN NULL;
 END
 $$;
@@ -143,8 +154,10 @@ CREATE TRIGGER own_counts_of_block AFTER INSERT ON messages
 CREATE TRIGGER recount_deleted AFTER UPDATE OF deleted_at ON messages
     FOR EACH ROW WHEN (OLD.deleted_at IS DISTINCT FROM NEW.deleted_at) EXECUTE FUNCTION recount_deleted();
 CREATE TRIGGER recount_hidden AFTER INSERT ON hidden_messages FOR EACH ROW EXECUTE FUNCTION recount_hidden();
-CREATE TRIGGER recount_mentioned AFTER INSERT OR DELETE ON mentions
-    FOR EACH ROW EXECUTE FUNCTION recount_mentioned();
+CREATE TRIGGER recount_mentioned AFTER INSERT ON mentions
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recount_mentioned();
+CREATE TRIGGER recount_not_mentioned AFTER DELETE ON mentions
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION recount_mentioned();
 
 -- The intention of a message with a key, so that the key is never taken for that of another message. NULL in
 -- messages of earlier releases.
