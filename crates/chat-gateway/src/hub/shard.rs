@@ -28,6 +28,8 @@ const DRAIN: usize = 64;
 const TICK: Duration = Duration::from_millis(500);
 /// Connections written before other tasks get a turn.
 const WRITES_IN_A_ROW: usize = 16;
+/// Groups whose waiting receipts are queued before they are written.
+const DUE_IN_A_ROW: usize = 16;
 /// Number of connections written in one round after which the shard rests. Without the rest, a shard that writes each
 /// message as it comes leaves little time to those who send, so the next message comes alone as well.
 const MANY_WRITES: usize = 100;
@@ -73,7 +75,8 @@ impl Shard {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = self.waiting.next_due();
+            // What is due follows what is queued, so that queues do not grow without a write.
+            let due = self.waiting.next_due().filter(|_| self.touched.is_empty());
             tokio::select! {
                 taken = inbox.recv_many(&mut commands, DRAIN) => {
                     if taken == 0 {
@@ -138,12 +141,13 @@ impl Shard {
             if connection.form() == Form::Lean && connection.protocol() == Protocol::V2 {
                 if let Audience::Group(group) = announcement.audience
                     && chat_wire::v2::may_wait(change, user)
+                    && waiting.lacks(connection.id(), group)
                 {
                     is_waiting = true;
-                    return waiting.lacks(connection.id(), group);
+                    return;
                 }
                 // Its cursor promises that everything before it was sent.
-                let frames = if waiting.is_empty() { Vec::new() } else { waiting.take(connection.id()) };
+                let frames = if waiting.is_empty() { None } else { waiting.take(connection.id()) };
                 deliveries += push_receipts(frames, connection, touched);
             }
             let Some((frame, position)) = announcement.frame(user, connection.protocol(), connection.form())
@@ -189,10 +193,11 @@ impl Shard {
         }
     }
 
-    /// Queues the receipts that have waited long enough.
+    /// Queues receipts that have waited long enough: of a few groups, so that they are written before others follow.
     fn send_due(&mut self) {
         let now = Instant::now();
-        while let Some(group) = self.waiting.due(now) {
+        for _ in 0..DUE_IN_A_ROW {
+            let Some(group) = self.waiting.due(now) else { return };
             self.send_receipts(group);
         }
     }
@@ -279,20 +284,17 @@ impl Shard {
     }
 }
 
-/// Queues frames of receipts with a connection. Returns their number.
+/// Queues waiting receipts with a connection, if it lacks some. Returns the number of queued entries.
 fn push_receipts(
-    frames: impl IntoIterator<Item = Frame>,
+    receipts: Option<Frame>,
     connection: &Arc<Connection>,
     touched: &mut Vec<Arc<Connection>>,
 ) -> u64 {
-    let mut count = 0;
-    for (frame, up_to) in frames {
-        count += 1;
-        if connection.push_live(&frame, StreamPosition { at: up_to.0, delivery: None }) == Flush::Due {
-            touched.push(connection.clone());
-        }
+    let Some((frame, up_to)) = receipts else { return 0 };
+    if connection.push_live(&frame, StreamPosition { at: up_to.0, delivery: None }) == Flush::Due {
+        touched.push(connection.clone());
     }
-    count
+    1
 }
 
 /// Returns how long a shard rests after it has written to this many connections within `took`.

@@ -3,11 +3,14 @@
 //!
 //! A frame with a cursor promises that everything before it has been sent. So a connection gets its waiting receipts
 //! before any such frame ([`WaitingReceipts::take`]), and the frame of receipts has no cursor.
+//!
+//! A client that reads everything must not be taken for a slow one because much waited for it: what it lacks is bounded
+//! ([`MAX_LACKING`]), and joins its queue as one entry.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chat_core::ids::{ConversationId, Position};
 use chat_core::receipts::Receipt;
 use tokio::time::Instant;
@@ -18,6 +21,8 @@ use crate::wire;
 pub(super) const WAIT: Duration = Duration::from_secs(1);
 /// Upper bound for the receipts of a group that wait.
 const MAX_WAITING: usize = 1000;
+/// Upper bound for the groups of which a connection lacks receipts. Those of further groups do not wait.
+const MAX_LACKING: usize = 256;
 
 /// The receipts of a shard that wait.
 #[derive(Default)]
@@ -72,16 +77,23 @@ impl WaitingReceipts {
         self.due.front().map(|(due, _)| *due)
     }
 
-    /// Notes that a connection lacks the receipts of a group that are added from now on.
-    pub(super) fn lacks(&mut self, connection: u64, group: ConversationId) {
+    /// Notes that a connection lacks the receipts of a group that are added from now on. `false`: it lacks those of too
+    /// many groups already.
+    pub(super) fn lacks(&mut self, connection: u64, group: ConversationId) -> bool {
         let begun = self.groups.get(&group).map(|gathered| (gathered.number, gathered.receipts.len()));
         let (number, from) = begun.unwrap_or((self.next_number, 0));
         let lacking = self.lacking.entry(connection).or_default();
-        match lacking.iter_mut().find(|known| known.group == group) {
-            Some(known) if known.number == number => {}
-            Some(over) => *over = Lacking { group, number, from },
-            None => lacking.push(Lacking { group, number, from }),
+        let new = Lacking { group, number, from };
+        match lacking.iter().position(|known| known.group == group) {
+            None if lacking.len() >= MAX_LACKING => return false,
+            None => lacking.push(new),
+            Some(index) => {
+                if let Some(known) = lacking.get_mut(index).filter(|known| known.number != number) {
+                    *known = new;
+                }
+            }
         }
+        true
     }
 
     /// Adds receipts of a group that some connections lack. Returns whether too many wait now.
@@ -106,12 +118,18 @@ impl WaitingReceipts {
         gathered.receipts.len() >= MAX_WAITING
     }
 
-    /// Takes the frames that a connection lacks, before it gets a frame with a cursor.
-    pub(super) fn take(&mut self, connection: u64) -> Vec<Frame> {
-        let lacking = self.lacking.remove(&connection).unwrap_or_default();
+    /// Takes the frames that a connection lacks, concatenated in log order, before it gets a frame with a cursor.
+    pub(super) fn take(&mut self, connection: u64) -> Option<Frame> {
+        let lacking = self.lacking.remove(&connection)?;
         let mut frames: Vec<_> = lacking.iter().filter_map(|lacking| self.frame(lacking)).collect();
         frames.sort_by_key(|(_, up_to)| *up_to);
-        frames
+        if frames.len() < 2 {
+            return frames.pop();
+        }
+        let (_, last) = *frames.last()?;
+        let mut bytes = BytesMut::new();
+        frames.iter().for_each(|(frame, _)| bytes.extend_from_slice(frame));
+        Some((bytes.freeze(), last))
     }
 
     /// Takes the frame of one group that a connection lacks.
@@ -157,6 +175,7 @@ mod tests {
     use chat_core::conversations::Audience;
     use chat_core::ids::{Seq, UserId};
     use chat_core::receipts::Pointers;
+    use chat_websocket::{Decoder, Incoming, Role};
     use serde_json::Value;
 
     use super::*;
@@ -175,21 +194,29 @@ mod tests {
     }
 
     /// The conversation and the members of each frame.
-    fn members(frames: &[Frame]) -> Vec<(i64, Vec<i64>)> {
-        let of = |(bytes, _): &Frame| {
-            let start = bytes.iter().position(|byte| *byte == b'{').unwrap();
-            let frame: Value = serde_json::from_slice(&bytes[start..]).unwrap();
+    fn members<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> Vec<(i64, Vec<i64>)> {
+        let mut members = Vec::new();
+        let mut note = |text: &str| {
+            let frame: Value = serde_json::from_str(text).unwrap();
             assert_eq!(frame.get("cursor"), None);
             let users = frame["receipts"].as_array().unwrap().iter();
             let users = users.map(|receipt| receipt["user_id"].as_i64().unwrap()).collect();
-            (frame["conversation_id"].as_i64().unwrap(), users)
+            members.push((frame["conversation_id"].as_i64().unwrap(), users));
         };
-        frames.iter().map(of).collect()
+        for (bytes, _) in frames {
+            let fed =
+                Decoder::new(Role::Client, 1 << 20).feed(&mut bytes.to_vec(), |incoming| match incoming {
+                    Incoming::Text(text) => note(text),
+                    other => panic!("{other:?}"),
+                });
+            fed.unwrap();
+        }
+        members
     }
 
     fn add(waiting: &mut WaitingReceipts, group: ConversationId, position: i64, now: Instant) {
         for connection in [1, 2] {
-            waiting.lacks(connection, group);
+            assert!(waiting.lacks(connection, group));
         }
         waiting.add(group, &[receipt(group, position, position)], Position(position), now);
     }
@@ -218,7 +245,7 @@ mod tests {
         add(&mut waiting, MICE, 2, now);
         add(&mut waiting, CHEESE, 3, now);
         assert_eq!(members(&waiting.take(1)), [(8, vec![2]), (7, vec![1, 3])], "in log order");
-        assert!(waiting.take(1).is_empty());
+        assert_eq!(waiting.take(1), None);
         add(&mut waiting, CHEESE, 4, now);
         assert_eq!(waiting.due(now + WAIT), Some(CHEESE));
         let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection).unwrap());
@@ -245,7 +272,7 @@ mod tests {
         add(&mut waiting, CHEESE, 1, now);
         add(&mut waiting, CHEESE, 2, now);
         waiting.sent(CHEESE);
-        assert!(waiting.take(1).is_empty());
+        assert_eq!(waiting.take(1), None);
         add(&mut waiting, CHEESE, 3, now);
         let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection).unwrap());
         assert_eq!(members(&frames), [(7, vec![3]), (7, vec![3])]);
@@ -254,9 +281,24 @@ mod tests {
     #[tokio::test]
     async fn no_more_wait_than_the_bound() {
         let (mut waiting, now) = (WaitingReceipts::default(), Instant::now());
-        waiting.lacks(1, CHEESE);
+        assert!(waiting.lacks(1, CHEESE));
         let many = vec![receipt(CHEESE, 1, 1); MAX_WAITING - 1];
         assert!(!waiting.add(CHEESE, &many, Position(1), now));
         assert!(waiting.add(CHEESE, &many[..1], Position(2), now));
+    }
+
+    #[tokio::test]
+    async fn of_very_many_groups_a_connection_lacks_some() {
+        let (mut waiting, now) = (WaitingReceipts::default(), Instant::now());
+        let groups = (1..).take(MAX_LACKING).map(ConversationId);
+        for group in groups.clone() {
+            add(&mut waiting, group, group.0, now);
+        }
+        let further = ConversationId(0);
+        assert!(!waiting.lacks(1, further));
+        assert!(waiting.lacks(1, CHEESE), "it lacks some of this group already");
+        let all: Vec<_> = groups.map(|group| (group.0, vec![group.0])).collect();
+        assert_eq!(members(&waiting.take(1)), all, "in one entry of its queue");
+        assert!(waiting.lacks(1, further));
     }
 }
