@@ -22,7 +22,7 @@ impl SyncStore for Postgres {
 
     async fn n_missed(&self, user: UserId, after: Position) -> Result<u64> {
         let read = move |db: &Db| db.snapshot(|db| gather::n_missed(db, user, after));
-        self.readers.read_in(Lane::CatchUp, read).await
+        self.readers.read(read).await
     }
 
     async fn changes(&self, user: UserId, start: PageStart, limit: u16) -> Result<Changes> {
