@@ -5,7 +5,7 @@
 
 /** Fills in the defaults of the messages in a frame or an answer. Those of a `message` frame belong to its conversation. */
 export function complete(value: any, conversation_id?: number): any {
-  if (value?.sender_id && value.rev) {
+  if (value?.sender_id && value.rev >= 0) {
     // Not searched: what the application stores in `custom` may look like a message.
     return {
       conversation_id,

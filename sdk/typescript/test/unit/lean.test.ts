@@ -36,6 +36,11 @@ test("an answer and the last message of a conversation are completed", () => {
   assert.deepEqual(parseFrame(JSON.stringify(frame)), completed);
 });
 
+test("the answer to a sender who has left the group, which has rev 0, is completed", () => {
+  const ack = { type: "ack", id: 1, message: { ...LEAN, conversation_id: 3, rev: 0 }, duplicate: true };
+  assert.deepEqual(parseFrame(JSON.stringify(ack)), { ...ack, message: { ...COMPLETE, rev: 0 } });
+});
+
 test("what is complete, and what the application stores, stay as they are", () => {
   const rich = {
     ...COMPLETE, custom: { id: 1, sender_id: 2, rev: 3, seq: 4 }, reply_to: 6,
