@@ -11,6 +11,7 @@ const HELPER = "\0vite/preload-helper.js";
 const SHORT = `
 const loaded = {};
 function load(path) {
+  if (document.querySelector(\`link[href="/\${path}"]\`)) return;
   const link = document.createElement("link");
   const isStyle = path.endsWith(".css");
   link.rel = isStyle ? "stylesheet" : "modulepreload";

@@ -36,6 +36,35 @@ scene("unread messages are counted, separated from read ones, and read once for 
   for (const screen of [desk, phone]) await screen.row("writer").getByText(words.isMarkedUnread).waitFor();
 });
 
+scene("what was seen is read, even if the user scrolls away at once", async ({ enter, newPerson }) => {
+  const [reader, writer] = [await newPerson("skimmer"), await newPerson("columnist")];
+  const path = { userID: reader.id };
+  const write = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
+  for (let line = 1; line < 40; line += 1) await write(`Line ${line}`);
+  const { conversation_id: id, seq } = await write("Line 40");
+  await reader.rest.post("/v1/conversations/{id}/read", { path: { id }, body: { seq } });
+  const screen = await enter(reader);
+  await screen.openRow("columnist");
+  await screen.sees("Line 40");
+  await screen.conversation.getByRole("log").evaluate((log) => {
+    const observer = new MutationObserver(() => {
+      if (!log.textContent.includes("The news")) return;
+      observer.disconnect();
+      const up = (frames: number): void => {
+        log.scrollBy(0, -log.clientHeight);
+        if (frames > 0) requestAnimationFrame(() => up(frames - 1));
+      };
+      requestAnimationFrame(() => requestAnimationFrame(() => up(5)));
+    });
+    observer.observe(log, { childList: true, subtree: true });
+  });
+  const news = await write("The news");
+  await eventually(async () => {
+    const { read_seq } = await reader.rest.get("/v1/conversations/{id}", { path: { id } });
+    assert.equal(read_seq, news.seq);
+  });
+});
+
 scene("a draft begun on one screen is finished on another", async ({ enter, newPerson }) => {
   const [author, friend] = [await newPerson("author"), await newPerson("friend")];
   await author.rest.post("/v1/messages/p2p/{userID}", { path: { userID: friend.id }, body: { content: "Hello" } });

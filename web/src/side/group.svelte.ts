@@ -40,13 +40,13 @@ export class Group {
     this.#id = group_id ?? 0;
   }
 
-  /** Loads the members, and reloads them after changes. Returns a function that stops it. */
+  /** Loads the members, and reloads them after changes while the user is one. Returns a function that stops it. */
   follow(): () => void {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const remove = this.#session.client.on("conversation", ({ id }) => {
+    const remove = this.#session.client.on("conversation", ({ id, role }) => {
       if (id !== this.#conversation) return;
       clearTimeout(timer);
-      timer = setTimeout(() => void this.load(), PAUSE_MS);
+      if (role !== null) timer = setTimeout(() => void this.load(), PAUSE_MS);
     });
     void this.load();
     return () => {
