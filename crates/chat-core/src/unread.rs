@@ -1,8 +1,9 @@
 //! Unread counts: derived from the pointer and the conversation's end, never counted message by message. Pure functions:
 //! stores gather [`UnreadFacts`], whose cost does not depend on how much is unread.
 //!
-//! `seq` has no gaps, so the messages after the pointer are known without reading one. Two tables, which triggers of each
-//! store keep, hold the exceptions:
+//! `seq` has no gaps, so the messages after the pointer are known without reading one. Two tables hold the exceptions.
+//! Triggers keep them, so that writes of other releases count too; but a trigger costs each send on SQLite, where no other
+//! release writes, so there posting keeps `own_counts`:
 //!
 //! - `own_counts`: for each block of [`BLOCK`] messages that is full, the number of messages that each of its senders had
 //!   sent until its end. A row is written once, when the block is full, so a send usually writes none.
@@ -15,6 +16,12 @@ use crate::ids::Seq;
 
 /// Number of messages in a block, and of blocks in a block of the next size. The migrations contain it as a literal.
 pub const BLOCK: i64 = 256;
+
+/// Returns the block that a conversation has filled before its message `seq`, if `seq` is the first of another block.
+#[must_use]
+pub fn filled_before(seq: Seq) -> Option<i64> {
+    (seq.0 > 0 && seq.0 % BLOCK == 0).then(|| seq.0 / BLOCK - 1)
+}
 
 /// The facts from which a member's unread counts in a conversation derive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,6 +133,12 @@ mod tests {
             let expected = (is_unread, is_unread && (message.mentions_all || is_mentioned));
             assert_eq!(counted(message, Viewer::Other { is_hidden, is_mentioned }), expected, "{flags}");
         }
+    }
+
+    #[test]
+    fn a_block_is_full_when_the_next_begins() {
+        let filled = [0, 1, 255, 256, 257, 511, 512].map(|seq| filled_before(Seq(seq)));
+        assert_eq!(filled, [None, None, None, Some(0), None, None, Some(1)]);
     }
 
     #[test]

@@ -82,15 +82,6 @@ FROM (SELECT m.conversation_id, m.seq / 256 AS block, m.sender_id, count(*) AS n
       FROM conversations c CROSS JOIN messages m INDEXED BY messages_in_order ON m.conversation_id = c.id
           AND m.seq < c.last_seq / 256 * 256
       GROUP BY 1, 2, 3);
-CREATE TRIGGER own_counts_of_block AFTER INSERT ON messages WHEN NEW.seq % 256 = 0 BEGIN
-    INSERT INTO own_counts (conversation_id, user_id, block, n)
-    SELECT NEW.conversation_id, b.sender_id, NEW.seq / 256 - 1, b.n + coalesce((
-        SELECT o.n FROM own_counts o WHERE o.conversation_id = NEW.conversation_id AND o.user_id = b.sender_id
-            AND o.block < NEW.seq / 256 - 1 ORDER BY o.block DESC LIMIT 1), 0)
-    FROM (SELECT sender_id, count(*) AS n FROM messages INDEXED BY messages_in_order
-          WHERE conversation_id = NEW.conversation_id AND seq >= NEW.seq - 256 AND seq < NEW.seq
-          GROUP BY sender_id) b;
-END;
 
 -- What to add to counts after a message of the block; user 0 stands for everybody. A block of a level has 256^level
 -- messages.

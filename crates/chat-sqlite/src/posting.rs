@@ -12,8 +12,10 @@ use chat_core::posting::{
     Destination, Forward, Found, NewMessage, PostTarget, Posted, PostingStore, References, check_references,
     destination, draft,
 };
+use chat_core::unread;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::conversations::own_counts;
 use crate::load::{complete, load, one, select_messages, stored};
 use crate::writer::Tx;
 use crate::{Sqlite, accounts, fault, in_place, membership};
@@ -147,6 +149,9 @@ fn write(
 ) -> fault::Result<(Message, Option<Box<Message>>)> {
     (message.seq, message.rev) = number(tx, &message, position)?;
     message.id = insert(tx, &message, intention, position)?;
+    if let Some(block) = unread::filled_before(message.seq) {
+        own_counts::note_full_block(tx, message.conversation, block)?;
+    }
     insert_mentions(tx, &message)?;
     let root = match message.thread {
         Some(root) => extend_thread(tx, root, &message, position)?.map(Box::new),

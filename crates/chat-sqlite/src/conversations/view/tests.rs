@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_core::conversations::ConversationPage;
+use chat_core::unread::BLOCK;
 
 use super::*;
-use crate::conversations::{conversations, totals, with_last_message};
+use crate::conversations::{conversations, own_counts, totals, with_last_message};
 use crate::schema;
 
 const JERRY: UserId = UserId(2);
@@ -34,7 +35,11 @@ impl Fixture {
     fn new(messages: i64, read: i64, exceptions: bool) -> Self {
         let mut db = Connection::open_in_memory().unwrap();
         schema::migrate(&mut db, 0).unwrap();
-        Self::filled(db, messages, read, exceptions)
+        let fixture = Self::filled(db, messages, read, exceptions);
+        for block in 0..messages / BLOCK {
+            own_counts::note_full_block(&fixture.db, GROUP, block).unwrap();
+        }
+        fixture
     }
 
     /// The same, written by the previous release.
