@@ -1,14 +1,11 @@
 //! What resuming costs in rows that PostgreSQL reads: no more for a change however far a client is behind.
 
-use std::time::{Duration, Instant};
-
 use chat_core::ids::{Position, UserId};
 use chat_core::sync::{CHANGES_PAGE, PageStart};
 use tokio_postgres::Client;
 
 use crate::support::PostgresStore;
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const JERRY: UserId = UserId(2);
 const GROUPS: i64 = 100;
 const MESSAGES: i64 = 20_000;
@@ -41,17 +38,7 @@ async fn fill(db: &Client) {
 /// Closes the store. Returns how many entries were read so far from the indexes by log position, and how many rows from
 /// the tables without an index.
 async fn rows_read(node: &PostgresStore) -> i64 {
-    node.close().await;
-    let db = node.connect().await;
-    // The statistics of a session are complete when it has ended.
-    let sessions = "SELECT count(*) FROM pg_stat_activity
-                    WHERE datname = current_database() AND backend_type = 'client backend'
-                      AND pid <> pg_backend_pid()";
-    let began = Instant::now();
-    while db.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        assert!(began.elapsed() < DEADLINE, "a session does not end");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let db = node.connect_for_statistics().await;
     let sql = "SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes
                        WHERE indexrelname IN ('messages_by_place', 'message_changes_in_order'))::bigint
                     + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables

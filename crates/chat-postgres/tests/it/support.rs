@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chat_contract::{
@@ -15,6 +16,8 @@ use chat_engines::Database;
 use chat_postgres::{FeedAdmin, Options, Postgres};
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls, Row};
+
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Creates stores of this adapter.
 pub struct PostgresStores;
@@ -81,6 +84,22 @@ impl PostgresStore {
     /// Opens a session for the test.
     pub async fn connect(&self) -> Client {
         connect(&self.database).await
+    }
+
+    /// Closes the store, and opens a session that sees what all others have read: the statistics of a session are
+    /// complete when it has ended.
+    pub async fn connect_for_statistics(&self) -> Client {
+        self.close().await;
+        let db = self.connect().await;
+        let sessions = "SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND backend_type = 'client backend'
+                          AND pid <> pg_backend_pid()";
+        let began = Instant::now();
+        while db.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            assert!(began.elapsed() < DEADLINE, "a session does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        db
     }
 
     /// Works with the feed's readers as an operator does.

@@ -1,7 +1,5 @@
 //! What unread counts cost in rows that PostgreSQL reads, and that writes of nodes of the previous release count in them.
 
-use std::time::{Duration, Instant};
-
 use chat_core::conversations::{ConversationPage, Counts};
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_core::receipts::Pointers;
@@ -11,7 +9,6 @@ use tokio_postgres::Client;
 use crate::old_nodes::old_node;
 use crate::support::PostgresStore;
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const JERRY: UserId = UserId(2);
 const GROUP: ConversationId = ConversationId(1);
 const MANY: i64 = 10_000;
@@ -66,17 +63,7 @@ async fn compare(node: &PostgresStore, reads: impl Iterator<Item = i64>) {
 
 /// Closes the store. Returns how many entries of indexes and rows without an index were read so far.
 async fn rows_read(node: &PostgresStore) -> i64 {
-    node.close().await;
-    let db = node.connect().await;
-    // The statistics of a session are complete when it has ended.
-    let sessions = "SELECT count(*) FROM pg_stat_activity
-                    WHERE datname = current_database() AND backend_type = 'client backend'
-                      AND pid <> pg_backend_pid()";
-    let began = Instant::now();
-    while db.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        assert!(began.elapsed() < DEADLINE, "a session does not end");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let db = node.connect_for_statistics().await;
     let sql = "SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)::bigint
                     + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)::bigint";
     db.query_one(sql, &[]).await.unwrap().get(0)
