@@ -13,12 +13,13 @@ use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::clock::Comparison;
 use crate::devices::Devices;
+use crate::housekeeping::{self, ClockWatch};
 use crate::hub::{ConnectionContext, Hub, Slots};
 use crate::limits::Limiter;
 use crate::pages::Pages;
 use crate::probe::Probes;
 use crate::receipts::Receipts;
-use crate::{GatewayOptions, Tokens, housekeeping, tickets};
+use crate::{GatewayOptions, Tokens, tickets};
 
 /// The gateway's state; cheap to clone.
 #[derive(Clone)]
@@ -77,9 +78,10 @@ impl App {
         options: GatewayOptions,
         peers: Option<Arc<dyn Peers>>,
     ) -> chat_core::Result<Self> {
+        let clock = ClockWatch::begin(chat.clone());
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
-        tokio::spawn(housekeeping::run(chat.clone(), hub.clone(), audit.clone()));
+        tokio::spawn(housekeeping::run(clock, hub.clone(), audit.clone()));
         tokio::spawn(housekeeping::tend_feed(chat.clone()));
         tokio::spawn(Comparison::begin(chat.clone(), hub.metrics().skew.clone()).await.run());
         Ok(Self(Arc::new(Shared {

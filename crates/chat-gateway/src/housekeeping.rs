@@ -17,21 +17,40 @@ const LEFT_OUT: Duration = Duration::from_secs(10);
 /// Time between two deletions of old changes that are kept for readers of the feed.
 const TEND_FEED: Duration = Duration::from_secs(10);
 
+/// Compares this machine's clock with the time that passes.
+pub(crate) struct ClockWatch {
+    chat: Chat,
+    started: Instant,
+    watch: Watch,
+}
+
+impl ClockWatch {
+    /// Begins at once, unlike a task, which begins when a thread has time for it: a clock that is set in between would
+    /// go unnoticed.
+    pub(crate) fn begin(chat: Chat) -> Self {
+        let watch = Watch::begin(Moment { now: chat.now(), elapsed: Duration::ZERO });
+        Self { chat, started: Instant::now(), watch }
+    }
+
+    /// Returns by how many microseconds the clock was set since the last call, if it was.
+    fn look(&mut self) -> Option<i64> {
+        self.watch.look(Moment { now: self.chat.now(), elapsed: self.started.elapsed() })
+    }
+}
+
 /// Runs for as long as the server does.
-pub(crate) async fn run(chat: Chat, hub: Hub, audit: Arc<Audit>) {
+pub(crate) async fn run(mut clock: ClockWatch, hub: Hub, audit: Arc<Audit>) {
+    let chat = clock.chat.clone();
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_missed = false;
     let mut logged_at = Instant::now();
-    let started = Instant::now();
-    let moment = || Moment { now: chat.now(), elapsed: started.elapsed() };
-    let mut clock = Watch::begin(moment());
     loop {
         tokio::select! {
             _ = interval.tick() => {}
             () = hub.missed() => has_missed = true,
         }
-        if let Some(step_us) = clock.look(moment()) {
+        if let Some(step_us) = clock.look() {
             log_clock_step(step_us);
             // Revocations that were read while the clock was ahead lack those that only seemed to have expired.
             has_missed = has_missed || step_us < 0;
@@ -49,7 +68,7 @@ pub(crate) async fn run(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             logged_at = Instant::now();
             audit.log_left_out();
         }
-        hub.revocations().forget_expired(clock.earliest().seconds());
+        hub.revocations().forget_expired(clock.watch.earliest().seconds());
     }
 }
 
