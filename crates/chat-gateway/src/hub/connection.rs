@@ -1,5 +1,6 @@
 //! One client's connection as the hub sees it: its socket, its outbox and its liveness.
 
+mod checks;
 mod ping;
 mod sending;
 #[cfg(test)]
@@ -68,6 +69,9 @@ pub(crate) struct Connection {
     context: Arc<ConnectionContext>,
     state: Mutex<State>,
     wake: Notify,
+    /// When the next check has anything to look at, on the hub's clock, in milliseconds. Changed under the lock of
+    /// `state`.
+    check_at: AtomicU64,
     active_at: AtomicU64,
     is_closing: AtomicBool,
     /// The socket is broken or the client has gone, so no close frame can be sent.
@@ -131,6 +135,7 @@ impl Connection {
                 closing_frame: None,
             }),
             wake: Notify::new(),
+            check_at: AtomicU64::new(0),
             active_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
@@ -187,6 +192,7 @@ impl Connection {
             if self.is_closing() {
                 return Flush::NotDue;
             }
+            self.check_soon();
             state.outbox.push_live(frame, position, self.limits())
         };
         self.after_push(pushed)
@@ -204,6 +210,7 @@ impl Connection {
             if self.is_closing() {
                 return Flush::NotDue;
             }
+            self.check_soon();
             state.outbox.push(frame, delivery, self.limits())
         };
         self.after_push(pushed)
@@ -217,6 +224,7 @@ impl Connection {
             if self.is_closing() && state.closing_frame.is_none() {
                 return Flush::NotDue;
             }
+            self.check_soon();
             state.outbox.push(frame, None, self.limits())
         };
         self.after_push(pushed)
@@ -315,66 +323,6 @@ impl Connection {
         }
     }
 
-    /// Checks token expiry, pace and liveness. The shard calls it periodically.
-    pub(crate) fn tick(&self) {
-        let now = self.now();
-        if self.bearer.expires_at <= now {
-            self.close(close_codes::TOKEN_EXPIRED, "token expired: log in again");
-            return;
-        }
-        let mut state = self.state();
-        if self.is_closing() {
-            // The session ends the connection, within its own time limits.
-            return;
-        }
-        if !state.outbox.is_empty() {
-            let taken = Taken { by_socket: state.outbox.written(), by_client: state.ping.answered };
-            if state.pace.is_below(self.context.slowest, taken, now) {
-                drop(state);
-                self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
-                return;
-            }
-        }
-        self.check_liveness(&mut state, now);
-        let wake = !state.blocked && {
-            self.write(&mut state);
-            state.blocked
-        };
-        state.outbox.free_unused();
-        drop(state);
-        if wake {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Pings a silent client, and ends the connection if it shows no sign of life. Any data from the client is a sign
-    /// of life. So is progress of a full socket: the client may still be reading what lies before the ping. Progress
-    /// behind a socket that looks free is invisible; [`Ping::timeout_ms`] allows for it.
-    fn check_liveness(&self, state: &mut State, now: u64) {
-        let active_at = self.active_at.load(Ordering::Relaxed);
-        let Some(sent_at) = state.ping.sent_at else {
-            let silent = now.saturating_sub(active_at.max(state.ping.took_at));
-            if silent > self.heartbeat_ms() {
-                self.ping(state, now);
-            } else {
-                self.ping_if_due(state);
-            }
-            return;
-        };
-        let last_sign = sent_at.max(active_at).max(state.ping.took_at);
-        let timeout_ms = state.ping.timeout_ms(self.context.slowest, state.outbox.next_mark());
-        // A client that answers the pings between frames has not reached this one yet.
-        let asked_at = sent_at.max(state.ping.passed_at);
-        if now.saturating_sub(last_sign) > timeout_ms {
-            self.end();
-        } else if last_sign > sent_at && now.saturating_sub(asked_at) > timeout_ms && state.outbox.is_empty()
-        {
-            // The client is alive but answers no pings. The next ping asks again for the same confirmations.
-            state.ping.sent_at = None;
-            state.outbox.ask_again();
-        }
-    }
-
     /// Notes a sign of life: data from the client, or a page of the replay that it took.
     pub(crate) fn note_activity(&self) {
         self.active_at.store(self.now(), Ordering::Relaxed);
@@ -398,6 +346,7 @@ impl Connection {
     /// Ends the replay, which has delivered everything up to `given`, with the frame `last`.
     pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> ReplayEnd {
         let mut state = self.state();
+        self.check_soon();
         if self.is_closing() { ReplayEnd::Live } else { state.outbox.go_live(given, last, self.limits()) }
     }
 

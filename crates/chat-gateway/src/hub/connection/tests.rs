@@ -90,6 +90,31 @@ async fn a_client_is_asked_when_it_was_silent_for_a_heartbeat_and_no_sooner() {
     assert!(is_asked(15_100).await);
 }
 
+#[tokio::test]
+async fn an_idle_connection_has_nothing_to_check_until_a_heartbeat_is_due() {
+    let (idle, _client) = connection(u64::MAX).await;
+    let next_check = || idle.check_at.load(Ordering::Relaxed);
+    idle.tick();
+    assert_eq!(next_check(), idle.active_at.load(Ordering::Relaxed) + 15_000);
+    idle.push(vec![b'x'].into(), None);
+    assert_eq!(next_check(), 0, "something is queued");
+    idle.flush_own();
+    idle.tick();
+    assert_eq!(next_check(), idle.active_at.load(Ordering::Relaxed) + 15_000, "it was written");
+    idle.active_at.store(idle.now() - 15_100, Ordering::Relaxed);
+    idle.check_at.store(idle.now(), Ordering::Relaxed);
+    idle.tick();
+    assert!(idle.state().ping.sent_at.is_some());
+    assert_eq!(next_check(), 0, "a ping is unanswered");
+}
+
+#[tokio::test]
+async fn a_token_that_expires_before_the_next_heartbeat_is_checked_then() {
+    let (idle, _client) = connection(UPTIME_MS + 1000).await;
+    idle.tick();
+    assert_eq!(idle.check_at.load(Ordering::Relaxed), UPTIME_MS + 1000);
+}
+
 /// What the client has to read first lies in the system's buffers, and its socket looks free.
 #[tokio::test]
 async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_answer() {
@@ -161,7 +186,9 @@ async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
     asked.active_at.store(now - 5_000, Ordering::Relaxed);
     asked.tick();
     assert_eq!(asked.state().ping.sent_at, None);
+    // A heartbeat later.
     asked.active_at.store(now - 16_000, Ordering::Relaxed);
+    asked.check_at.store(now, Ordering::Relaxed);
     asked.tick();
     assert!(asked.state().ping.sent_at.is_some());
 }
