@@ -1,9 +1,10 @@
 //! Tests of hiding a message: it is in no answer to that reader, and in all answers to the others.
 
 use chat_core::accounts::AccountQuery;
+use chat_core::conversations::{Counted, Counts};
 use chat_core::edits::Hidden;
 use chat_core::event::Change;
-use chat_core::ids::{MessageId, Rev, UserId};
+use chat_core::ids::{MessageId, Rev, Seq, UserId};
 use chat_core::messages::{Message, MessageRange, Page, Recipient, Start};
 
 use super::rows;
@@ -15,11 +16,16 @@ pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
     let rev_before = rev(&node, &sent).await;
-    let hidden = Hidden::Now { user: jerry, conversation: sent.conversation, message: sent.id };
+    node.say(tom, Recipient::User(jerry), "another").await;
+    let rev_before = Rev(rev_before.0 + 1);
+    let counts = Counts { unread: 1, mentions: 0 };
+    let counted = Counted { counts, read: Seq(0), last: Seq(2), rev: rev_before };
+    let (user, conversation, message) = (jerry, sent.conversation, sent.id);
+    let hidden = Hidden::Now { user, conversation, message, counted };
     assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), hidden);
     let events = node.sink.events();
-    let published = &events.last().unwrap().change;
-    assert!(matches!(published, Change::MessageHidden { user, .. } if *user == jerry), "{published:?}");
+    let expected = Change::MessageHidden { user, conversation, message, counted: Some(counted) };
+    assert_eq!(events.last().unwrap().change, expected);
     assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), Hidden::Already);
     assert_eq!(node.sink.events().len(), events.len());
     assert_eq!(rev(&node, &sent).await, rev_before, "the other member sees no change");

@@ -1,8 +1,8 @@
 //! Tests of `ReceiptStore` on moving pointers one by one, listing them, and threads.
 
-use chat_core::conversations::{Audience, Counts, OwnChange};
+use chat_core::conversations::{Audience, Counted, Counts, OwnChange};
 use chat_core::event::Change;
-use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
+use chat_core::ids::{ConversationId, MessageId, Rev, Seq, UserId};
 use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, MarkedRead, Moved, Pointers, Receipt};
@@ -27,8 +27,14 @@ pub async fn moving_returns_the_moved_pointers_and_publishes_them_once(stores: &
     }
     let events = node.sink.events().len();
     let step = async |to| node.store.move_pointers(jerry, id, to).await.unwrap();
-    let receipt = |pointers, unread: Option<u32>| {
-        let counts = unread.map(|unread| Counts { unread, mentions: 0 });
+    let receipt = |pointers: Pointers, unread: Option<u32>| {
+        let state = |unread| Counted {
+            counts: Counts { unread, mentions: 0 },
+            read: pointers.read,
+            last: Seq(3),
+            rev: Rev(3),
+        };
+        let counts = unread.map(state);
         let audience = Audience::Pair(tom, jerry);
         Moved(vec![Receipt { user: jerry, conversation: id, pointers, audience, counts }])
     };

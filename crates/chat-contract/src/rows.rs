@@ -126,7 +126,7 @@ impl Rows {
                 self.joined.remove(&(conversation.id.0, user.0));
                 self.left.insert((conversation.id.0, user.0), at);
             }
-            Change::MessageHidden { user, conversation, message } => {
+            Change::MessageHidden { user, conversation, message, .. } => {
                 let before = self.hidden.insert((user.0, message.0), (conversation.0, at));
                 assert_eq!(before, None, "a message is hidden once: {change:?}");
             }

@@ -5,7 +5,7 @@ pub mod random;
 mod resumed;
 
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Conversation, ConversationKind, OwnChange};
+use chat_core::conversations::{Conversation, ConversationKind, Counted, OwnChange};
 use chat_core::event::{Change, Event};
 use chat_core::groups::{ChangeRole, MembersChanged, RemoveMember, Role};
 use chat_core::ids::{Position, Seq, UserId};
@@ -154,6 +154,13 @@ pub async fn hiding_and_saving_come_and_the_hidden_message_does_not(stores: &dyn
     node.store.save(command(jerry, &one), false).await.unwrap();
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["hidden", "hidden", "saved"]);
+    let view = node.store.conversation(jerry, one.conversation).await.unwrap();
+    let present =
+        Counted { counts: view.own.counts, read: Seq(0), last: two.seq, rev: view.conversation.rev };
+    for event in &events[..2] {
+        let Change::MessageHidden { counted, .. } = event.change else { panic!("{events:?}") };
+        assert_eq!(counted, Some(present));
+    }
     let Change::MessageSaved { message, saved, .. } = events[2].change else { panic!("{events:?}") };
     assert_eq!((message, saved, events[2].position), (one.id, false, last_published(&node)));
     assert_eq!(kinds(&since(&node, tom, start).await), ["posted", "edited"]);
@@ -272,8 +279,9 @@ pub async fn receipts_at_one_position_are_one_event_and_only_own_ones_have_count
         panic!("{events:?}")
     };
     assert_eq!(*position, last_published(&node));
-    let received =
-        |receipt: &Receipt| (receipt.user, receipt.pointers.delivered.0, receipt.counts.map(|c| c.unread));
+    let received = |receipt: &Receipt| {
+        (receipt.user, receipt.pointers.delivered.0, receipt.counts.map(|c| c.counts.unread))
+    };
     assert_eq!(receipts.iter().map(received).collect::<Vec<_>>(), [(jerry, 1, Some(2)), (spike, 2, None)]);
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chat_core::conversations::{ConversationPage, Counts, OwnChange};
+use chat_core::conversations::{Conversation, ConversationPage, Counted, Counts, OwnChange};
+use chat_core::edits::Hidden;
 use chat_core::groups::{Group, RemoveMember};
 use chat_core::ids::{MessageId, Seq, UserId};
 use chat_core::messages::{Mentions, Message, Recipient};
@@ -152,15 +153,20 @@ impl Model<'_> {
             }
             Step::Hide(at) => {
                 let Some(message) = pick(at) else { return };
-                store.hide(command(me, &message)).await.unwrap();
-                self.kept.get_mut(&message.seq).unwrap().hidden_by.insert(me);
+                let hidden = store.hide(command(me, &message)).await.unwrap();
+                let is_new = self.kept.get_mut(&message.seq).unwrap().hidden_by.insert(me);
+                assert_eq!(is_new, hidden != Hidden::Already);
+                if let Hidden::Now { counted, .. } = hidden {
+                    let view = store.conversation(me, self.group.conversation).await.unwrap();
+                    self.check(me, view.own.pointers.read, counted).await;
+                }
             }
             Step::Read(at) => {
                 let seq = Seq(i64::try_from(at % (n_messages + 2)).unwrap());
                 let to = Pointers { delivered: seq, read: seq };
                 let moved = store.move_pointers(me, self.group.conversation, to).await.unwrap();
                 for receipt in moved.0 {
-                    assert_eq!(receipt.counts, Some(self.counted(me, receipt.pointers.read)), "{receipt:?}");
+                    self.check(me, receipt.pointers.read, receipt.counts.unwrap()).await;
                 }
             }
             Step::MarkUnread => {
@@ -169,6 +175,14 @@ impl Model<'_> {
                 assert_eq!(own.counts, self.counted(me, own.pointers.read));
             }
         }
+    }
+
+    /// Compares counts, and the state in which they hold, with the present one.
+    async fn check(&self, viewer: UserId, read: Seq, counted: Counted) {
+        let store = self.cluster.store();
+        let Conversation { last_seq: last, rev, .. } =
+            store.conversation(viewer, self.group.conversation).await.unwrap().conversation;
+        assert_eq!(counted, Counted { counts: self.counted(viewer, read), read, last, rev });
     }
 
     /// Counts the messages one by one.

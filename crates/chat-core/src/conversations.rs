@@ -135,6 +135,19 @@ pub struct Counts {
     pub mentions: u32,
 }
 
+/// A member's unread counts, and the state of the conversation in which they hold. A client that gets them late, or
+/// among older changes, can tell from it which messages and changes they contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    pub counts: Counts,
+    /// `seq` of the last message that the member has read.
+    pub read: Seq,
+    /// `seq` of the last message that is counted.
+    pub last: Seq,
+    /// The conversation's `rev`; 0 if a node of an earlier release counted, which does not tell `read` and `last` either.
+    pub rev: Rev,
+}
+
 /// A conversation's state for one member alone: the per-member state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OwnPart {

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::Chat;
 use crate::changes::Changed;
 use crate::command::{Decision, MessageCommand};
+use crate::conversations::Counted;
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, UserId};
@@ -29,7 +30,13 @@ pub struct Version {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hidden {
     /// The message is now hidden from the user.
-    Now { user: UserId, conversation: ConversationId, message: MessageId },
+    Now {
+        user: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        /// The user's unread counts without the message.
+        counted: Counted,
+    },
     /// The message was hidden before.
     Already,
 }
@@ -37,8 +44,9 @@ pub enum Hidden {
 impl Outcome for Hidden {
     fn changes(&self) -> Vec<Change> {
         match *self {
-            Self::Now { user, conversation, message } => {
-                vec![Change::MessageHidden { user, conversation, message }]
+            Self::Now { user, conversation, message, counted } => {
+                let counted = Some(counted);
+                vec![Change::MessageHidden { user, conversation, message, counted }]
             }
             Self::Already => Vec::new(),
         }
@@ -96,13 +104,10 @@ pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result
     }))
 }
 
-/// Decides what deleting the message for the actor alone changes. A message that is deleted for everyone may be hidden
-/// too, since clients still show its placeholder.
-pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) -> Hidden {
-    if is_hidden {
-        return Hidden::Already;
-    }
-    Hidden::Now { user: command.actor, conversation: message.conversation, message: command.message }
+/// Decides whether deleting the message for the actor alone changes anything. A message that is deleted for everyone may
+/// be hidden too, since clients still show its placeholder.
+pub fn decide_hide(is_hidden: bool) -> Decision<()> {
+    if is_hidden { Decision::Already } else { Decision::Apply(()) }
 }
 
 /// Decides whether a user with this access may pin the message (`pinned`) or remove the pin. If applied, the store
@@ -137,7 +142,7 @@ pub trait EditStore: Send + Sync + 'static {
     async fn edit(&self, command: MessageCommand, content: String) -> Result<Changed>;
     /// Empties the message as [`decide_delete`] decides, and deletes its earlier texts. The message keeps its `seq`.
     async fn delete(&self, command: MessageCommand) -> Result<Changed>;
-    /// Hides the message from the actor, as [`decide_hide`] decides.
+    /// Hides the message from the actor, as [`decide_hide`] decides, and counts what is unread without it.
     async fn hide(&self, command: MessageCommand) -> Result<Hidden>;
     /// Pins or unpins the message, as [`decide_pin`] decides.
     async fn pin(&self, command: MessageCommand, pinned: bool) -> Result<Changed>;
@@ -316,11 +321,7 @@ mod tests {
 
     #[test]
     fn a_message_is_hidden_once() {
-        let command = MessageCommand::new(UserId(2), MessageId(30), Timestamp(140));
-        let message = sample::text("old");
-        let hidden =
-            Hidden::Now { user: UserId(2), conversation: message.conversation, message: MessageId(30) };
-        assert_eq!(decide_hide(command, &message, false), hidden);
-        assert_eq!(decide_hide(command, &message, true), Hidden::Already);
+        assert_eq!(decide_hide(false), Decision::Apply(()));
+        assert_eq!(decide_hide(true), Decision::Already);
     }
 }

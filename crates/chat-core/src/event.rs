@@ -3,7 +3,7 @@
 
 use crate::access::Revoked;
 use crate::changes::MessageEvent;
-use crate::conversations::{Audience, Conversation, ConversationView, OwnPart};
+use crate::conversations::{Audience, Conversation, ConversationView, Counted, OwnPart};
 use crate::ids::{ConversationId, GroupId, MessageId, Position, UserId};
 use crate::live_text::Appended;
 use crate::messages::Message;
@@ -57,7 +57,13 @@ pub enum Change {
     /// Members' pointers moved, in one conversation.
     PointersMoved(Vec<Receipt>),
     /// A user deleted a message for themselves alone.
-    MessageHidden { user: UserId, conversation: ConversationId, message: MessageId },
+    MessageHidden {
+        user: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        /// The user's unread counts without the message; `None` if a node of an earlier release hid it.
+        counted: Option<Counted>,
+    },
     /// A user saved a message, or removed it from the saved ones.
     MessageSaved {
         user: UserId,

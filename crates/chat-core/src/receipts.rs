@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::conversations::{Audience, Counts};
+use crate::conversations::{Audience, Counted};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, Seq, UserId};
@@ -62,7 +62,7 @@ pub struct Receipt {
     /// The users whose clients get the receipt.
     pub audience: Audience,
     /// The member's unread counts after the move, for the member's own clients; `None` if the clients count themselves.
-    pub counts: Option<Counts>,
+    pub counts: Option<Counted>,
 }
 
 impl Receipt {

@@ -130,7 +130,7 @@ fn totals(db: &Db, user: UserId, now: Timestamp) -> fault::Result<Totals> {
     );
     let mut totals = Totals::default();
     for row in db.rows(sql, &[&user.0, &now.0])? {
-        let (marked, counts): (bool, _) = (row.try_get(0)?, view::read_counts(&row, 1)?);
+        let (marked, counts): (bool, _) = (row.try_get(0)?, view::read_counted(&row, 1)?.counts);
         totals.add(counts, marked);
     }
     Ok(totals)

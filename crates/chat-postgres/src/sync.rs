@@ -49,7 +49,7 @@ fn changes(db: &Db, user: UserId, start: PageStart, limit: u16) -> fault::Result
         messages: load::load(db, &page.messages(), Some(user))?,
         views: view::views(db, user, &page.seen())?,
         places: receipts::places(db, &page.moved())?,
-        counts: view::counts_of_all(db, page.readings(user).into_iter())?,
+        counted: view::counted_of_member(db, user, &page.counted(user))?,
         left: left.collect::<fault::Result<_>>()?,
     };
     Ok(Changes { survey, ..page.changes(user, present) })

@@ -276,7 +276,7 @@ pub struct ConversationFrame {
 }
 
 /// A member's pointers moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// Id of the conversation.
     pub conversation_id: i64,
@@ -294,6 +294,14 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub mentions: Option<u32>,
+    /// With the counts: `seq` of the last message that they contain. Left out if a node of an earlier release counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub last_seq: Option<i64>,
+    /// With the counts: the conversation's `rev` in which they hold. Left out if a node of an earlier release counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rev: Option<i64>,
     /// Cursor of this change.
     pub cursor: String,
 }
@@ -322,13 +330,15 @@ impl Receipts {
             read_seq: moved.read_seq,
             unread: moved.unread,
             mentions: moved.mentions,
+            last_seq: moved.last_seq,
+            rev: moved.rev,
             cursor: self.cursor.clone().unwrap_or_default(),
         })
     }
 }
 
 /// A member's pointers after they moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MovedPointers {
     /// Id of the user.
     pub user_id: i64,
@@ -344,15 +354,43 @@ pub struct MovedPointers {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub mentions: Option<u32>,
+    /// With the counts: `seq` of the last message that they contain. Left out if a node of an earlier release counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub last_seq: Option<i64>,
+    /// With the counts: the conversation's `rev` in which they hold. Left out if a node of an earlier release counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rev: Option<i64>,
 }
 
 /// The user deleted a message only for themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hidden {
     /// Id of the message's conversation.
     pub conversation_id: i64,
     /// Id of the message.
     pub message_id: i64,
+    /// Number of unread messages without this one. Left out, as are the following, if a node of an earlier release hid it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unread: Option<u32>,
+    /// Number of those that mention the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub mentions: Option<u32>,
+    /// `seq` of the last message that the user has read: the counts begin after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub read_seq: Option<i64>,
+    /// `seq` of the last message that the counts contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub last_seq: Option<i64>,
+    /// The conversation's `rev` in which the counts hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub rev: Option<i64>,
     /// Cursor of this change.
     pub cursor: String,
 }

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use chat_codec::{extra, row};
 use chat_core::Result;
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::command::MessageCommand;
+use chat_core::command::{Decision, MessageCommand};
 use chat_core::edits::{self, EditStore, Hidden, MAX_VERSIONS, Version};
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Message, Pin, Streaming};
 use rusqlite::{Connection, params};
 
+use crate::conversations::view;
 use crate::load::{all, is_shown, select, select_messages};
 use crate::writer::Tx;
 use crate::{Sqlite, fault, in_place, membership};
@@ -114,15 +115,17 @@ fn delete_content(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
 }
 
 fn hide(tx: &Tx<'_>, command: MessageCommand) -> fault::Result<Hidden> {
-    let (stored, _) = membership::to_message(tx, command.actor, command.message)?;
-    let is_hidden = membership::is_hidden(tx, command.actor, command.message)?;
-    let hidden = edits::decide_hide(command, &stored.message, is_hidden);
-    if let Hidden::Now { user, conversation, message } = hidden {
-        let sql = "INSERT INTO hidden_messages (user_id, message_id, conversation_id, position)
-                   VALUES (?1, ?2, ?3, ?4)";
-        tx.prepare_cached(sql)?.execute([user.0, message.0, conversation.0, tx.position.0])?;
-    }
-    Ok(hidden)
+    let (user, message) = (command.actor, command.message);
+    let (stored, _) = membership::to_message(tx, user, message)?;
+    let Decision::Apply(()) = edits::decide_hide(membership::is_hidden(tx, user, message)?) else {
+        return Ok(Hidden::Already);
+    };
+    let conversation = stored.message.conversation;
+    let sql = "INSERT INTO hidden_messages (user_id, message_id, conversation_id, position)
+               VALUES (?1, ?2, ?3, ?4)";
+    tx.prepare_cached(sql)?.execute([user.0, message.0, conversation.0, tx.position.0])?;
+    let counted = view::counted_of_member(tx, user, conversation)?.unwrap_or_default();
+    Ok(Hidden::Now { user, conversation, message, counted })
 }
 
 fn pin(tx: &Tx<'_>, command: MessageCommand, pinned: bool) -> fault::Result<Changed> {

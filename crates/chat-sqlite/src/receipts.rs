@@ -185,7 +185,7 @@ fn advanced(tx: &Tx<'_>, advance: Advance, position: i64) -> rusqlite::Result<Re
     let Advance { mut receipt, is_reading, unmarks } = advance;
     let (user, conversation) = (receipt.user, receipt.conversation);
     if is_reading {
-        receipt.counts = Some(view::counts(tx, user, conversation, receipt.pointers.read)?);
+        receipt.counts = Some(view::counted(tx, user, conversation, receipt.pointers.read)?);
     }
     if unmarks {
         let sql = "UPDATE members SET marked_unread = 0, state_position = ?3

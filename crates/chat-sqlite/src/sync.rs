@@ -53,8 +53,8 @@ fn changes(db: &Connection, user: UserId, start: PageStart, limit: u16) -> fault
         messages: load::load(&snapshot, &page.messages(), Some(user))?,
         views: load_each(page.seen(), |id| view::view(&snapshot, user, id))?,
         places: load_each(page.moved(), |id| receipts::place(&snapshot, id))?,
-        counts: load_each(page.readings(user), |(user, id, read)| {
-            view::counts(&snapshot, user, id, read).map(Some)
+        counted: load_each(page.counted(user), |id| {
+            Ok(view::counted_of_member(&snapshot, user, id)?.map(|counted| (id, counted)))
         })?,
         left: load_each(page.left(), |id| view::load(&snapshot, id).map(Some))?,
     };

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, OwnPart};
+use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, Counts, OwnPart};
 use chat_core::event::{Change, Signal};
-use chat_core::ids::{MessageId, UserId};
+use chat_core::ids::{MessageId, Rev, UserId};
 use chat_core::live_text::Appended;
 use chat_core::messages::Message;
 use chat_core::receipts::Receipt;
@@ -86,9 +86,14 @@ pub fn change(change: &Change, cursor: Cursor, viewer: UserId, form: Form) -> Ve
             receipts(several, Some(cursor), viewer)
         }
         Change::PointersMoved(receipts) => return all_receipts(receipts, cursor, viewer),
-        Change::MessageHidden { conversation, message, .. } => ServerFrame::Hidden(v2::Hidden {
+        Change::MessageHidden { conversation, message, counted, .. } => ServerFrame::Hidden(v2::Hidden {
             conversation_id: conversation.0,
             message_id: message.0,
+            unread: counted.map(|counted| counted.counts.unread),
+            mentions: counted.map(|counted| counted.counts.mentions),
+            read_seq: counted.map(|counted| counted.read.0),
+            last_seq: counted.map(|counted| counted.last.0),
+            rev: counted.map(|counted| counted.rev.0),
             cursor: cursor.to_string(),
         }),
         Change::MessageSaved { message: MessageId(message_id), saved, .. } => ServerFrame::Saved(v2::Saved {
@@ -173,13 +178,15 @@ fn receipts(receipts: &[Receipt], cursor: Option<Cursor>, viewer: UserId) -> Ser
     last.extend(receipts.iter().enumerate().map(|(index, receipt)| (receipt.user, index)));
     let is_last = |(index, receipt): &(usize, &Receipt)| last.get(&receipt.user) == Some(index);
     let moved = |(_, receipt): (usize, &Receipt)| {
-        let counts = receipt.counts.filter(|_| receipt.user == viewer);
+        let (counts, (last_seq, rev)) = own_counts(receipt, viewer);
         v2::MovedPointers {
             user_id: receipt.user.0,
             delivered_seq: receipt.pointers.delivered.0,
             read_seq: receipt.pointers.read.0,
             unread: counts.map(|counts| counts.unread),
             mentions: counts.map(|counts| counts.mentions),
+            last_seq,
+            rev,
         }
     };
     ServerFrame::Receipts(v2::Receipts {
@@ -196,11 +203,18 @@ pub fn may_wait(change: &Change, viewer: UserId) -> bool {
     matches!(change.audience(), Audience::Group(_)) && !receipts.iter().any(is_own_reading)
 }
 
+/// The counts of a receipt that the viewer may see, with the last message and the `rev` in which they hold, if known.
+fn own_counts(receipt: &Receipt, viewer: UserId) -> (Option<Counts>, (Option<i64>, Option<i64>)) {
+    let own = receipt.counts.filter(|_| receipt.user == viewer);
+    let held = own.filter(|counted| counted.rev > Rev(0)).map(|counted| (counted.last.0, counted.rev.0));
+    (own.map(|counted| counted.counts), held.unzip())
+}
+
 /// Only the last receipt has the change's own cursor: a client that disconnects before it gets all of them again.
 fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
     let frame = |(index, receipt): (usize, &Receipt)| {
         let cursor = if index + 1 < receipts.len() { cursor.before() } else { cursor };
-        let counts = receipt.counts.filter(|_| receipt.user == viewer);
+        let (counts, (last_seq, rev)) = own_counts(receipt, viewer);
         ServerFrame::Receipt(v2::Receipt {
             conversation_id: receipt.conversation.0,
             user_id: receipt.user.0,
@@ -208,6 +222,8 @@ fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<Ser
             read_seq: receipt.pointers.read.0,
             unread: counts.map(|counts| counts.unread),
             mentions: counts.map(|counts| counts.mentions),
+            last_seq,
+            rev,
             cursor: cursor.to_string(),
         })
     };
@@ -216,7 +232,7 @@ fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<Ser
 
 #[cfg(test)]
 mod tests {
-    use chat_core::conversations::Counts;
+    use chat_core::conversations::Counted;
     use chat_core::ids::{ConversationId, Position, Seq};
     use chat_core::receipts::Pointers;
     use chat_core::sync::Epoch;
@@ -229,7 +245,12 @@ mod tests {
             conversation: ConversationId(1),
             pointers: Pointers { delivered: Seq(read), read: Seq(read) },
             audience: Audience::Group(ConversationId(1)),
-            counts: Some(Counts { unread: 2, mentions: 1 }),
+            counts: Some(Counted {
+                counts: Counts { unread: 2, mentions: 1 },
+                read: Seq(read),
+                last: Seq(9),
+                rev: Rev(12),
+            }),
         }
     }
 
@@ -249,7 +270,8 @@ mod tests {
         let frames = change(&both, cursor, UserId(2), Form::Lean);
         let json = serde_json::json!([{"type": "receipts", "conversation_id": 1, "cursor": "00000001-7", "receipts": [
             {"user_id": 1, "delivered_seq": 5, "read_seq": 5},
-            {"user_id": 2, "delivered_seq": 6, "read_seq": 6, "unread": 2, "mentions": 1}]}]);
+            {"user_id": 2, "delivered_seq": 6, "read_seq": 6, "unread": 2, "mentions": 1,
+             "last_seq": 9, "rev": 12}]}]);
         assert_eq!(serde_json::to_value(frames).unwrap(), json);
         assert_eq!(change(&both, cursor, UserId(2), Form::Complete).len(), 2);
         let one = change(&change_of(&[receipt(1, 5)]), cursor, UserId(2), Form::Lean);
@@ -266,6 +288,16 @@ mod tests {
         for audience in [Audience::User(UserId(1)), Audience::Pair(UserId(1), UserId(2))] {
             assert!(!waits(Receipt { audience, ..receipt(1, 5) }, 2));
         }
+    }
+
+    #[test]
+    fn counts_of_earlier_releases_come_without_the_state_in_which_they_hold() {
+        let counts = Counts { unread: 2, mentions: 1 };
+        let of_earlier = Receipt { counts: Some(Counted { counts, ..Counted::default() }), ..receipt(1, 5) };
+        let cursor = Cursor { epoch: Epoch(1), position: Position(7) };
+        let json = serde_json::json!([{"type": "receipt", "conversation_id": 1, "cursor": "00000001-7", "user_id": 1,
+            "delivered_seq": 5, "read_seq": 5, "unread": 2, "mentions": 1}]);
+        assert_eq!(serde_json::to_value(all_receipts(&[of_earlier], cursor, UserId(1))).unwrap(), json);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_protocol::conversation::{Conversation, OwnPart};
 use chat_protocol::message::Message;
-use chat_protocol::v2::{AppendFrame, Receipt, ServerFrame};
+use chat_protocol::v2::{AppendFrame, Hidden, Receipt, ServerFrame};
 
 /// Everything that a client knows.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +108,11 @@ impl State {
         &self.rooms
     }
 
+    /// Whether the user has deleted this message for themselves, as far as this client knows.
+    pub fn has_hidden(&self, message: i64) -> bool {
+        self.hidden.contains(&message)
+    }
+
     /// Applies a frame of the stream.
     pub fn apply(&mut self, frame: &ServerFrame) -> Applied {
         self.clock += 1;
@@ -133,7 +138,7 @@ impl State {
                 let applied: Vec<_> = gathered.each().map(|receipt| self.forward(&receipt)).collect();
                 if applied.contains(&Applied::New) { Applied::New } else { Applied::Known }
             }
-            ServerFrame::Hidden(received) => self.hide(received.conversation_id, received.message_id),
+            ServerFrame::Hidden(received) => self.hide(received),
             ServerFrame::Saved(_)
             | ServerFrame::Typing(_)
             | ServerFrame::Presence(_)
@@ -225,10 +230,18 @@ impl State {
         if before == after { Applied::Known } else { Applied::New }
     }
 
-    fn hide(&mut self, conversation: i64, message: i64) -> Applied {
+    fn hide(&mut self, received: &Hidden) -> Applied {
+        let message = received.message_id;
         self.early.remove(&message);
-        let room = self.rooms.entry(conversation).or_default();
+        let room = self.rooms.entry(received.conversation_id).or_default();
         room.messages.retain(|_, known| known.id != message);
+        // Counts from before a reading that is already known, by a REST answer, are followed by those of its receipt.
+        if let Some(own) = &mut room.own
+            && received.read_seq.is_some_and(|read_seq| read_seq >= own.read_seq)
+        {
+            own.unread = received.unread.unwrap_or(own.unread);
+            own.mentions = received.mentions.unwrap_or(own.mentions);
+        }
         if self.hidden.insert(message) { Applied::New } else { Applied::Known }
     }
 }

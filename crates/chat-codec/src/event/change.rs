@@ -12,7 +12,7 @@ use crate::event::access::Revoked;
 use crate::event::conversation::{Conversation, OwnPart, View};
 use crate::event::live_text::Appended;
 use crate::event::message::Message;
-use crate::event::receipt::Receipt;
+use crate::event::receipt::{Counted, Receipt};
 use crate::fields::Unknown;
 
 /// The names of the kinds of changes.
@@ -64,9 +64,13 @@ pub(super) fn write<S: Serializer>(
         Change::PointersMoved(receipts) => {
             put(to, Kind::PointersMoved, Moved { receipts: receipts.iter().map(Receipt::from).collect() })
         }
-        Change::MessageHidden { user, conversation, message } => {
-            let body = Hidden { user: user.0, conversation: conversation.0, message: message.0 };
-            put(to, Kind::MessageHidden, body)
+        Change::MessageHidden { user, conversation, message, counted } => {
+            let (user, conversation, message) = (user.0, conversation.0, message.0);
+            put(
+                to,
+                Kind::MessageHidden,
+                Hidden { user, conversation, message, counts: counted.map(Into::into) },
+            )
         }
         Change::MessageSaved { user, message, saved } => {
             put(to, Kind::MessageSaved, Saved { user: user.0, message: message.0, saved: *saved })
@@ -113,9 +117,13 @@ pub(super) fn read(kind: Kind, body: &str) -> Result<Option<Change>, Malformed> 
             let receipts: Result<_, Unknown> = body.receipts.into_iter().map(TryInto::try_into).collect();
             receipts.map(Change::PointersMoved)
         }),
-        Kind::MessageHidden => take(body, |Hidden { user, conversation, message }| {
-            let (user, message) = (UserId(user), MessageId(message));
-            Ok(Change::MessageHidden { user, conversation: ConversationId(conversation), message })
+        Kind::MessageHidden => take(body, |body: Hidden| {
+            Ok(Change::MessageHidden {
+                user: UserId(body.user),
+                conversation: ConversationId(body.conversation),
+                message: MessageId(body.message),
+                counted: body.counts.map(Into::into),
+            })
         }),
         Kind::MessageSaved => take(body, |Saved { user, message, saved }| {
             Ok(Change::MessageSaved { user: UserId(user), message: MessageId(message), saved })
@@ -183,6 +191,8 @@ struct Hidden {
     #[serde(rename = "in")]
     conversation: i64,
     message: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counts: Option<Counted>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The encoding of members' pointers and unread counts.
 
 use chat_core::conversations;
-use chat_core::ids::{ConversationId, Seq, UserId};
+use chat_core::ids::{ConversationId, Rev, Seq, UserId};
 use chat_core::receipts;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,23 @@ pub(super) struct Receipt {
     pointers: Pointers,
     audience: Audience,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    counts: Option<Counts>,
+    counts: Option<Counted>,
+}
+
+/// Unread counts with the state of the conversation in which they hold. Earlier releases write the counts alone.
+#[derive(Serialize, Deserialize, PartialEq, Default)]
+#[serde(default)]
+pub(super) struct Counted {
+    #[serde(skip_serializing_if = "is_default")]
+    unread: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    mentions: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    read: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    last: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    rev: i64,
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Default)]
@@ -45,7 +61,7 @@ impl From<&receipts::Receipt> for Receipt {
             conversation: conversation.0,
             pointers: (*pointers).into(),
             audience: (*audience).into(),
-            counts: counts.map(Counts::from),
+            counts: counts.map(Counted::from),
         }
     }
 }
@@ -73,6 +89,20 @@ impl From<receipts::Pointers> for Pointers {
 impl From<Pointers> for receipts::Pointers {
     fn from(Pointers { delivered, read }: Pointers) -> Self {
         Self { delivered: Seq(delivered), read: Seq(read) }
+    }
+}
+
+impl From<conversations::Counted> for Counted {
+    fn from(conversations::Counted { counts, read, last, rev }: conversations::Counted) -> Self {
+        let conversations::Counts { unread, mentions } = counts;
+        Self { unread, mentions, read: read.0, last: last.0, rev: rev.0 }
+    }
+}
+
+impl From<Counted> for conversations::Counted {
+    fn from(Counted { unread, mentions, read, last, rev }: Counted) -> Self {
+        let counts = conversations::Counts { unread, mentions };
+        Self { counts, read: Seq(read), last: Seq(last), rev: Rev(rev) }
     }
 }
 

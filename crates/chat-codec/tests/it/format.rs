@@ -4,7 +4,9 @@
 use chat_codec::event::{decode_one, encode_one};
 use chat_core::access::{Fingerprint, Revoked};
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, Counts, OwnPart};
+use chat_core::conversations::{
+    Audience, Conversation, ConversationKind, ConversationView, Counted, Counts, OwnPart,
+};
 use chat_core::event::{Change, Event};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
@@ -217,12 +219,30 @@ fn own_parts() {
     );
 }
 
+fn counted() -> Counted {
+    let counts = Counts { unread: 3, mentions: 0 };
+    Counted { counts, read: Seq(4), last: Seq(8), rev: Rev(9) }
+}
+
+fn counted_json() -> Value {
+    json!({"unread": 3, "read": 4, "last": 8, "rev": 9})
+}
+
+#[test]
+fn counts_of_earlier_releases_are_understood() {
+    let receipt =
+        json!({"user": 1, "in": 2, "pointers": {}, "audience": {"user": 1}, "counts": {"unread": 3}});
+    let event = json!({"position": 77, "kind": "pointers_moved", "body": {"receipts": [receipt]}});
+    let decoded = decode_one(event.to_string().as_bytes()).unwrap().unwrap();
+    let Change::PointersMoved(receipts) = decoded.change else { panic!("{decoded:?}") };
+    let counts = Counts { unread: 3, mentions: 0 };
+    assert_eq!(receipts[0].counts, Some(Counted { counts, ..Counted::default() }));
+}
+
 #[test]
 fn receipts() {
-    let audiences = [
-        (Audience::User(UserId(1)), Some(Counts { unread: 3, mentions: 0 })),
-        (Audience::Group(ConversationId(2)), None),
-    ];
+    let audiences =
+        [(Audience::User(UserId(1)), Some(counted())), (Audience::Group(ConversationId(2)), None)];
     let receipts = audiences.map(|(audience, counts)| Receipt {
         user: UserId(1),
         conversation: ConversationId(2),
@@ -231,7 +251,7 @@ fn receipts() {
         counts,
     });
     let body = json!({"receipts": [
-        {"user": 1, "in": 2, "pointers": {"delivered": 5}, "audience": {"user": 1}, "counts": {"unread": 3}},
+        {"user": 1, "in": 2, "pointers": {"delivered": 5}, "audience": {"user": 1}, "counts": counted_json()},
         {"user": 1, "in": 2, "pointers": {"delivered": 5}, "audience": {"group": 2}},
     ]});
     check(Change::PointersMoved(receipts.to_vec()), "pointers_moved", &body);
@@ -241,9 +261,14 @@ fn receipts() {
 fn changes_for_one_user() {
     let (user, conversation, message) = (UserId(1), ConversationId(2), MessageId(3));
     check(
-        Change::MessageHidden { user, conversation, message },
+        Change::MessageHidden { user, conversation, message, counted: None },
         "message_hidden",
         &json!({"user": 1, "in": 2, "message": 3}),
+    );
+    check(
+        Change::MessageHidden { user, conversation, message, counted: Some(counted()) },
+        "message_hidden",
+        &json!({"user": 1, "in": 2, "message": 3, "counts": counted_json()}),
     );
     check(
         Change::MessageSaved { user, message, saved: false },

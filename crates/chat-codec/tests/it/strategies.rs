@@ -3,7 +3,9 @@
 
 use chat_core::access::{Fingerprint, Revoked};
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, Counts, OwnPart};
+use chat_core::conversations::{
+    Audience, Conversation, ConversationKind, ConversationView, Counted, Counts, OwnPart,
+};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
@@ -59,9 +61,11 @@ fn about_conversations() -> BoxedStrategy<Change> {
 
 fn about_one_user() -> BoxedStrategy<Change> {
     prop_oneof![
-        (user(), conversation_id(), message_id()).prop_map(|(user, conversation, message)| {
-            Change::MessageHidden { user, conversation, message }
-        }),
+        (user(), conversation_id(), message_id(), of(counted())).prop_map(
+            |(user, conversation, message, counted)| {
+                Change::MessageHidden { user, conversation, message, counted }
+            }
+        ),
         (user(), message_id(), any::<bool>()).prop_map(|(user, message, saved)| Change::MessageSaved {
             user,
             message,
@@ -272,8 +276,12 @@ fn counts() -> impl Strategy<Value = Counts> {
     (any::<u32>(), any::<u32>()).prop_map(|(unread, mentions)| Counts { unread, mentions })
 }
 
+fn counted() -> impl Strategy<Value = Counted> {
+    (counts(), seq(), seq(), rev()).prop_map(|(counts, read, last, rev)| Counted { counts, read, last, rev })
+}
+
 fn receipt() -> impl Strategy<Value = Receipt> {
-    (user(), conversation_id(), pointers(), audience(), of(counts())).prop_map(
+    (user(), conversation_id(), pointers(), audience(), of(counted())).prop_map(
         |(user, conversation, pointers, audience, counts)| Receipt {
             user,
             conversation,

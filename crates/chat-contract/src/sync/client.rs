@@ -82,9 +82,10 @@ impl State {
                     }
                 }
             }
-            Change::MessageHidden { user, conversation, message } => {
+            Change::MessageHidden { user, conversation, message, counted } => {
                 assert_eq!(*user, self.user);
                 if let Some(known) = self.conversations.get_mut(conversation) {
+                    assert!(counted.is_some(), "only who has left has no counts");
                     known.messages.retain(|_, known| known.id != *message);
                 }
             }

@@ -177,7 +177,7 @@ impl Fields {
                 Self { conversation: Some(view.conversation.id), ..Self::own(Kind::OwnPartChanged, *user) }
             }
             Change::PointersMoved(receipts) => Self::pointers(receipts),
-            Change::MessageHidden { user, conversation, message } => Self {
+            Change::MessageHidden { user, conversation, message, .. } => Self {
                 conversation: Some(*conversation),
                 message: Some(*message),
                 ..Self::own(Kind::MessageHidden, *user)

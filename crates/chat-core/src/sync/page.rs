@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::Changes;
 use crate::changes::MessageEvent;
-use crate::conversations::{Conversation, ConversationView, Counts, Departure};
+use crate::conversations::{Conversation, ConversationView, Counted, Departure};
 use crate::event::{Change, Event};
 use crate::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use crate::messages::Message;
@@ -214,8 +214,8 @@ pub struct Present {
     pub views: Vec<ConversationView>,
     /// For [`Page::moved`].
     pub places: Vec<PointerScope>,
-    /// Unread counts of the user after each of [`Page::readings`], in their order.
-    pub counts: Vec<Counts>,
+    /// For [`Page::counted`]: the user's unread counts.
+    pub counted: Vec<(ConversationId, Counted)>,
     /// For [`Page::left`].
     pub left: Vec<Conversation>,
 }
@@ -253,12 +253,17 @@ impl Page {
         moved
     }
 
-    /// Returns the conversations in which the user's own pointers moved, with the `seq` up to which the user has read.
-    pub fn readings(&self, user: UserId) -> Vec<(UserId, ConversationId, Seq)> {
-        self.each(|what| {
-            let What::Moved(id, members) = what else { return None };
-            members.iter().find(|(member, _)| *member == user).map(|(_, own)| (user, *id, own.read))
-        })
+    /// Returns the conversations whose unread counts the page contains: those in which the user's own pointers moved or
+    /// the user has hidden messages. Each once.
+    pub fn counted(&self, user: UserId) -> Vec<ConversationId> {
+        let mut counted = self.each(|what| match what {
+            What::Moved(id, members) => members.iter().any(|(member, _)| *member == user).then_some(*id),
+            What::Hidden(id, _) => Some(*id),
+            _ => None,
+        });
+        counted.sort_unstable();
+        counted.dedup();
+        counted
     }
 
     /// Returns the conversations that the user is no longer a member of.
@@ -272,9 +277,8 @@ impl Page {
 
     /// Converts the page to events for the user. Objects that no longer exist are left out.
     pub fn changes(self, user: UserId, present: Present) -> Changes {
-        let readings = self.readings(user).into_iter().map(|(_, id, _)| id);
         let mut state = State {
-            counts: readings.zip(present.counts).collect(),
+            counted: present.counted.into_iter().collect(),
             messages: present.messages.into_iter().map(|it| (it.id, it)).collect(),
             views: present.views.into_iter().map(|it| (it.conversation.id, it)).collect(),
             places: present.places.into_iter().map(|it| (it.conversation, it)).collect(),
@@ -292,7 +296,7 @@ struct State {
     messages: HashMap<MessageId, Message>,
     views: HashMap<ConversationId, ConversationView>,
     places: HashMap<ConversationId, PointerScope>,
-    counts: HashMap<ConversationId, Counts>,
+    counted: HashMap<ConversationId, Counted>,
     left: HashMap<ConversationId, Conversation>,
 }
 
@@ -310,7 +314,8 @@ impl State {
             }
             What::Moved(id, moved) => self.pointers_moved(user, id, &moved),
             What::Hidden(conversation, message) => {
-                Some(Change::MessageHidden { user, conversation, message })
+                let counted = self.counted.get(&conversation).copied();
+                Some(Change::MessageHidden { user, conversation, message, counted })
             }
             What::Saved(message, saved) => Some(Change::MessageSaved { user, message, saved }),
             What::Left(id, then) => {
@@ -330,7 +335,7 @@ impl State {
         let mut receipts: Vec<_> =
             moved.iter().map(|(member, pointers)| place.receipt(*member, *pointers)).collect();
         if let Some(own) = receipts.iter_mut().find(|receipt| receipt.user == user) {
-            own.counts = self.counts.get(&id).copied();
+            own.counts = self.counted.get(&id).copied();
         }
         Some(Change::PointersMoved(receipts))
     }

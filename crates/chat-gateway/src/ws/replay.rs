@@ -230,6 +230,7 @@ mod tests {
                 user: UserId(1),
                 conversation: ConversationId(1),
                 message: MessageId(position),
+                counted: None,
             },
         };
         let positions = (0..400).map(|number| 1 + number / 3);

@@ -1,6 +1,6 @@
 //! Reads conversations, as all members see them and as one of them does. Nothing is written here.
 
-use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counts, OwnPart};
+use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counted, Counts, OwnPart};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, Rev, Seq, UserId};
 use chat_core::receipts::Pointers;
@@ -43,7 +43,7 @@ macro_rules! own_until {
 }
 
 /// The facts about the unread messages of `me`, a member who has read up to a `seq`: the columns that
-/// [`read_counts`] reads. Needs [`join_unread!`].
+/// [`read_counted`] reads. Needs [`join_unread!`].
 macro_rules! select_counts {
     () => {
         concat!(
@@ -56,7 +56,7 @@ macro_rules! select_counts {
             crate::conversations::view::own_until!("unread_after.last_seq"),
             " - ",
             crate::conversations::view::own_until!("me.read_seq"),
-            " END, corrected.unread, corrected.mentions "
+            " END, corrected.unread, corrected.mentions, unread_after.rev "
         )
     };
 }
@@ -66,7 +66,7 @@ macro_rules! select_counts {
 macro_rules! join_unread {
     () => {
         "CROSS JOIN LATERAL (
-             SELECT last_seq FROM conversations WHERE id = me.conversation_id OFFSET 0) unread_after
+             SELECT last_seq, rev FROM conversations WHERE id = me.conversation_id OFFSET 0) unread_after
          CROSS JOIN LATERAL (
              SELECT coalesce(sum(x.unread), 0)::bigint AS unread, coalesce(sum(x.mentions), 0)::bigint AS mentions
              FROM (VALUES (0, 1::bigint), (1, 256), (2, 65536), (3, 16777216)) l (level, size)
@@ -156,11 +156,33 @@ pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Res
     db.rows(sql, &[&user.0, &ids])?.iter().map(read_view).collect()
 }
 
+/// Returns the unread counts of this user in these conversations, without those of which the user is not a member.
+pub(crate) fn counted_of_member(
+    db: &Db,
+    user: UserId,
+    ids: &[ConversationId],
+) -> fault::Result<Vec<(ConversationId, Counted)>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    // With LIMIT, each conversation is looked up, as for `views`.
+    let sql = concat!(
+        "SELECT me.conversation_id, ",
+        select_counts!(),
+        "FROM UNNEST($2::bigint[]) AS x (id)
+         JOIN LATERAL (SELECT * FROM members WHERE conversation_id = x.id AND user_id = $1 LIMIT 1) me ON true ",
+        join_unread!()
+    );
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let read = |row: &Row| Ok((ConversationId(row.try_get(0)?), read_counted(row, 1)?));
+    db.rows(sql, &[&user.0, &ids])?.iter().map(read).collect()
+}
+
 /// Returns the unread counts of these members, who have read up to these `seq`s, in their order.
-pub(crate) fn counts_of_all(
+pub(crate) fn counted_of_all(
     db: &Db,
     readers: impl Iterator<Item = (UserId, ConversationId, Seq)>,
-) -> fault::Result<Vec<Counts>> {
+) -> fault::Result<Vec<Counted>> {
     let sql = concat!(
         "SELECT ",
         select_counts!(),
@@ -178,17 +200,15 @@ pub(crate) fn counts_of_all(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counts(row, 0)).collect()
+    db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counted(row, 0)).collect()
 }
 
 /// Reads the columns of [`select_counts!`], from this column on.
-pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
-    Ok(Counts::derive(UnreadFacts {
-        last: Seq(row.try_get(first)?),
-        read: Seq(row.try_get(first + 1)?),
-        own: row.try_get(first + 2)?,
-        corrections: Correction { unread: row.try_get(first + 3)?, mentions: row.try_get(first + 4)? },
-    }))
+pub(crate) fn read_counted(row: &Row, first: usize) -> fault::Result<Counted> {
+    let (last, read) = (Seq(row.try_get(first)?), Seq(row.try_get(first + 1)?));
+    let corrections = Correction { unread: row.try_get(first + 3)?, mentions: row.try_get(first + 4)? };
+    let counts = Counts::derive(UnreadFacts { last, read, own: row.try_get(first + 2)?, corrections });
+    Ok(Counted { counts, read, last, rev: Rev(row.try_get(first + 5)?) })
 }
 
 /// Reads the two users of a direct conversation, the smaller id first, from this column on.
@@ -231,6 +251,6 @@ fn read_own_part(row: &Row, first: usize) -> fault::Result<OwnPart> {
         archived: row.try_get(first + 5)?,
         pinned: row.try_get(first + 6)?,
         draft: row.try_get(first + 7)?,
-        counts: read_counts(row, first + 8)?,
+        counts: read_counted(row, first + 8)?.counts,
     })
 }

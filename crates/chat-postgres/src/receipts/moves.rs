@@ -149,7 +149,7 @@ fn count(
     if readings.is_empty() {
         return Ok(());
     }
-    let counts = view::counts_of_all(db, readings.iter().map(|(_, reading)| *reading))?;
+    let counts = view::counted_of_all(db, readings.iter().map(|(_, reading)| *reading))?;
     for ((index, _), counts) in readings.iter().zip(counts) {
         if let Some(Ok(Moved(receipts))) = results.get_mut(*index) {
             receipts.iter_mut().for_each(|receipt| receipt.counts = Some(counts));

@@ -1,6 +1,6 @@
 //! Reads a conversation's state: the part for all members and the part for one of them. Nothing is written here.
 
-use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counts, OwnPart};
+use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counted, Counts, OwnPart};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, Rev, Seq, UserId};
 use chat_core::receipts::Pointers;
@@ -90,14 +90,37 @@ pub(crate) fn counts(
     id: ConversationId,
     read: Seq,
 ) -> rusqlite::Result<Counts> {
-    let sql = "SELECT last_seq FROM conversations WHERE id = ?1";
-    let last = db.prepare_cached(sql)?.query_row([id.0], |row| row.get(0).map(Seq))?;
-    if last <= read {
-        return Ok(Counts::default());
+    Ok(counted(db, user, id, read)?.counts)
+}
+
+/// The same, with the state of the conversation in which the counts hold.
+pub(crate) fn counted(
+    db: &Connection,
+    user: UserId,
+    id: ConversationId,
+    read: Seq,
+) -> rusqlite::Result<Counted> {
+    let sql = "SELECT last_seq, rev FROM conversations WHERE id = ?1";
+    let end = |row: &Row<'_>| Ok((Seq(row.get(0)?), Rev(row.get(1)?)));
+    let (last, rev) = db.prepare_cached(sql)?.query_row([id.0], end)?;
+    let mut counts = Counts::default();
+    if last > read {
+        let own = own_after(db, (id, user), read, last)?;
+        let corrections = corrections(db, (id, user), read)?;
+        counts = Counts::derive(UnreadFacts { last, read, own, corrections });
     }
-    let own = own_after(db, (id, user), read, last)?;
-    let corrections = corrections(db, (id, user), read)?;
-    Ok(Counts::derive(UnreadFacts { last, read, own, corrections }))
+    Ok(Counted { counts, read, last, rev })
+}
+
+/// Unread messages of this user after the stored pointer; `None` if the user is not a member.
+pub(crate) fn counted_of_member(
+    db: &Connection,
+    user: UserId,
+    id: ConversationId,
+) -> rusqlite::Result<Option<Counted>> {
+    let sql = "SELECT read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
+    let read = db.prepare_cached(sql)?.query_row([id.0, user.0], |row| row.get(0).map(Seq)).optional()?;
+    read.map(|read| counted(db, user, id, read)).transpose()
 }
 
 /// A conversation and one of its members.

@@ -463,13 +463,5 @@ fn epoch_of(cursor: &str) -> &str {
 }
 
 fn receipt(conversation_id: i64, user_id: i64, delivered_seq: i64, read_seq: i64) -> Receipt {
-    Receipt {
-        conversation_id,
-        user_id,
-        delivered_seq,
-        read_seq,
-        unread: None,
-        mentions: None,
-        cursor: String::new(),
-    }
+    Receipt { conversation_id, user_id, delivered_seq, read_seq, ..Receipt::default() }
 }

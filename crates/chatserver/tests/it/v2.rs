@@ -1,6 +1,7 @@
 //! The v2 stream, as docs/stream.md describes it: connecting, ops, live events and missed ones, and when a stream ends.
 
 mod both;
+mod counts;
 mod cut;
 mod entrance;
 mod flood;

@@ -220,9 +220,8 @@ fn reading_removes_the_unread_mark() {
         user_id: state.user.unwrap(),
         delivered_seq: marked.last_seq,
         read_seq: 0,
-        unread: None,
-        mentions: None,
         cursor: "9".into(),
+        ..Default::default()
     };
     let is_marked = |state: &State| state.rooms()[&marked.id].own().unwrap().marked_unread;
     state.apply(&ServerFrame::Receipt(receipt.clone()));

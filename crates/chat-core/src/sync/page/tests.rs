@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::conversations::{Audience, ConversationKind, OwnPart};
+use crate::conversations::{Audience, ConversationKind, Counts, OwnPart};
 use crate::ids::{GroupId, Rev};
 use crate::sample;
 use crate::time::Timestamp;
@@ -133,10 +133,12 @@ fn pointers_that_moved_together_are_one_event() {
     filling.moved(Position(5), GROUP, (TOM, at(4, 4)));
     filling.moved(Position(5), GROUP, (JERRY, at(3, 0)));
     filling.moved(Position(6), GROUP, (UserId(3), at(2, 0)));
+    filling.moved(Position(7), ConversationId(4), (JERRY, at(2, 0)));
     let page = filling.finish(Vec::new());
-    assert_eq!((page.moved(), page.readings(TOM)), (vec![GROUP], vec![(TOM, GROUP, Seq(4))]));
-    let waiting = Counts { unread: 5, mentions: 1 };
-    let present = Present { places: vec![place()], counts: vec![waiting], ..Present::default() };
+    assert_eq!((page.moved(), page.counted(TOM)), (vec![GROUP, ConversationId(4)], vec![GROUP]));
+    let counts = Counts { unread: 5, mentions: 1 };
+    let waiting = Counted { counts, read: Seq(4), last: Seq(9), rev: Rev(70) };
+    let present = Present { places: vec![place()], counted: vec![(GROUP, waiting)], ..Present::default() };
     let events = page.changes(TOM, present).events;
     let changes: Vec<_> = events.into_iter().map(|event| event.change).collect();
     let receipt = |user, pointers| place().receipt(user, pointers);
@@ -144,6 +146,25 @@ fn pointers_that_moved_together_are_one_event() {
     let together = Change::PointersMoved(vec![own, receipt(JERRY, at(3, 0))]);
     let alone = Change::PointersMoved(vec![receipt(UserId(3), at(2, 0))]);
     assert_eq!(changes, [together, alone]);
+}
+
+#[test]
+fn hidden_messages_come_with_the_counts_of_their_conversation() {
+    let (counted, uncounted) = (MessageId(30), MessageId(31));
+    let mut filling = PageBuilder::new(Position(0), Position(99), 10);
+    filling.hidden(Position(5), GROUP, counted);
+    filling.hidden(Position(6), GROUP, counted);
+    filling.hidden(Position(7), ConversationId(4), uncounted);
+    let page = filling.finish(Vec::new());
+    assert_eq!(page.counted(TOM), [GROUP, ConversationId(4)]);
+    let waiting = Counted { rev: Rev(70), ..Counted::default() };
+    let events = page.changes(TOM, Present { counted: vec![(GROUP, waiting)], ..Present::default() }).events;
+    let received = events.into_iter().map(|event| match event.change {
+        Change::MessageHidden { message, counted, .. } => (message, counted),
+        other => panic!("{other:?}"),
+    });
+    let expected = [(counted, Some(waiting)), (counted, Some(waiting)), (uncounted, None)];
+    assert_eq!(received.collect::<Vec<_>>(), expected);
 }
 
 #[test]

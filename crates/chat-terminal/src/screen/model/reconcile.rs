@@ -161,7 +161,7 @@ impl Model {
         }
         self.reported.read.insert(id, seq);
         self.reported.delivered.insert(id, seq);
-        self.set_count(id, (0, 0), seq);
+        self.set_count(id, (0, 0), (seq, 0));
         self.submit_op(Op::Read(Pointer { conversation_id: id, seq, thread_id: None }));
     }
 

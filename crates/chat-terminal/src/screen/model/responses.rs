@@ -69,9 +69,7 @@ impl Model {
                         user_id: receipt.user_id,
                         delivered_seq: receipt.delivered_seq,
                         read_seq: receipt.read_seq,
-                        unread: None,
-                        mentions: None,
-                        cursor: String::new(),
+                        ..Receipt::default()
                     }));
                 }
             }
@@ -176,7 +174,8 @@ impl Model {
             self.state.load_messages(std::slice::from_ref(last));
         }
         if let Some(own) = &conversation.own {
-            self.set_count(conversation.id, (own.unread, own.mentions), conversation.last_seq);
+            let held = (conversation.last_seq, conversation.rev);
+            self.set_count(conversation.id, (own.unread, own.mentions), held);
         }
         self.user_became_room(conversation.user_id, conversation.id);
     }

@@ -16,6 +16,8 @@ pub(crate) struct Count {
     pub(crate) mentions: u32,
     /// Messages up to this `seq` are counted.
     upto: i64,
+    /// Deletions up to this `rev` of the conversation are contained.
+    rev: i64,
 }
 
 impl Model {
@@ -106,19 +108,18 @@ impl Model {
         found.map(|(id, _)| Chat::Room(*id))
     }
 
-    /// Takes the server's counts of unread messages and mentions up to the `seq` `upto`. Ignores them if they are older
-    /// than the known counts.
-    pub(super) fn set_count(&mut self, id: i64, (unread, mentions): (u32, u32), upto: i64) {
+    /// Takes the server's counts of unread messages and mentions up to the `seq` `upto`, in which deletions up to `rev`
+    /// are contained (0 if the server does not say). Ignores them if they are older than the known counts.
+    pub(super) fn set_count(&mut self, id: i64, (unread, mentions): (u32, u32), (upto, rev): (i64, i64)) {
         let count = self.counts.entry(id).or_default();
         if upto >= count.upto {
-            *count = Count { unread, mentions, upto };
+            *count = Count { unread, mentions, upto, rev: rev.max(count.rev) };
         }
     }
 
     /// Counts a new message as unread, unless it is the user's own, read, deleted or already counted.
     pub(super) fn count_message(&mut self, message: &Message) {
-        let me = self.me();
-        let read_to = self.room(message.conversation_id).and_then(Room::own).map_or(0, |own| own.read_seq);
+        let (me, read_to) = (self.me(), self.read_to(message.conversation_id));
         let count = self.counts.entry(message.conversation_id).or_default();
         if message.seq <= count.upto {
             return;
@@ -126,9 +127,37 @@ impl Model {
         count.upto = message.seq;
         if message.sender_id != me && message.seq > read_to && message.deleted_at.is_none() {
             count.unread += 1;
-            let mentions_me = message.mention_all || message.mentions.contains(&me);
-            count.mentions += u32::from(mentions_me);
+            count.mentions += u32::from(mentions(message, me));
         }
+    }
+
+    /// Lowers the counts by a message that was deleted, or asks for them if it is not known here: then only the server
+    /// knows whether it mentioned the user, or was hidden.
+    pub(super) fn uncount_message(&mut self, deleted: &Message) {
+        let (id, me, read_to) = (deleted.conversation_id, self.me(), self.read_to(deleted.conversation_id));
+        let count = self.count(id);
+        let is_counted = deleted.sender_id != me
+            && deleted.seq > read_to
+            && deleted.seq <= count.upto
+            && deleted.rev > count.rev
+            && !self.state.has_hidden(deleted.id);
+        if !is_counted {
+            return;
+        }
+        let Some(known) = self.room(id).and_then(|room| room.messages().get(&deleted.seq)) else {
+            return self.load_conversation(id);
+        };
+        if known.deleted_at.is_none() {
+            let of_mention = u32::from(mentions(known, me));
+            let (unread, mentions) =
+                (count.unread.saturating_sub(1), count.mentions.saturating_sub(of_mention));
+            self.counts.insert(id, Count { unread, mentions, ..count });
+        }
+    }
+
+    /// `seq` of the last message that the user has read; 0 if nothing is known.
+    pub(super) fn read_to(&self, id: i64) -> i64 {
+        self.room(id).and_then(Room::own).map_or(0, |own| own.read_seq)
     }
 
     /// The highest known `seq` of a conversation; 0 if no message is known.
@@ -147,6 +176,10 @@ impl Model {
         let until = self.room(id).and_then(Room::own).and_then(|own| own.muted_until);
         until.is_some_and(|Time(until)| until > self.now.as_microsecond())
     }
+}
+
+fn mentions(message: &Message, user: i64) -> bool {
+    message.mention_all || message.mentions.contains(&user)
 }
 
 fn last_at(room: &Room) -> i64 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_client::v2::{Event, Op, State};
 use chat_protocol::conversation::Presence;
 use chat_protocol::message::Message;
-use chat_protocol::v2::{Ack, Hello, Receipt, Refusal, ServerFrame, Typing};
+use chat_protocol::v2::{Ack, Hello, Hidden, Receipt, Refusal, ServerFrame, Typing};
 
 use super::{Chat, Link, Model};
 use crate::screen::request::Request;
@@ -34,6 +34,9 @@ impl Model {
             }
             ServerFrame::Message(change) => {
                 self.message_changed(&change.message, change.event == "created");
+                if change.message.deleted_at.is_some() {
+                    self.uncount_message(&change.message);
+                }
             }
             _ => {}
         }
@@ -43,7 +46,7 @@ impl Model {
                 let conversation = &change.conversation;
                 if let Some(own) = &conversation.own {
                     let counted = (own.unread, own.mentions);
-                    self.set_count(conversation.id, counted, conversation.last_seq);
+                    self.set_count(conversation.id, counted, (conversation.last_seq, conversation.rev));
                 }
                 self.user_became_room(conversation.user_id, conversation.id);
                 if own_part_is_missing(self, conversation.id) {
@@ -52,6 +55,7 @@ impl Model {
             }
             ServerFrame::Receipt(receipt) => self.receipt_received(receipt),
             ServerFrame::Receipts(several) => several.each().for_each(|one| self.receipt_received(&one)),
+            ServerFrame::Hidden(hidden) => self.hidden_received(hidden),
             ServerFrame::Message(change) if self.about(change.conversation_id).is_none() => {
                 self.load_conversation(change.conversation_id);
             }
@@ -122,8 +126,23 @@ impl Model {
             return;
         }
         if let (Some(unread), Some(mentions)) = (receipt.unread, receipt.mentions) {
-            let upto = self.top(receipt.conversation_id).max(receipt.read_seq);
-            self.set_count(receipt.conversation_id, (unread, mentions), upto);
+            let top = || self.top(receipt.conversation_id).max(receipt.read_seq);
+            let upto = receipt.last_seq.unwrap_or_else(top);
+            self.set_count(receipt.conversation_id, (unread, mentions), (upto, receipt.rev.unwrap_or(0)));
+        }
+    }
+
+    fn hidden_received(&mut self, hidden: &Hidden) {
+        let id = hidden.conversation_id;
+        let Hidden { unread: Some(unread), mentions: Some(mentions), read_seq: Some(read_seq), .. } = *hidden
+        else {
+            // A node of an earlier release does not tell.
+            return self.load_conversation(id);
+        };
+        // The receipt of a later reading, which a REST answer has shown already, brings its own counts.
+        if read_seq >= self.read_to(id) {
+            let upto = hidden.last_seq.unwrap_or_else(|| self.top(id));
+            self.set_count(id, (unread, mentions), (upto, hidden.rev.unwrap_or(0)));
         }
     }
 

@@ -95,9 +95,7 @@ fn ticks_show_delivery_and_reading() {
         user_id: 2,
         delivered_seq: 1,
         read_seq: 0,
-        unread: None,
-        mentions: None,
-        cursor: String::new(),
+        ..Receipt::default()
     }));
     assert_eq!(tick(&harness), 2);
 }

@@ -168,9 +168,8 @@ fn state_of(kept: &StoredConversation) -> State {
         user_id: 1,
         delivered_seq: 3,
         read_seq: 2,
-        unread: None,
-        mentions: None,
         cursor: "c".into(),
+        ..Receipt::default()
     }));
     state
 }

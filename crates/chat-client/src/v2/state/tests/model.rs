@@ -371,6 +371,7 @@ impl StoredMessage {
             conversation_id: self.message.conversation_id,
             message_id: self.message.id,
             cursor: at.to_string(),
+            ..v2::Hidden::default()
         })
     }
 }
@@ -391,8 +392,7 @@ fn receipt(
         user_id,
         delivered_seq,
         read_seq,
-        unread: None,
-        mentions: None,
         cursor: at.to_string(),
+        ..v2::Receipt::default()
     })
 }
