@@ -59,17 +59,21 @@ pub(crate) struct Query {
     token: Option<String>,
     ticket: Option<String>,
     cursor: Option<String>,
+}
+
+/// What only v2 knows of the query. On v1 these are unknown parameters, which are ignored.
+#[derive(Default, Deserialize)]
+struct V2Query {
     max_changes: Option<u64>,
     lean: Option<Lean>,
 }
 
-impl Query {
-    fn form(&self) -> Form {
-        self.lean.unwrap_or_default().form()
-    }
-
-    fn wish(&self) -> ResumeWish {
-        ResumeWish { cursor: self.cursor.clone(), max_changes: self.max_changes }
+impl V2Query {
+    fn of(protocol: Protocol, parts: &Parts) -> Result<Self, Problem> {
+        match protocol {
+            Protocol::V1 => Ok(Self::default()),
+            Protocol::V2 => Params::of_uri(&parts.uri).map(|Params(query)| query),
+        }
     }
 }
 
@@ -82,6 +86,9 @@ pub(crate) async fn upgrade(
     limited::count_upgrade(&app, &parts)?;
     let accept = handshake(&parts.headers)?;
     let protocol = chosen_protocol(&parts.headers)?;
+    let V2Query { max_changes, lean } = V2Query::of(protocol, &parts)?;
+    let (form, cursor) = (lean.unwrap_or_default().form(), query.cursor.clone());
+    let wish = ResumeWish { cursor, max_changes };
     let client = ClientAddress::of(&parts.extensions);
     let who = match authenticate(&app, &query, &parts.headers).await? {
         Claim::Granted(granted) => {
@@ -100,19 +107,14 @@ pub(crate) async fn upgrade(
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
-            Authenticated { granted, slot, protocol, form: query.form(), wish: query.wish(), client },
+            Authenticated { granted, slot, protocol, form, wish, client },
             on_upgrade,
         )),
         Who::Unknown(pending) => tokio::spawn(first_frame::start(
             app,
             pending,
             on_upgrade,
-            UpgradeProperties {
-                form: query.form(),
-                wish: query.wish(),
-                client,
-                request_slot: request_slot(&parts),
-            },
+            UpgradeProperties { form, wish, client, request_slot: request_slot(&parts) },
         )),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))

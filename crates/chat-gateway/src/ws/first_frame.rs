@@ -8,6 +8,7 @@ use chat_protocol::v2::{Auth, Head};
 use chat_websocket::{Decoder, Opcode, Role, close_code, encode, encode_close};
 use chat_wire::Form;
 use hyper::upgrade::OnUpgrade;
+use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::{self, Beginning, End, Input, ResumeWish, Taken};
@@ -153,6 +154,23 @@ async fn first_text(taken: &mut Taken, socket: &mut Socket) -> Result<Option<Str
     Ok(None)
 }
 
+/// Why a first frame is refused.
+fn reason(first: &str, is_auth: bool) -> &'static str {
+    let Ok(Value::Object(frame)) = serde_json::from_str(first) else { return NO_AUTH_FRAME };
+    let is_wrong = |member: &str, is_right: fn(&Value) -> bool| {
+        is_auth && frame.get(member).is_some_and(|value| !value.is_null() && !is_right(value))
+    };
+    if is_wrong("lean", Value::is_boolean) {
+        "lean must be true or false"
+    } else if is_wrong("max_changes", Value::is_u64) {
+        "max_changes must be an integer of at least 0"
+    } else if is_wrong("cursor", Value::is_string) {
+        "cursor must be a string"
+    } else {
+        NO_AUTH_FRAME
+    }
+}
+
 async fn check_auth_frame(
     app: &App,
     first: &str,
@@ -162,7 +180,8 @@ async fn check_auth_frame(
     let is_object = first.trim_start().starts_with('{');
     let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == Auth::OP);
     let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
-    let auth = auth.ok_or((close_code::POLICY_VIOLATION, NO_AUTH_FRAME.into()))?;
+    let refused = || (close_code::POLICY_VIOLATION, reason(first, is_auth).into());
+    let auth = auth.ok_or_else(refused)?;
     match app.auth.check(&auth.token).await {
         Ok(Some(granted)) => {
             let too_many = |problem: Problem| (close_codes::TOO_MANY, too_many_streams(&problem).into());

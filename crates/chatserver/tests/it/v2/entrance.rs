@@ -179,6 +179,27 @@ async fn a_wrong_first_frame_is_the_last() {
     assert_eq!(stream.closed_at_once().await, 1009);
 }
 
+#[tokio::test]
+async fn a_wrong_member_of_the_auth_frame_is_named() {
+    let server = Server::start();
+    let token = server.login("tom").await.token;
+    for (wrong, reason) in [
+        (json!({"lean": 1}), "lean must be true or false"),
+        (json!({"max_changes": "9"}), "max_changes must be an integer of at least 0"),
+        (json!({"cursor": 5}), "cursor must be a string"),
+        (json!({"op": "ping", "lean": 1}), "the first frame must be an auth frame"),
+    ] {
+        let mut frame = json!({"op": "auth", "token": token});
+        frame.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let mut stream = Stream::unknown(&server).await;
+        stream.ws.json(&frame).await;
+        assert_eq!(stream.turned_away().await, (1008, reason.into()));
+    }
+    let mut stream = Stream::unknown(&server).await;
+    stream.ws.json(&json!({"op": "auth", "token": token, "lean": null, "max_changes": null})).await;
+    assert_eq!(stream.frame().await["type"], "hello");
+}
+
 /// Libraries send pings and pongs of their own, some as soon as they are connected.
 #[tokio::test]
 async fn control_frames_before_the_first_text_are_answered_as_anywhere() {

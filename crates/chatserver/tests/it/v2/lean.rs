@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::frames::lean_defaults;
-use crate::support::v2::{into, is_event, to_user};
+use crate::support::v2::{V2, into, is_event, to_user};
 use crate::support::{Got, Server, Stream, User, Ws};
 
 /// A message of 100 letters, as figures name them.
@@ -393,5 +393,17 @@ async fn a_v1_client_gets_what_it_always_got() {
     );
     for ws in [&mut asked, &mut plain] {
         assert_eq!(raw_text(ws).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn only_v2_looks_at_the_value() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.login("tom").await.token);
+    for (path, v2) in [("/ws?lean=x", Err(400)), ("/ws?lean=1", Ok(())), ("/ws?max_changes=x", Err(400))] {
+        let v1 = Ws::open(&server, path, &[("Authorization", &bearer)]).await;
+        assert_eq!(v1.map(drop), Ok(()), "v1 ignores parameters that it does not know: {path}");
+        let headers = [("Authorization", bearer.as_str()), ("Sec-WebSocket-Protocol", V2)];
+        assert_eq!(Ws::open(&server, path, &headers).await.map(drop), v2, "{path}");
     }
 }
