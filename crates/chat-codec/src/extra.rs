@@ -52,10 +52,11 @@ pub fn media(url: String, extra: Vec<Media>) -> Vec<Media> {
     }
 }
 
-/// Returns the user ids for the table of mentions; 0 stands for all members. It comes first, because it decides whether
-/// another mention of the message still counts.
+/// Returns the user ids for the table of mentions. If the message mentions all members, that is 0 alone: a row for each
+/// member that it also names would count twice.
 pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
-    mentions.all.then_some(0).into_iter().chain(mentions.users.iter().map(|user| user.0))
+    let named = if mentions.all { &[][..] } else { &mentions.users };
+    mentions.all.then_some(0).into_iter().chain(named.iter().map(|user| user.0))
 }
 
 impl Extra {

@@ -7,6 +7,7 @@ use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::event::{Change, Event};
 use chat_core::messages::Message;
+use chat_core::unread::Correction;
 
 use super::test_store::TestStore;
 
@@ -34,6 +35,10 @@ pub struct Rows {
     pub saved: BTreeMap<(i64, i64), (bool, i64)>,
     /// Conversation, user (0 for all members) and `seq` of each message with a mention.
     pub mentions: BTreeSet<(i64, i64, i64)>,
+    /// Corrections of unread counts other than 0, by conversation, user (0 for everybody), level and block.
+    pub corrections: BTreeMap<(i64, i64, i64, i64), Correction>,
+    /// Numbers of mentions, by conversation, user (0 for everybody), level and block.
+    pub mention_counts: BTreeMap<(i64, i64, i64, i64), i64>,
     /// Log positions of the feed's entries, in order.
     pub feed: Vec<i64>,
 }
@@ -168,9 +173,9 @@ impl Rows {
         assert_eq!(self.count(conversation, at), message.rev.0, "{message:?}");
         let row = MessageRow { position: at, rev: message.rev.0 };
         assert!(self.messages.insert(message.id.0, row).is_none(), "posted twice: {message:?}");
-        let all = message.mentions.all.then_some(0);
-        let users = message.mentions.users.iter().map(|user| user.0).chain(all);
-        self.mentions.extend(users.map(|user| (conversation, user, message.seq.0)));
+        let named = message.mentions.users.iter().map(|user| user.0);
+        let users: Vec<_> = if message.mentions.all { vec![0] } else { named.collect() };
+        self.mentions.extend(users.into_iter().map(|user| (conversation, user, message.seq.0)));
     }
 
     fn change(&mut self, message: &Message, what: MessageEvent, at: i64) {

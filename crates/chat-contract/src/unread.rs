@@ -9,7 +9,7 @@ use chat_core::ids::{MessageId, Seq, UserId};
 use chat_core::messages::{Mentions, Message, Recipient};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::Pointers;
-use chat_core::unread::BLOCK;
+use chat_core::unread::{BLOCK, Correction, Exception, MENTION_BLOCK, Viewer, counted_at};
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 
@@ -76,6 +76,33 @@ struct Model<'a> {
     kept: BTreeMap<Seq, Kept>,
 }
 
+impl Kept {
+    fn mentions(&self, user: UserId) -> bool {
+        !self.is_deleted && (self.message.mentions.all || self.message.mentions.users.contains(&user))
+    }
+
+    /// Whether there is a row for this mention; 0 stands for everybody, also for members that the message names.
+    fn stores_mention(&self, user: i64) -> bool {
+        let Mentions { users, all } = &self.message.mentions;
+        !self.is_deleted && if *all { user == 0 } else { users.contains(&UserId(user)) }
+    }
+
+    fn correction(&self, user: UserId) -> (i64, Correction) {
+        let message = Exception { is_deleted: self.is_deleted, is_mention: self.mentions(user) };
+        let viewer = if user == self.message.sender {
+            Viewer::Sender
+        } else {
+            Viewer::Other { is_hidden: self.hidden_by.contains(&user) }
+        };
+        (user.0, Correction::of(message, viewer))
+    }
+
+    fn of_all(&self) -> (i64, Correction) {
+        let message = Exception { is_deleted: self.is_deleted, is_mention: false };
+        (0, Correction::of(message, Viewer::Everybody))
+    }
+}
+
 fn new_message(group: &Group, sender: UserId, mentions: Mentions) -> NewMessage {
     let body = Body { content: "hi".into(), mentions, ..Body::default() };
     NewMessage { body, ..message(sender, Recipient::Group(group.id), "") }
@@ -91,7 +118,8 @@ impl Model<'_> {
             for (sender, dice) in chunk {
                 let mentions = match dice {
                     0 => Mentions { users: vec![users[1], users[2]], all: true },
-                    1..4 => Mentions { users: vec![users[1]], all: false },
+                    1..40 => Mentions { users: vec![users[1]], all: false },
+                    40..44 => Mentions { users: vec![users[1], users[2]], all: false },
                     _ => Mentions::default(),
                 };
                 let new = new_message(&model.group, users[*sender], mentions);
@@ -198,6 +226,51 @@ impl Model<'_> {
         counts
     }
 
+    /// Compares the stored corrections with the core's rule for each message and user.
+    async fn compare_rows(&self) {
+        let conversation = self.group.conversation.0;
+        let rows = self.cluster.node().rows().await;
+        let mut expected = BTreeMap::<_, Correction>::new();
+        for (seq, kept) in &self.kept {
+            for (user, correction) in
+                self.users.iter().map(|user| kept.correction(*user)).chain([kept.of_all()])
+            {
+                for level in 0..4 {
+                    let block = seq.0 / BLOCK.pow(level);
+                    let sum = expected.entry((conversation, user, i64::from(level), block)).or_default();
+                    sum.unread += correction.unread;
+                    sum.mentions += correction.mentions;
+                }
+            }
+        }
+        expected.retain(|_, sum| *sum != Correction::default());
+        let found: BTreeMap<_, _> =
+            rows.corrections.into_iter().filter(|(key, _)| key.0 == conversation).collect();
+        assert_eq!(found, expected, "corrections");
+        for user in self.users.iter().map(|user| user.0).chain([0]) {
+            let found = rows.mention_counts.iter().filter(|(key, _)| (key.0, key.1) == (conversation, user));
+            let found = found.map(|((_, _, level, block), n)| ((u32::try_from(*level).unwrap(), *block), *n));
+            self.compare_mention_counts(user, &found.collect());
+        }
+    }
+
+    /// Compares the blocks in which the mentions of a user (0: of everybody) were counted with the mentions.
+    fn compare_mention_counts(&self, user: i64, found: &BTreeMap<(u32, i64), i64>) {
+        let mentions: Vec<_> = self.kept.values().filter(|kept| kept.stores_mention(user)).collect();
+        let mentions: Vec<_> = mentions.iter().map(|kept| kept.message.seq.0).collect();
+        let in_block = |seq: i64, level, block| seq / MENTION_BLOCK.pow(level) == block;
+        for (&(level, block), &n) in found {
+            let expected = mentions.iter().filter(|&&seq| in_block(seq, level, block)).count();
+            assert_eq!(n, i64::try_from(expected).unwrap(), "{user}: block {block} of level {level}");
+        }
+        // Each mention before the last block has been counted.
+        for pair in mentions.windows(2) {
+            for block in counted_at(Seq(pair[0]), Seq(pair[1])) {
+                assert!(found.contains_key(&block), "{user}: {block:?} is not counted");
+            }
+        }
+    }
+
     async fn compare(&self) {
         let store = self.cluster.store();
         for member in self.members() {
@@ -217,10 +290,12 @@ impl Model<'_> {
 pub async fn run(cluster: &Cluster, (before, steps): Scenario) {
     let mut model = Model::start(cluster, before).await;
     model.compare().await;
+    model.compare_rows().await;
     for (user, step) in steps {
         model.run(user, step).await;
         model.compare().await;
     }
+    model.compare_rows().await;
 }
 
 pub fn counts_are_those_of_counting_one_by_one(stores: &dyn Stores) {

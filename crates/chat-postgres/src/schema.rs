@@ -47,8 +47,27 @@ fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Resu
     }
     bring_up_to_date(db, home.is_new)
         .map_err(|error| fitness::explain_migration_refusal(error, name, &home.schema))?;
+    set_paths(db, &home.schema)?;
     home.keep_earlier_releases_out(db, VERSION)?;
     Ok(home)
+}
+
+/// Gives the functions of our triggers that run with their owner's rights the path of this schema, with temporary
+/// tables last, unless they have it. They lack it when they are new and when the schema was renamed.
+fn set_paths(db: &Db, schema: &str) -> Result<()> {
+    let sql = "SELECT DISTINCT f.oid::regprocedure::text, quote_ident($1)
+               FROM pg_trigger t
+               JOIN pg_class c ON c.oid = t.tgrelid
+               JOIN pg_namespace n ON n.oid = c.relnamespace
+               JOIN pg_proc f ON f.oid = t.tgfoid AND f.pronamespace = n.oid
+               WHERE n.nspname = $1 AND c.relname IN ('messages', 'mentions', 'hidden_messages')
+                   AND f.prosecdef AND pg_has_role(f.proowner, 'USAGE')
+                   AND f.proconfig IS DISTINCT FROM ARRAY['search_path=' || quote_ident($1) || ', pg_temp']";
+    for row in db.rows(sql, &[&schema])? {
+        let (function, schema): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        db.batch(&format!("ALTER FUNCTION {function} SET search_path = {schema}, pg_temp"))?;
+    }
+    Ok(())
 }
 
 fn bring_up_to_date(db: &Db, is_new: bool) -> std::result::Result<(), OpenError> {

@@ -145,7 +145,7 @@ fn finish(db: &Db, end: &End, token_key: Option<&str>) -> Result<()> {
                       feed_readers = (SELECT count(*) FROM feed_readers)";
     db.execute(sql, &[&i64::from(end.epoch.0), &end.position.0, &end.messages, &end.feed_from.0])?;
     // Derived from the messages; rows that were copied one by one have left parts.
-    db.batch("TRUNCATE own_counts, unread_corrections")?;
+    db.batch("TRUNCATE own_counts, unread_corrections, mention_counts")?;
     db.row("SELECT count_own_blocks() IS NULL, correct_unread() IS NULL", &[])?;
     let versions: i64 = db.row("SELECT coalesce(max(id), 0) FROM message_versions", &[])?.try_get(0)?;
     for (table, last) in [

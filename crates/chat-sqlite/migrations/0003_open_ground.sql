@@ -67,7 +67,8 @@ CREATE TABLE feed_readers (
     added_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Unread counts are derived from `seq` and these two tables; see `unread.rs` of the core. Blocks have 256 messages.
+-- Unread counts are derived from `seq` and these three tables; see `unread.rs` of the core. Blocks of own messages and of
+-- corrections have 256 messages, those of mentions 64.
 -- `n`: messages that the user had sent until the end of the block, which is full and contains one.
 CREATE TABLE own_counts (
     conversation_id INTEGER NOT NULL,
@@ -94,6 +95,28 @@ CREATE TABLE unread_corrections (
     mentions        INTEGER NOT NULL,
     PRIMARY KEY (conversation_id, user_id, level, block)
 ) STRICT, WITHOUT ROWID;
+-- `n`: mentions of the user (0: of everybody) in the block, which has 64^level messages. A user's block is counted when
+-- a message of a later block mentions the user.
+CREATE TABLE mention_counts (
+    conversation_id INTEGER NOT NULL,
+    user_id         INTEGER NOT NULL,
+    level           INTEGER NOT NULL,
+    block           INTEGER NOT NULL,
+    n               INTEGER NOT NULL,
+    PRIMARY KEY (conversation_id, user_id, level, block)
+) STRICT, WITHOUT ROWID;
+-- Members that a message for everybody also names would count twice.
+DELETE FROM mentions WHERE user_id <> 0 AND EXISTS (
+    SELECT 1 FROM mentions e
+    WHERE e.conversation_id = mentions.conversation_id AND e.user_id = 0 AND e.seq = mentions.seq);
+INSERT INTO mention_counts
+SELECT a.conversation_id, a.user_id, l.level, a.seq / l.size, count(*)
+FROM (SELECT conversation_id, user_id, seq, max(seq) OVER (PARTITION BY conversation_id, user_id) AS last
+      FROM mentions) a
+CROSS JOIN (SELECT 1 AS level, 64 AS size UNION ALL SELECT 2, 4096 UNION ALL SELECT 3, 262144) l
+WHERE a.seq / l.size < a.last / l.size
+GROUP BY 1, 2, 3, 4;
+
 -- Who has hidden a message.
 CREATE INDEX hidden_messages_of ON hidden_messages (message_id);
 -- Inserting into it brings the corrections for a message and a user up to date.
@@ -104,18 +127,13 @@ CREATE TRIGGER recount_one INSTEAD OF INSERT ON recount BEGIN
            n.unread - coalesce(o.unread, 0), n.mentions - coalesce(o.mentions, 0)
     FROM (SELECT CASE NEW.user_id WHEN 0 THEN -deleted WHEN sender_id THEN deleted
                       ELSE -(hidden AND NOT deleted) END AS unread,
-                 CASE NEW.user_id WHEN 0 THEN names_all WHEN sender_id THEN -names_all
-                      ELSE (NOT hidden AND (names_all OR named)) - names_all END AS mentions
+                 iif(NEW.user_id = sender_id OR hidden, -named, 0) AS mentions
           FROM (SELECT m.sender_id, m.deleted_at IS NOT NULL AS deleted,
                        EXISTS (SELECT 1 FROM hidden_messages h
                                WHERE h.user_id = NEW.user_id AND h.message_id = m.id) AS hidden,
-                       m.deleted_at IS NULL AND EXISTS (
-                           SELECT 1 FROM mentions a
-                           WHERE a.conversation_id = m.conversation_id AND a.user_id = 0 AND a.seq = m.seq)
-                           AS names_all,
-                       m.deleted_at IS NULL AND EXISTS (
-                           SELECT 1 FROM mentions a WHERE a.conversation_id = m.conversation_id
-                               AND a.user_id = NEW.user_id AND a.seq = m.seq) AS named
+                       (SELECT count(*) FROM mentions a
+                        WHERE a.conversation_id = m.conversation_id AND a.user_id IN (0, NEW.user_id)
+                            AND a.seq = m.seq) AS named
                 FROM messages m INDEXED BY messages_in_order
                 WHERE m.conversation_id = NEW.conversation_id AND m.seq = NEW.seq)) n
     LEFT JOIN unread_corrections o ON o.conversation_id = NEW.conversation_id AND o.user_id = NEW.user_id
@@ -126,6 +144,7 @@ CREATE TRIGGER recount_one INSTEAD OF INSERT ON recount BEGIN
     ON CONFLICT (conversation_id, user_id, level, block) DO UPDATE SET
         unread = unread + excluded.unread, mentions = mentions + excluded.mentions;
 END;
+-- A message that is deleted has no mentions any more.
 CREATE TRIGGER recount_deleted AFTER UPDATE OF deleted_at ON messages
 WHEN OLD.deleted_at IS NOT NEW.deleted_at BEGIN
     INSERT INTO recount VALUES (NEW.conversation_id, 0, NEW.seq), (NEW.conversation_id, NEW.sender_id, NEW.seq);
@@ -135,28 +154,11 @@ END;
 CREATE TRIGGER recount_hidden AFTER INSERT ON hidden_messages BEGIN
     INSERT INTO recount SELECT conversation_id, NEW.user_id, seq FROM messages WHERE id = NEW.message_id;
 END;
--- A mention of everybody must come before the other mentions of a message.
-CREATE TRIGGER recount_mentioned AFTER INSERT ON mentions BEGIN
-    INSERT INTO recount VALUES (NEW.conversation_id, NEW.user_id, NEW.seq);
-    INSERT INTO recount SELECT NEW.conversation_id, m.sender_id, NEW.seq
-    FROM messages m INDEXED BY messages_in_order
-    WHERE NEW.user_id = 0 AND m.conversation_id = NEW.conversation_id AND m.seq = NEW.seq;
-END;
-CREATE TRIGGER recount_not_mentioned AFTER DELETE ON mentions BEGIN
-    INSERT INTO recount VALUES (OLD.conversation_id, OLD.user_id, OLD.seq);
-    INSERT INTO recount SELECT OLD.conversation_id, u.user_id, OLD.seq FROM (
-        SELECT m.sender_id AS user_id FROM messages m INDEXED BY messages_in_order
-        WHERE OLD.user_id = 0 AND m.conversation_id = OLD.conversation_id AND m.seq = OLD.seq
-        UNION
-        SELECT h.user_id FROM messages m INDEXED BY messages_in_order JOIN hidden_messages h ON h.message_id = m.id
-        WHERE OLD.user_id = 0 AND m.conversation_id = OLD.conversation_id AND m.seq = OLD.seq) u;
-END;
 INSERT INTO recount
 SELECT conversation_id, 0, seq FROM messages INDEXED BY messages_deleted WHERE deleted_at IS NOT NULL UNION
 SELECT conversation_id, sender_id, seq FROM messages INDEXED BY messages_deleted WHERE deleted_at IS NOT NULL UNION
-SELECT conversation_id, user_id, seq FROM mentions UNION
 SELECT m.conversation_id, m.sender_id, m.seq
 FROM mentions a CROSS JOIN messages m INDEXED BY messages_in_order
     ON m.conversation_id = a.conversation_id AND m.seq = a.seq
-WHERE a.user_id = 0 UNION
+WHERE a.user_id IN (0, m.sender_id) UNION
 SELECT m.conversation_id, h.user_id, m.seq FROM hidden_messages h CROSS JOIN messages m ON m.id = h.message_id;

@@ -1,5 +1,6 @@
 //! Statements about conversations as their members see them, and about when users were last seen.
 
+pub(crate) mod mentions;
 pub(crate) mod own_counts;
 pub(crate) mod view;
 

@@ -10,7 +10,7 @@ use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Message, Pin, Streaming};
 use rusqlite::{Connection, params};
 
-use crate::conversations::view;
+use crate::conversations::{mentions, view};
 use crate::load::{all, is_shown, select, select_messages};
 use crate::writer::Tx;
 use crate::{Sqlite, fault, in_place, membership};
@@ -107,11 +107,7 @@ fn delete_content(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
     tx.note_deletion();
     tx.prepare_cached("DELETE FROM message_versions WHERE message_id = ?1")?.execute([message.id.0])?;
     tx.prepare_cached("DELETE FROM reactions WHERE message_id = ?1")?.execute([message.id.0])?;
-    let sql = "DELETE FROM mentions WHERE conversation_id = ?1 AND user_id = ?2 AND seq = ?3";
-    for user in extra::mentioned(&message.mentions) {
-        tx.prepare_cached(sql)?.execute([message.conversation.0, user, message.seq.0])?;
-    }
-    Ok(())
+    mentions::delete(tx, message)
 }
 
 fn hide(tx: &Tx<'_>, command: MessageCommand) -> fault::Result<Hidden> {

@@ -15,7 +15,7 @@ use chat_core::posting::{
 use chat_core::unread;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::conversations::own_counts;
+use crate::conversations::{mentions, own_counts};
 use crate::load::{complete, load, one, select_messages, stored};
 use crate::writer::Tx;
 use crate::{Sqlite, accounts, fault, in_place, membership};
@@ -152,7 +152,7 @@ fn write(
     if let Some(block) = unread::filled_before(message.seq) {
         own_counts::note_full_block(tx, message.conversation, block)?;
     }
-    insert_mentions(tx, &message)?;
+    mentions::insert(tx, &message)?;
     let root = match message.thread {
         Some(root) => extend_thread(tx, root, &message, position)?.map(Box::new),
         None => None,
@@ -208,15 +208,6 @@ fn insert(
         intention.map(Intention::as_bytes)
     ])?;
     Ok(MessageId(tx.last_insert_rowid()))
-}
-
-fn insert_mentions(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
-    // The core lists each user once. Without `OR IGNORE`, a duplicate would undo the whole post.
-    let sql = "INSERT OR IGNORE INTO mentions (conversation_id, user_id, seq) VALUES (?1, ?2, ?3)";
-    for user in extra::mentioned(&message.mentions) {
-        tx.prepare_cached(sql)?.execute([message.conversation.0, user, message.seq.0])?;
-    }
-    Ok(())
 }
 
 /// Updates a thread's root for a reply. Its change of the conversation follows the reply's own.

@@ -56,13 +56,14 @@ macro_rules! select_counts {
             crate::conversations::view::own_until!("unread_after.last_seq"),
             " - ",
             crate::conversations::view::own_until!("me.read_seq"),
-            " END, corrected.unread, corrected.mentions, unread_after.rev "
+            " END, corrected.unread, corrected.mentions, unread_after.rev, mentioned.n "
         )
     };
 }
 
-/// Joins the conversation's end, and the sum of the corrections after the pointer of `me`: the rest of its block of
-/// each size, and all blocks of the largest size. Without OFFSET, PostgreSQL could read all of a member's rows.
+/// Joins the conversation's end, the sum of the corrections after the pointer of `me` (the rest of its block of each
+/// size, and all blocks of the largest size), and the number of mentions after it, in the blocks of the core's
+/// `mention_blocks`. Without OFFSET, PostgreSQL could read all of a member's rows.
 macro_rules! join_unread {
     () => {
         "CROSS JOIN LATERAL (
@@ -77,7 +78,33 @@ macro_rules! join_unread {
                      AND x.block < CASE l.level WHEN 3 THEN 9223372036854775807
                                        ELSE (me.read_seq / l.size / 256 + 1) * 256 END
                  OFFSET 0) x
-             WHERE unread_after.last_seq > me.read_seq) corrected "
+             WHERE unread_after.last_seq > me.read_seq) corrected
+         CROSS JOIN LATERAL (
+             SELECT coalesce(sum(x.n), 0)::bigint AS n
+             FROM (VALUES (0::bigint), (me.user_id)) w (user_id)
+             CROSS JOIN LATERAL (
+                 SELECT a.seq FROM mentions a WHERE a.conversation_id = me.conversation_id AND a.user_id = w.user_id
+                 ORDER BY a.seq DESC LIMIT 1) newest
+             CROSS JOIN LATERAL (
+                 SELECT count(*) AS n FROM mentions a
+                 WHERE a.conversation_id = me.conversation_id AND a.user_id = w.user_id
+                     AND a.seq > me.read_seq AND a.seq < (me.read_seq / 64 + 1) * 64
+                 UNION ALL SELECT count(*) FROM mentions a
+                 WHERE a.conversation_id = me.conversation_id AND a.user_id = w.user_id
+                     AND a.seq >= greatest((me.read_seq / 64 + 1) * 64, newest.seq / 64 * 64)
+                 UNION ALL SELECT sum(s.n)
+                 FROM (VALUES (1, 64::bigint, true), (1, 64, false), (2, 4096, true), (2, 4096, false),
+                              (3, 262144, true)) l (level, size, is_of_read)
+                 CROSS JOIN LATERAL (
+                     SELECT s.n FROM mention_counts s
+                     WHERE s.conversation_id = me.conversation_id AND s.user_id = w.user_id AND s.level = l.level
+                         AND s.block < newest.seq / l.size
+                         AND s.block >= CASE WHEN l.is_of_read THEN me.read_seq / l.size + 1
+                             ELSE greatest((me.read_seq / l.size / 64 + 1) * 64, newest.seq / l.size / 64 * 64) END
+                         AND s.block < CASE WHEN l.is_of_read AND l.level < 3
+                             THEN (me.read_seq / l.size / 64 + 1) * 64 ELSE 9223372036854775807 END
+                     OFFSET 0) s) x
+             WHERE newest.seq > me.read_seq AND unread_after.last_seq > me.read_seq) mentioned "
     };
 }
 pub(crate) use {join_kind, join_unread, own_until, select_counts};
@@ -207,7 +234,8 @@ pub(crate) fn counted_of_all(
 pub(crate) fn read_counted(row: &Row, first: usize) -> fault::Result<Counted> {
     let (last, read) = (Seq(row.try_get(first)?), Seq(row.try_get(first + 1)?));
     let corrections = Correction { unread: row.try_get(first + 3)?, mentions: row.try_get(first + 4)? };
-    let counts = Counts::derive(UnreadFacts { last, read, own: row.try_get(first + 2)?, corrections });
+    let (own, mentions) = (row.try_get(first + 2)?, row.try_get(first + 6)?);
+    let counts = Counts::derive(UnreadFacts { last, read, own, mentions, corrections });
     Ok(Counted { counts, read, last, rev: Rev(row.try_get(first + 5)?) })
 }
 

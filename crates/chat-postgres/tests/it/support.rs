@@ -12,6 +12,7 @@ use chat_core::Result;
 use chat_core::cluster::Journal;
 use chat_core::ids::MessageId;
 use chat_core::ports::EventSink;
+use chat_core::unread::Correction;
 use chat_engines::Database;
 use chat_postgres::{FeedAdmin, Options, Postgres};
 use tokio::task::spawn_blocking;
@@ -68,6 +69,15 @@ impl PostgresStore {
         sink: Arc<dyn EventSink>,
     ) -> Self {
         let options = Options { url: database.url(), readers: 2, search, ..Options::default() };
+        Self::with_options(database, options, recorder, sink).await
+    }
+
+    async fn with_options(
+        database: Arc<Database>,
+        options: Options,
+        recorder: Arc<Recorder>,
+        sink: Arc<dyn EventSink>,
+    ) -> Self {
         let opened = spawn_blocking(move || Postgres::prepare(&options)?.open(sink)).await.unwrap();
         let postgres = Arc::new(opened.unwrap_or_else(|error| panic!("{error}")));
         let backend = PostgresBackend { postgres: postgres.clone(), database: database.clone() };
@@ -79,6 +89,35 @@ impl PostgresStore {
     pub async fn reopen(self) -> Self {
         self.close().await;
         Self::on(self.database.clone(), true).await
+    }
+
+    /// Starts another server on the database, as this role and with the tables in this schema.
+    pub async fn second_as(&self, role: &str, schema: &str) -> Self {
+        let options = Options {
+            url: self.url_of(role),
+            schema: Some(schema.into()),
+            readers: 1,
+            search: true,
+            ..Options::default()
+        };
+        let sink = Arc::new(Recorder::default());
+        Self::with_options(self.database.clone(), options, sink.clone(), sink).await
+    }
+
+    /// Opens a session of this role.
+    pub async fn connect_as(&self, role: &str) -> Client {
+        connect_to(&self.url_of(role)).await
+    }
+
+    fn url_of(&self, role: &str) -> String {
+        let url = self.database.url();
+        let (_, host) = url.split_once('@').unwrap();
+        format!("postgres://{role}@{host}")
+    }
+
+    /// A name for a role of this test. Roles belong to all databases.
+    pub fn new_role(&self) -> String {
+        format!("user_{}", self.database.name())
     }
 
     /// Opens a session for the test.
@@ -130,7 +169,11 @@ async fn new_database() -> Arc<Database> {
 }
 
 async fn connect(database: &Database) -> Client {
-    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    connect_to(&database.url()).await
+}
+
+async fn connect_to(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("SET search_path = chatserver, public").await.unwrap();
     client
@@ -167,6 +210,8 @@ impl Backend for PostgresBackend {
         let hidden = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let saved = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let mention = |row: &Row| (row.get(0), row.get(1), row.get(2));
+        let block = |row: &Row| (row.get(0), row.get(1), row.get::<_, i16>(2).into(), row.get(3));
+        let correction = |row: &Row| (block(row), Correction { unread: row.get(4), mentions: row.get(5) });
         let versions: Vec<i64> = all(db, "SELECT count(*) FROM message_versions", |row| row.get(0)).await;
         let ends: Vec<i64> = all(db, "SELECT position FROM log", |row| row.get(0)).await;
         Rows {
@@ -195,6 +240,19 @@ impl Backend for PostgresBackend {
             .await,
             saved: all(db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved).await,
             mentions: all(db, "SELECT conversation_id, user_id, seq FROM mentions", mention).await,
+            corrections: all(
+                db,
+                "SELECT conversation_id, user_id, level, block, unread, mentions FROM unread_corrections
+                 WHERE unread <> 0 OR mentions <> 0",
+                correction,
+            )
+            .await,
+            mention_counts: all(
+                db,
+                "SELECT conversation_id, user_id, level, block, n FROM mention_counts",
+                |row| (block(row), row.get(4)),
+            )
+            .await,
             feed: all(db, "SELECT position FROM feed ORDER BY position", |row| row.get(0)).await,
         }
     }

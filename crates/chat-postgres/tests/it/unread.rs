@@ -1,7 +1,11 @@
-//! What unread counts cost in rows that PostgreSQL reads, and that writes of nodes of the previous release count in them.
+//! What unread counts cost in rows that PostgreSQL reads and writes, and that writes of nodes of the previous release, and
+//! of roles that do not own the tables, count in them.
 
+use chat_contract::{TestStore, command, message};
 use chat_core::conversations::{ConversationPage, Counts};
-use chat_core::ids::{ConversationId, Seq, UserId};
+use chat_core::ids::{ConversationId, GroupId, Seq, UserId};
+use chat_core::messages::{Mentions, Message, Recipient};
+use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 use tokio_postgres::Client;
@@ -113,4 +117,110 @@ async fn writes_of_the_previous_release_count_before_and_after_the_first_start()
     let sql = "SET search_path = ''; UPDATE public.messages SET deleted_at = 2 WHERE seq IN (16, 1601)";
     db.batch_execute(sql).await.unwrap();
     compare(&node, (0..=1700).step_by(331)).await;
+}
+
+/// Posts a message to the group that mentions these users.
+async fn mention(node: &TestStore, sender: UserId, users: &[UserId]) -> Message {
+    let body = Body {
+        mentions: Mentions { users: users.into(), all: false },
+        content: "hi".into(),
+        ..Body::default()
+    };
+    node.post(NewMessage { body, ..message(sender, Recipient::Group(GroupId(1)), "") }).await
+}
+
+#[tokio::test]
+async fn mentioning_a_hundred_members_writes_a_row_for_each() {
+    const MESSAGES: i64 = 200;
+    let node = PostgresStore::fresh().await;
+    let [tom] = node.users(["tom"]).await;
+    let db = node.connect().await;
+    db.batch_execute(NEW_GROUP).await.unwrap();
+    let members = "INSERT INTO members (conversation_id, user_id, role, joined_at)
+                   SELECT 1, u, 'member', 0 FROM generate_series(11, 110) u";
+    db.batch_execute(members).await.unwrap();
+    let users: Vec<_> = (11..=110).map(UserId).collect();
+    let first = mention(&node, tom, &users).await;
+    for _ in 1..MESSAGES {
+        mention(&node, tom, &users).await;
+    }
+    node.store.delete(command(tom, &first)).await.unwrap();
+    let own = node.store.conversation(UserId(50), GROUP).await.unwrap().own;
+    assert_eq!(own.counts, Counts { unread: 199, mentions: 199 });
+    drop(db);
+    let db = node.connect_for_statistics().await;
+    let written = async |table: &str| -> (i64, i64) {
+        let sql = "SELECT n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = $1";
+        let row = db.query_one(sql, &[&table]).await.unwrap();
+        (row.get(0), row.get(1))
+    };
+    assert_eq!(written("mentions").await, (100 * MESSAGES, 0));
+    // Three blocks of 64 have been counted for each member, and the first has been corrected.
+    assert_eq!(written("mention_counts").await, (3 * 100, 100));
+    assert_eq!(
+        written("unread_corrections").await,
+        (8, 0),
+        "the deleted message, for everybody and its sender"
+    );
+}
+
+/// Jerry reads all, and then messages that mention him are posted, one is deleted, and he hides one.
+async fn mention_delete_and_hide(node: &TestStore) {
+    let [tom, jerry] = [UserId(1), JERRY];
+    let last = node.store.conversation(jerry, GROUP).await.unwrap().conversation.last_seq;
+    node.store.move_pointers(jerry, GROUP, Pointers { delivered: last, read: last }).await.unwrap();
+    mention(node, tom, &[jerry]).await;
+    let deleted = mention(node, tom, &[tom, jerry]).await;
+    node.store.delete(command(tom, &deleted)).await.unwrap();
+    let hidden = mention(node, tom, &[jerry]).await;
+    node.store.hide(command(jerry, &hidden)).await.unwrap();
+    let own = node.store.conversation(jerry, GROUP).await.unwrap().own;
+    assert_eq!(own.counts, Counts { unread: 1, mentions: 1 });
+}
+
+#[tokio::test]
+async fn a_role_that_owns_nothing_writes_what_counts() {
+    let node = PostgresStore::fresh().await;
+    node.users(["tom", "jerry", "tyke"]).await;
+    let db = node.connect().await;
+    db.batch_execute(NEW_GROUP).await.unwrap();
+    // The tables of the previous release only. Without rights on the others, a server of this release does not start.
+    let role = node.new_role();
+    let old = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA chatserver TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON log, conversations, messages, mentions, hidden_messages TO {role}"
+    );
+    db.batch_execute(&old).await.unwrap();
+    let app = node.connect_as(&role).await;
+    app.batch_execute(&write(1, 600)).await.unwrap();
+    app.execute("DELETE FROM mentions WHERE seq = 15", &[]).await.unwrap();
+    app.execute("UPDATE messages SET deleted_at = 1 WHERE seq = 15", &[]).await.unwrap();
+    let refused = app.execute("DELETE FROM mention_counts", &[]).await;
+    assert!(refused.is_err(), "it has rights on the new tables");
+    drop(app);
+    compare(&node, (0..=600).step_by(53)).await;
+    let all = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA chatserver TO {role}");
+    db.batch_execute(&all).await.unwrap();
+    let second = node.second_as(&role, "chatserver").await;
+    mention_delete_and_hide(&second).await;
+    second.close().await;
+    compare(&node, (0..=600).step_by(53)).await;
+    db.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn writes_count_after_the_schema_was_renamed() {
+    let node = PostgresStore::fresh().await;
+    node.users(["tom", "jerry", "tyke"]).await;
+    let db = node.connect().await;
+    db.batch_execute(NEW_GROUP).await.unwrap();
+    mention_delete_and_hide(&node).await;
+    node.close().await;
+    db.batch_execute("ALTER SCHEMA chatserver RENAME TO \"else\"").await.unwrap();
+    let second = node.second_as("postgres", "else").await;
+    mention_delete_and_hide(&second).await;
+    second.close().await;
+    let sql = "SELECT DISTINCT unnest(proconfig) FROM pg_proc WHERE prosecdef";
+    let paths: Vec<String> = db.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(paths, ["search_path=\"else\", pg_temp"], "a temporary table could take a table's place");
 }

@@ -8,6 +8,8 @@ use chat_core::time::Timestamp;
 use chat_core::unread::{BLOCK, Correction, UnreadFacts};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::mentions;
+
 /// The part of an existing conversation that all members see.
 pub(crate) fn load(db: &Connection, id: ConversationId) -> rusqlite::Result<Conversation> {
     let sql = "SELECT c.rev, c.last_seq, c.n_members, c.created_at, g.id, g.name, g.owner_id
@@ -106,8 +108,9 @@ pub(crate) fn counted(
     let mut counts = Counts::default();
     if last > read {
         let own = own_after(db, (id, user), read, last)?;
+        let mentions = mentions::count_after(db, id, user, read)?;
         let corrections = corrections(db, (id, user), read)?;
-        counts = Counts::derive(UnreadFacts { last, read, own, corrections });
+        counts = Counts::derive(UnreadFacts { last, read, own, mentions, corrections });
     }
     Ok(Counted { counts, read, last, rev })
 }

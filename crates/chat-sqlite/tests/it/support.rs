@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chat_contract::{Backend, ChangeRow, ConversationRow, MessageRow, Recorder, Rows, Stores, TestStore};
 use chat_core::ids::MessageId;
 use chat_core::ports::EventSink;
+use chat_core::unread::Correction;
 use chat_sqlite::{OpenError, Opened, Options, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -154,6 +155,9 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
     let position = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
     let noted = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
     let saved = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
+    let block = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, i64, i64, i64)> {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    };
     let three = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     Ok(Rows {
         log_end: db.query_row("SELECT position FROM log", (), |row| row.get(0))?,
@@ -174,6 +178,17 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
         )?,
         saved: all(&db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved)?,
         mentions: all(&db, "SELECT conversation_id, user_id, seq FROM mentions", three)?,
+        corrections: all(
+            &db,
+            "SELECT conversation_id, user_id, level, block, unread, mentions FROM unread_corrections
+             WHERE unread <> 0 OR mentions <> 0",
+            |row| Ok((block(row)?, Correction { unread: row.get(4)?, mentions: row.get(5)? })),
+        )?,
+        mention_counts: all(
+            &db,
+            "SELECT conversation_id, user_id, level, block, n FROM mention_counts",
+            |row| Ok((block(row)?, row.get(4)?)),
+        )?,
         feed: all(&db, "SELECT position FROM feed ORDER BY position", |row| row.get(0))?,
     })
 }

@@ -12,12 +12,13 @@ use rusqlite::Connection;
 use crate::support::SqliteStore;
 
 /// Tables and columns that are not exported, and why.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 7] = [
     ("log", "its end is given apart from the rows"),
     ("sqlite_sequence", "so are the highest ids"),
     ("name_keys", "they are made of the names again"),
     ("own_counts", "they are counted again"),
     ("unread_corrections", "they are made of the messages again"),
+    ("mention_counts", "they are made of the messages again"),
     ("probe", "there is nothing in it"),
 ];
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_core::conversations::ConversationPage;
+use chat_core::ids::MessageId;
+use chat_core::messages::{Mentions, Message};
 use chat_core::unread::BLOCK;
 
 use super::*;
 use crate::conversations::{conversations, own_counts, totals, with_last_message};
-use crate::schema;
+use crate::{load, schema};
 
 const JERRY: UserId = UserId(2);
 const GROUP: ConversationId = ConversationId(1);
@@ -39,7 +41,22 @@ impl Fixture {
         for block in 0..messages / BLOCK {
             own_counts::note_full_block(&fixture.db, GROUP, block).unwrap();
         }
+        fixture.write_mentions_again();
         fixture
+    }
+
+    /// Writes the mentions again, as posting does.
+    fn write_mentions_again(&self) {
+        let mut statement = self.db.prepare("SELECT seq, user_id FROM mentions ORDER BY seq").unwrap();
+        let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let all: Vec<(i64, i64)> = rows.collect::<rusqlite::Result<_>>().unwrap();
+        self.db.execute("DELETE FROM mentions", ()).unwrap();
+        for (seq, user) in all {
+            let message = load::one(&self.db, MessageId(seq)).unwrap().unwrap().message;
+            let users = if user == 0 { Vec::new() } else { vec![UserId(user)] };
+            let mentions = Mentions { users, all: user == 0 };
+            mentions::insert(&self.db, &Message { mentions, ..message }).unwrap();
+        }
     }
 
     /// The same, written by the previous release.
@@ -66,10 +83,9 @@ impl Fixture {
         if exceptions {
             db.execute_batch(
                 "INSERT INTO mentions SELECT 1, CASE id % 3 WHEN 0 THEN 0 ELSE 2 END, seq FROM messages
-                 WHERE id % 20 = 0;
+                 WHERE id % 20 = 0 AND id % 70 <> 0;
                  UPDATE messages SET deleted_at = 1 WHERE id % 50 IN (2, 4);
-                 INSERT INTO hidden_messages SELECT 2, id, 1, 1 FROM messages WHERE id % 50 IN (1, 4, 20);
-                 DELETE FROM mentions WHERE seq % 70 = 0",
+                 INSERT INTO hidden_messages SELECT 2, id, 1, 1 FROM messages WHERE id % 50 IN (1, 4, 20)",
             )
             .unwrap();
         }
@@ -167,4 +183,27 @@ fn few_unread_messages_are_cheap() {
         assert!(cost < 1500, "{cost} steps");
     }
     assert_eq!(counts(&fixture.db, JERRY, GROUP, Seq(MANY)).unwrap(), Counts::default());
+}
+
+#[test]
+fn mentioning_a_hundred_members_writes_a_row_for_each() {
+    const N: i64 = 200;
+    let fixture = Fixture::new(N, 0, false);
+    let users: Vec<_> = (11..111).map(UserId).collect();
+    let before = fixture.db.total_changes();
+    for id in 1..=N {
+        let message = load::one(&fixture.db, MessageId(id)).unwrap().unwrap().message;
+        let mentions = Mentions { users: users.clone(), all: false };
+        mentions::insert(&fixture.db, &Message { mentions, ..message }).unwrap();
+    }
+    let rows = fixture.db.total_changes() - before;
+    // Three blocks have been counted for each member. Each mention made five rows before.
+    assert_eq!(rows, 100 * 200 + 3 * 100);
+    let message = load::one(&fixture.db, MessageId(70)).unwrap().unwrap().message;
+    let message = Message { mentions: Mentions { users, all: false }, ..message };
+    let before = fixture.db.total_changes();
+    mentions::delete(&fixture.db, &message).unwrap();
+    assert_eq!(fixture.db.total_changes() - before, 2 * 100, "the mention and its block of each");
+    let found = counts(&fixture.db, UserId(11), GROUP, Seq(0)).unwrap();
+    assert_eq!(found, Counts { unread: 200, mentions: 199 });
 }
