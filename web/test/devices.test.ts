@@ -36,6 +36,31 @@ scene("unread messages are counted, separated from read ones, and read once for 
   for (const screen of [desk, phone]) await screen.row("writer").getByText(words.isMarkedUnread).waitFor();
 });
 
+scene("a hidden message is not unread any more, at once and after reloading, and is subtracted once", async (at) => {
+  const [reader, writer] = [await at.newPerson("hider"), await at.newPerson("essayist")];
+  const path = { userID: reader.id };
+  const write = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
+  const written = [await write("One"), await write("Two"), await write("Three"), await write("Four")];
+  const remove = (person: typeof reader, index: number, scope: "me" | "everyone") =>
+    person.rest.delete("/v1/messages/{id}", { path: { id: written[index]!.id }, query: { for: scope } });
+  const screen = await at.enter(reader);
+  const shows = (unread: number): Promise<void> =>
+    screen.row("essayist").getByText(words.unread(unread), { exact: true }).waitFor();
+  await shows(4);
+  // The list has loaded the last one only.
+  await remove(reader, 1, "me");
+  await shows(3);
+  await remove(reader, 3, "me");
+  await shows(2);
+  await screen.page.reload();
+  await shows(2);
+  await remove(writer, 1, "everyone");
+  await write("Five");
+  await shows(3);
+  await remove(writer, 0, "everyone");
+  await shows(2);
+});
+
 scene("what was seen is read, even if the user scrolls away at once", async ({ enter, newPerson }) => {
   const [reader, writer] = [await newPerson("skimmer"), await newPerson("columnist")];
   const path = { userID: reader.id };

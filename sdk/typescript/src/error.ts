@@ -14,12 +14,12 @@ export interface Refusal {
 
 /** An error with a stable `code`. The message is for people and may change. */
 export class ChatError extends Error {
-  readonly code: string;
-  readonly temporary: boolean;
-  readonly retry_after_ms: number | undefined;
-  readonly status: number | undefined;
-  readonly request_id: string | undefined;
-  readonly client_msg_id: string | undefined;
+  declare readonly code: string;
+  declare readonly temporary: boolean;
+  declare readonly retry_after_ms: number | undefined;
+  declare readonly status: number | undefined;
+  declare readonly request_id: string | undefined;
+  declare readonly client_msg_id: string | undefined;
 
   constructor(sentence: string, refusal: Refusal) {
     super(sentence);

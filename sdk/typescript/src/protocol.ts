@@ -172,6 +172,9 @@ export interface ReceiptFrame {
   /** Present for the member's own clients: the new unread count. */
   unread?: number;
   mentions?: number;
+  /** What the counts contain: messages up to `last_seq`, and changes up to `rev`. Earlier releases do not tell. */
+  last_seq?: number;
+  rev?: number;
   cursor?: string;
 }
 
@@ -187,6 +190,13 @@ export interface HiddenFrame {
   type: "hidden";
   conversation_id: number;
   message_id: number;
+  /** The unread count without the message: of messages after `read_seq`. Earlier releases do not send it. */
+  unread?: number;
+  mentions?: number;
+  read_seq?: number;
+  /** What the counts contain: messages up to `last_seq`, and changes up to `rev`. */
+  last_seq?: number;
+  rev?: number;
   cursor?: string;
 }
 

@@ -18,11 +18,10 @@ import { lengthOf, type ChatState, type PageOf } from "./state.js";
 /** Conversations per page; the server's maximum. */
 const PAGE = 200;
 
-/** The event that an acknowledged op causes for its message. */
+/** The event that an acknowledged op causes for its message; `edited` for all others. */
 const EVENT_OF: Record<string, ChatEvents["message"]["event"]> = {
   send: "created",
   forward: "created",
-  edit: "edited",
   delete: "deleted",
   react: "reaction",
   unreact: "reaction",
@@ -101,6 +100,7 @@ export class Receiver {
       case "message":
         this.#received(frame.message);
         if (applied === "applied") events.emit("message", frame);
+        if (state.unsure.delete(frame.conversation_id)) this.#fetchState(frame.conversation_id, true);
         return;
       case "append":
         if (applied === "gap") return void this.#fetchMessage(frame);
@@ -226,15 +226,17 @@ export class Receiver {
   }
 
   /**
-   * Fetches the per-member state of a conversation that lacks it. Frames about all members are the same for each of
-   * them and leave it out, so a new conversation starts without it.
+   * Fetches the per-member state of a conversation that lacks it, or whose counts are not sure. Frames about all members
+   * are the same for each of them and leave it out, so a new conversation starts without it.
    */
-  #fetchState(id: number): void {
-    const { state, rest, autoload } = this.#options;
-    const lacks = state.conversation(id)?.capabilities === undefined;
+  #fetchState(id: number, isUnsure = false): void {
+    const { state, rest, autoload, random } = this.#options;
+    const lacks = isUnsure || state.conversation(id)?.capabilities === undefined;
     if (!autoload || this.#needsLoad || !lacks || this.#fetchingState.has(id)) return;
     this.#fetchingState.add(id);
     void this.#persist(async (isWanted) => {
+      // All members get the deletion at once, and more may follow.
+      if (isUnsure) await pause(fullJitter(3, random));
       const conversation = await rest.get("/v1/conversations/{id}", { path: { id } }).catch(absent);
       if (!isWanted()) return;
       this.#fetchingState.delete(id);

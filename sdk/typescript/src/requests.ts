@@ -38,7 +38,7 @@ export interface Host {
 export const isKept = (op: Op): op is MessageOp => "client_msg_id" in op;
 
 function laneOf(op: Op): string {
-  if (isKept(op)) return `to ${String(op.to_user)}/${String(op.to_group)}/${String(op.conversation_id)}`;
+  if (isKept(op)) return `to ${op.to_user}/${op.to_group}/${op.conversation_id}`;
   if ("message_id" in op) return `message ${op.message_id}`;
   const { conversation_id } = op as { conversation_id?: number };
   return `${op.op} ${conversation_id}`;
@@ -194,6 +194,5 @@ export class Requests {
 }
 
 function keyOf(op: Op): { client_msg_id?: string } {
-  const key = isKept(op) ? op.client_msg_id : undefined;
-  return typeof key === "string" ? { client_msg_id: key } : {};
+  return isKept(op) && op.client_msg_id ? { client_msg_id: op.client_msg_id } : {};
 }

@@ -16,7 +16,7 @@ import type {
 } from "./protocol.js";
 import { SortedCache } from "./sorted-cache.js";
 import { Timeline } from "./timeline.js";
-import { Tally, type ServerCount } from "./unread.js";
+import { mentionsUser, Tally, type ServerCount } from "./unread.js";
 
 /** Length of a quote in Unicode characters. */
 const QUOTE_LENGTH = 200;
@@ -71,6 +71,13 @@ export class ChatState {
   readonly #receipts = new Map<number, Map<number, Pointers>>();
   readonly #presence = new Map<number, PresenceFrame>();
   readonly #hidden = new Set<number>();
+  /** Ids of deleted messages that mentioned the user before. */
+  readonly #mentioned = new Set<number>();
+  /**
+   * Ids of conversations whose counts may contain a deleted message that was not known before: only the server knows
+   * whether it was counted. The reader removes them.
+   */
+  readonly unsure = new Set<number>();
 
   /** Id of the user that this state belongs to; 0 until the server has named it. */
   get userId(): number {
@@ -113,7 +120,7 @@ export class ChatState {
     const known = this.#timelines.get(id)?.known ?? [];
     const newest = known.at(-1);
     const pointers = this.pointers(id, this.userId);
-    const tally = this.#tallies.get(id) ?? new Tally(this.#serverCounts.get(id), known, pointers.read_seq, this.userId);
+    const tally = this.#tallies.get(id) ?? this.#tally(id, known);
     this.#tallies.set(id, tally);
     return {
       ...stored,
@@ -124,6 +131,11 @@ export class ChatState {
     };
   }
 
+  #tally(id: number, known: readonly Message[]): Tally {
+    const { read_seq } = this.pointers(id, this.userId);
+    return new Tally(this.#serverCounts.get(id), known, read_seq, this.userId, this.#mentioned);
+  }
+
   /** Discards the unread count, because it no longer follows from the previous one. */
   #recount(id: number): void {
     this.#tallies.delete(id);
@@ -132,8 +144,7 @@ export class ChatState {
 
   /** Returns a member's pointers; 0 where nothing is known. */
   pointers(conversationId: number, userId: number): Pointers {
-    const pointers = this.#receipts.get(conversationId)?.get(userId);
-    return { delivered_seq: pointers?.delivered_seq ?? 0, read_seq: pointers?.read_seq ?? 0 };
+    return this.#receipts.get(conversationId)?.get(userId) ?? { delivered_seq: 0, read_seq: 0 };
   }
 
   /** Returns `PENDING`, `DELIVERED` or `READ`; for a group's message the status that the server sent. */
@@ -172,27 +183,29 @@ export class ChatState {
 
   /** Applies a message if its `rev` is newer than the known one. */
   applyMessage(message: Message): boolean {
-    this.#timeline(message.conversation_id).follow(message.seq);
-    return this.#put(message);
-  }
-
-  #put(message: Message): boolean {
-    if (this.#isHidden(message) || !this.#timeline(message.conversation_id).put(message)) return false;
+    const timeline = this.#timeline(message.conversation_id);
+    timeline.follow(message.seq);
+    if (this.#isHidden(message) || !timeline.put(message)) return false;
     this.#afterPut(message);
     return true;
   }
 
   #isHidden(message: Message): boolean {
-    const isHidden = this.#hidden.has(message.id);
+    if (!this.#hidden.has(message.id)) return false;
     // Replies by others quote it nevertheless.
-    if (isHidden) this.#updateReplies(message);
-    return isHidden;
+    this.#updateReplies(message);
+    return true;
   }
 
   /** Updates everything that depends on a message which its timeline has accepted. */
   #afterPut(message: Message): void {
     const { id, conversation_id, reply_to } = message;
-    this.#tallies.get(conversation_id)?.replace(this.#messages.get(id), message);
+    const had = this.#messages.get(id);
+    if (message.deleted_at !== null) {
+      if (had === undefined) this.#tally(conversation_id, []).step(message) < 0 && this.unsure.add(conversation_id);
+      else if (mentionsUser(had, this.userId)) this.#mentioned.add(id);
+    }
+    this.#tallies.get(conversation_id)?.replace(had, message);
     this.#sorted.changed(conversation_id);
     this.#messages.set(id, message);
     this.#lengths.delete(id);
@@ -226,13 +239,14 @@ export class ChatState {
     // Kept among the messages, where it can change.
     const { last_message, ...fields } = got;
     const have = this.#conversations.get(got.id);
-    const isNewer = have === undefined || fields.rev > have.rev || (isNews && fields.rev === have.rev);
-    this.#timeline(got.id).follow(got.last_seq + 1);
-    const { unread, mentions = 0, delivered_seq = 0, read_seq = 0, rev, last_seq } = fields;
-    if (unread !== undefined && (isNewer || have.unread === undefined)) {
-      this.#serverCounts.set(got.id, { rev, last_seq, read_seq, unread, mentions });
-      this.#tallies.delete(got.id);
-    }
+    const counted = this.#serverCounts.get(got.id);
+    const { delivered_seq = 0, read_seq = 0, rev, last_seq } = fields;
+    const isNewerThan = (known?: { rev: number }): boolean =>
+      known === undefined || rev > known.rev || (isNews && rev === known.rev);
+    const isNewer = isNewerThan(have);
+    this.#timeline(got.id).follow(last_seq + 1);
+    // Frames bring counts too, which may be newer than those of a page.
+    if (isNewerThan(counted) || read_seq > counted!.read_seq) this.#count(got.id, fields);
     this.#advance(got.id, this.userId, { delivered_seq, read_seq });
     this.#sorted.changed(got.id);
     this.#conversations.set(got.id, isNewer ? { ...have, ...fields } : { ...fields, ...have });
@@ -255,6 +269,7 @@ export class ChatState {
     const parts = [
       this.#timelines, this.#messages, this.#lengths, this.#replies, this.#conversations,
       this.#serverCounts, this.#tallies, this.#sorted, this.#receipts, this.#presence, this.#hidden,
+      this.#mentioned, this.unsure,
     ];
     for (const part of parts) part.clear();
   }
@@ -277,25 +292,29 @@ export class ChatState {
   }
 
   #receipt(frame: ReceiptFrame): boolean {
-    const { conversation_id: id, read_seq, unread, mentions = 0 } = frame;
+    const { conversation_id: id, read_seq, unread } = frame;
     const previousSeq = this.pointers(id, frame.user_id).read_seq;
     const wasUnmarked = unread !== undefined && this.#unmark(id);
     if (!this.#advance(id, frame.user_id, frame)) return wasUnmarked;
-    const timeline = this.#timeline(id);
     // Known messages after the pointer are counted here. The server's count is needed only for those not loaded.
-    if (unread !== undefined && read_seq > previousSeq && !timeline.isCompleteAfter(read_seq)) {
-      const have = this.#conversations.get(id);
-      const last_seq = Math.max(have?.last_seq ?? 0, timeline.known.at(-1)?.seq ?? 0);
-      this.#serverCounts.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
-      this.#tallies.delete(id);
-    }
+    if (read_seq > previousSeq && !this.#timeline(id).isCompleteAfter(read_seq)) this.#count(id, frame);
     return true;
+  }
+
+  /** Takes the server's counts, unless there are none or they are from before a reading that is known. */
+  #count(id: number, { read_seq = 0, unread, mentions = 0, rev, last_seq }: Partial<ServerCount>): void {
+    if (unread === undefined || read_seq < this.pointers(id, this.userId).read_seq) return;
+    // Earlier releases do not tell in which state counts hold.
+    rev ??= Math.max(this.#conversations.get(id)?.rev ?? 0, this.#timeline(id).rev);
+    last_seq ??= this.conversation(id)?.last_seq ?? 0;
+    this.#serverCounts.set(id, { rev, last_seq, read_seq, unread, mentions });
+    this.#recount(id);
   }
 
   /** Removes the unread mark: reading clears it, and no other frame reports that. */
   #unmark(id: number): boolean {
     const have = this.#conversations.get(id);
-    if (have?.marked_unread !== true) return false;
+    if (!have?.marked_unread) return false;
     this.#conversations.set(id, { ...have, marked_unread: false });
     this.#sorted.changed(id);
     return true;
@@ -316,16 +335,17 @@ export class ChatState {
   }
 
   #hide(frame: HiddenFrame): boolean {
-    if (this.#hidden.has(frame.message_id)) return false;
+    const { conversation_id, message_id } = frame;
+    // The user's own op has hidden it already when its frame brings the counts.
+    const isNews = !this.#hidden.has(message_id) || frame.unread !== this.conversation(conversation_id)?.unread;
     // Remembered, so that a page in flight does not bring it back.
-    this.#hidden.add(frame.message_id);
-    const have = this.#messages.get(frame.message_id);
-    if (have === undefined) return true;
-    this.#messages.delete(have.id);
-    this.#lengths.delete(have.id);
-    this.#timelines.get(have.conversation_id)?.remove(have.seq);
-    this.#tallies.get(have.conversation_id)?.replace(have, undefined);
-    this.#sorted.changed(have.conversation_id);
-    return true;
+    this.#hidden.add(message_id);
+    const have = this.#messages.get(message_id);
+    if (have) this.#timeline(conversation_id).remove(have.seq);
+    this.#messages.delete(message_id);
+    this.#lengths.delete(message_id);
+    this.#recount(conversation_id);
+    this.#count(conversation_id, frame);
+    return isNews;
   }
 }

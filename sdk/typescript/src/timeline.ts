@@ -58,18 +58,10 @@ export class Timeline {
 
   /** Adds a message if it is new, or newer than the known version. */
   put(message: Message): boolean {
-    const at = indexOf(this.#list, message.seq);
-    const have = this.#list[at];
-    const isKnown = have?.seq === message.seq;
-    if (isKnown && message.rev <= have.rev) return false;
-    this.#list.splice(at, isKnown ? 1 : 0, message);
-    if (!isKnown) this.#complete.add(message.seq, message.seq + 1);
-    this.rev = Math.max(this.rev, message.rev);
-    this.#windows.clear();
-    return true;
+    return this.putAll([message]).length > 0;
   }
 
-  /** Adds all new or newer messages of a page, and returns them. In one step, because each put moves all after it. */
+  /** Adds all new or newer messages of a page, and returns them. In one step, because inserting moves all after it. */
   putAll(messages: readonly Message[]): Message[] {
     const taken = messages.filter((message) => message.rev > (this.find(message.seq)?.rev ?? -1));
     if (taken.length === 0) return [];

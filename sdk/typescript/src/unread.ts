@@ -16,7 +16,7 @@ export interface Unread {
   mentions: number;
 }
 
-const mentionsUser = (message: Message, user: number): boolean =>
+export const mentionsUser = (message: Message, user: number): boolean =>
   message.mention_all || message.mentions.includes(user);
 
 /**
@@ -40,10 +40,19 @@ export class Tally {
   /** Messages after this `seq` count. */
   readonly #from: number;
   readonly #user: number;
+  readonly #mentioned: ReadonlySet<number> | undefined;
   #unread: number;
   #mentions: number;
 
-  constructor(counted: ServerCount | undefined, known: readonly Message[], read: number, user: number) {
+  /** `mentioned` has the ids of deleted messages that mentioned the user: they do not show it any more. */
+  constructor(
+    counted: ServerCount | undefined,
+    known: readonly Message[],
+    read: number,
+    user: number,
+    mentioned?: ReadonlySet<number>,
+  ) {
+    this.#mentioned = mentioned;
     this.#base = counted !== undefined && read <= counted.read_seq ? counted : undefined;
     this.#from = Math.max(read, this.#base?.read_seq ?? 0);
     this.#user = user;
@@ -62,17 +71,18 @@ export class Tally {
     this.#add(has, 1);
   }
 
-  #add(message: Message | undefined, times: 1 | -1): void {
-    if (message === undefined || message.seq <= this.#from || message.sender_id === this.#user) return;
-    const step = times * this.#stepOf(message);
-    this.#unread += step;
-    if (mentionsUser(message, this.#user)) this.#mentions += step;
+  /** What a message adds to the unread count: -1 if the server counted it and it is deleted since. */
+  step({ seq, sender_id, deleted_at, rev }: Message): number {
+    const base = this.#base;
+    if (seq <= this.#from || sender_id === this.#user) return 0;
+    if (base === undefined || seq > base.last_seq) return deleted_at === null ? 1 : 0;
+    return deleted_at !== null && rev > base.rev ? -1 : 0;
   }
 
-  #stepOf(message: Message): number {
-    const base = this.#base;
-    const isDeleted = message.deleted_at !== null;
-    if (base === undefined || message.seq > base.last_seq) return isDeleted ? 0 : 1;
-    return isDeleted && message.rev > base.rev ? -1 : 0;
+  #add(message: Message | undefined, times: 1 | -1): void {
+    if (message === undefined) return;
+    const step = times * this.step(message);
+    this.#unread += step;
+    if (this.#mentioned?.has(message.id) || mentionsUser(message, this.#user)) this.#mentions += step;
   }
 }

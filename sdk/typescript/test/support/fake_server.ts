@@ -24,8 +24,12 @@ function fakeFetch(rest: Fixture["rest"], asked: string[]): FetchLike {
     const path = url.replace("http://chat.test", "");
     asked.push(path);
     const one = /^\/v1\/messages\/(\d+)$/.exec(path);
+    const conversation = /^\/v1\/conversations\/(\d+)$/.exec(path);
     const list = { conversations: rest.conversations, next_cursor: null };
-    const body = one === null ? list : rest.messages.find(({ id }) => id === Number(one[1]));
+    const body =
+      conversation !== null ? rest.conversations.find(({ id }) => id === Number(conversation[1]))
+      : one === null ? list
+      : rest.messages.find(({ id }) => id === Number(one[1]));
     const { status } = rest;
     return { ok: status < 400, status, headers: { get: () => null }, text: async () => JSON.stringify(body) ?? "" };
   };

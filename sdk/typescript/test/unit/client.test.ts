@@ -169,6 +169,43 @@ test("deleting for oneself removes the message at once", async () => {
   fixture.client.close();
 });
 
+test("the frame of one's own hiding brings the counts", async () => {
+  const fixture = await liveFixture();
+  const part = { ...OWN, rev: 2, last_seq: 2, unread: 2 };
+  fixture.socket().says({ type: "conversation", conversation: conversation(part), cursor: "c2" });
+  fixture.socket().says(created(2, { rev: 2 }));
+  void fixture.client.delete(102, "me");
+  ack(fixture, "delete");
+  const hidden = { type: "hidden", conversation_id: 1, message_id: 102, unread: 1, mentions: 0 } as const;
+  for (const cursor of ["c3", "c4"]) fixture.socket().says({ ...hidden, read_seq: 0, last_seq: 2, rev: 2, cursor });
+  await turns();
+  assert.equal(fixture.client.state.conversation(1)?.unread, 1);
+  assert.deepEqual(fixture.events.slice(2), ["hidden 102", "hidden 102"], "the second one, because the count has changed");
+  fixture.client.close();
+});
+
+test("counts that may contain a deleted message are asked for, once for several", async () => {
+  const fixture = await liveFixture();
+  const part = { ...OWN, rev: 9, last_seq: 9, unread: 9, mentions: 2 };
+  fixture.socket().says({ type: "conversation", conversation: conversation(part), cursor: "c2" });
+  fixture.asked.length = 0;
+  const deletion = (seq: number, rev: number, part = {}): void => {
+    const deleted = message({ seq, rev, sender_id: 7, deleted_at: "2026-01-01T17:00:00Z", ...part });
+    fixture.socket().says({ type: "message", event: "deleted", conversation_id: 1, message: deleted, cursor: `d${rev}` });
+  };
+  deletion(1, 10, { sender_id: 1 });
+  deletion(3, 11);
+  deletion(4, 12);
+  assert.equal(fixture.client.state.conversation(1)?.unread, 7, "an own one never counted");
+  fixture.rest.conversations = [conversation({ ...part, rev: 12, unread: 8, mentions: 1 })];
+  await fixture.pass(4000);
+  assert.deepEqual(fixture.asked, ["/v1/conversations/1"]);
+  const { unread, mentions } = fixture.client.state.conversation(1)!;
+  assert.deepEqual([unread, mentions], [8, 1], "one was hidden, and the other a mention");
+  assert.equal(fixture.events.at(-1), "conversation 1");
+  fixture.client.close();
+});
+
 test("an error that answers no request is reported, and so is a listener that throws", async () => {
   const fixture = await liveFixture();
   fixture.client.on("typing", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ChatState, type Message } from "../../src/index.js";
+import { ChatState, type Message, type ServerFrame } from "../../src/index.js";
 import { conversation, message, OWN } from "../support/objects.js";
 import { SeededRandom } from "../support/random.js";
 
@@ -248,6 +248,73 @@ test("a hidden message disappears, does not come back, and leaves no gap", () =>
   assert.deepEqual(seqs(state.messages(1)), [1, 3]);
   assert.equal(state.applyMessage(message({ seq: 2, rev: 9 })), false);
   assert.deepEqual(seqs(state.messages(1)), [1, 3]);
+});
+
+const LATER = "2026-01-01T17:00:00Z";
+
+/** Ten messages, read up to the 4th, of which the 9th and 10th are known. The 9th mentions the user. */
+function waiting(): ChatState {
+  const state = mine();
+  state.applyMessage(message({ seq: 9, mentions: [ME] }));
+  state.applyMessage(message({ seq: 10 }));
+  state.applyConversation(conversation({ rev: 10, last_seq: 10, ...OWN, read_seq: 4, unread: 6, mentions: 2 }));
+  return state;
+}
+
+const hidden = { type: "hidden", conversation_id: 1, read_seq: 4, last_seq: 10, rev: 10 } as const;
+const receipt = { type: "receipt", conversation_id: 1, user_id: ME, delivered_seq: 10, last_seq: 10, rev: 10 } as const;
+const changed = (part: Partial<Message> & { seq: number }): ServerFrame =>
+  ({ type: "message", event: "edited", conversation_id: 1, message: message(part) });
+const deleted = (seq: number, rev: number, part = {}): ServerFrame => changed({ seq, rev, content: "", deleted_at: LATER, ...part });
+
+/** The table of docs/stream.md: what frames make of six unread messages with two mentions, and whether REST is asked. */
+const COUNTED: [what: string, frames: ServerFrame[], unread: number, mentions: number, isUnsure?: true][] = [
+  ["a message of another", [changed({ seq: 11, mention_all: true })], 7, 3],
+  ["a message of one's own", [changed({ seq: 11, sender_id: ME })], 6, 2],
+  ["a message that came and went", [changed({ seq: 11, mentions: [ME] }), deleted(11, 12)], 6, 2],
+  ["a message that is deleted already", [deleted(11, 12)], 6, 2],
+  ["an edit, a reaction, a pin", [changed({ seq: 10, rev: 11 }), changed({ seq: 6, rev: 12 })], 6, 2],
+  ["the deletion of a known message", [deleted(10, 11), deleted(10, 11)], 5, 2],
+  ["the deletion of a known mention", [deleted(9, 11)], 5, 1],
+  ["the deletion of a message of one's own", [deleted(7, 11, { sender_id: ME })], 6, 2],
+  ["the deletion of a read message", [deleted(3, 11)], 6, 2],
+  ["a deletion that the count contains", [deleted(6, 9)], 6, 2],
+  ["the deletion of a message that is not known", [deleted(6, 11)], 5, 2, true],
+  ["a hidden message", [{ ...hidden, message_id: 110, unread: 5, mentions: 2 }], 5, 2],
+  ["a hidden message that is not known", [{ ...hidden, message_id: 106, unread: 5, mentions: 1 }], 5, 1],
+  ["a hidden one that is deleted", [{ ...hidden, message_id: 110, unread: 5, mentions: 2 }, deleted(10, 11)], 5, 2],
+  ["a deleted one that is hidden", [deleted(9, 11), { ...hidden, message_id: 109, rev: 11, unread: 5, mentions: 1 }], 5, 1],
+  ["reading", [{ ...receipt, read_seq: 6, unread: 4, mentions: 1 }], 4, 1],
+  ["reading to where all is known", [{ ...receipt, read_seq: 8, unread: 2, mentions: 1 }], 2, 1],
+  ["delivery", [{ ...receipt, read_seq: 4 }], 6, 2],
+  ["another's reading", [{ ...receipt, user_id: 1, read_seq: 9 }], 6, 2],
+  ["a conversation for all members", [{ type: "conversation", conversation: conversation({ rev: 11 }) }], 6, 2],
+  ["one's own state", [{ type: "conversation", conversation: conversation({ rev: 10, last_seq: 10, ...OWN, read_seq: 4, unread: 5 }) }], 5, 0],
+  // When resuming, counts are of the moment of sending, and frames of what they contain follow.
+  ["reading, resumed", [{ ...receipt, read_seq: 6, unread: 5, last_seq: 11, rev: 12 }, changed({ seq: 11 }), changed({ seq: 12, rev: 13 })], 6, 0],
+  ["a hidden message, resumed", [{ ...hidden, message_id: 107, unread: 5, mentions: 1, last_seq: 11, rev: 13 }, deleted(9, 12), changed({ seq: 11, rev: 13 })], 5, 1],
+  ["an earlier hiding than a known reading", [{ ...receipt, read_seq: 6, unread: 4, mentions: 2 }, { ...hidden, message_id: 105, unread: 5 }], 4, 2],
+];
+
+for (const [what, frames, unread, mentions, isUnsure = false] of COUNTED) {
+  test(`unread after ${what}`, () => {
+    const state = waiting();
+    // Computed before, or only afterwards.
+    for (const isAsked of [true, false]) {
+      const asked = isAsked ? state : waiting();
+      if (isAsked) asked.conversation(1);
+      for (const frame of frames) asked.apply(frame);
+      const now = asked.conversation(1);
+      assert.deepEqual([now?.unread, now?.mentions, asked.unsure.has(1)], [unread, mentions, isUnsure]);
+    }
+  });
+}
+
+test("an answer from before a hiding does not bring the count back", () => {
+  const state = waiting();
+  state.apply({ ...hidden, message_id: 105, rev: 11, unread: 5, mentions: 2 });
+  state.applyConversation(conversation({ rev: 11, last_seq: 10, ...OWN, read_seq: 4, unread: 6, mentions: 2 }));
+  assert.equal(state.conversation(1)?.unread, 5);
 });
 
 test("conversations are sorted by their newest message", () => {
