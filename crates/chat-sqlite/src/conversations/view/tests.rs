@@ -177,6 +177,23 @@ fn very_many_unread_messages_cost_no_more_than_some() {
 }
 
 #[test]
+fn a_member_that_every_message_mentions_is_counted_with_few_rows() {
+    const N: i64 = 20_000;
+    let fixture = Fixture::new(N, 0, false);
+    let sql = "INSERT INTO mentions SELECT 1, iif(seq % 2, 0, 2), seq FROM messages";
+    fixture.db.execute(sql, ()).unwrap();
+    fixture.write_mentions_again();
+    let unread = fixture.unread(JERRY);
+    for read in [0, 1, 63, 64, 4095, 4096, 8200, N - 65] {
+        let cost = fixture.cost(|db| counts(db, JERRY, GROUP, Seq(read)).unwrap());
+        assert!(cost <= STEPS / 2, "{cost} steps after {read}");
+        let found = counts(&fixture.db, JERRY, GROUP, Seq(read)).unwrap();
+        let expected = u32::try_from(unread.iter().filter(|(seq, _)| *seq > read).count()).unwrap();
+        assert_eq!(found, Counts { unread: expected, mentions: expected }, "after {read}");
+    }
+}
+
+#[test]
 fn few_unread_messages_are_cheap() {
     let fixture = Fixture::new(MANY, MANY - 3, true);
     for cost in fixture.costs() {
