@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::response::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -257,6 +258,11 @@ fn no_room() -> Problem {
 pub(crate) async fn has_room(mut response: Response) -> Response {
     response.extensions_mut().insert(HasRoom);
     response
+}
+
+/// Marks a response whose bytes were replaced: it needs room.
+pub(crate) fn needs_room(parts: &mut Parts) {
+    parts.extensions.remove::<HasRoom>();
 }
 
 /// Counts a response until the client has read it, or refuses it if there is no room.

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 pub(crate) mod around;
 pub(crate) mod browsers;
+mod compression;
 mod conversations;
 mod cors;
 mod edits;
@@ -43,6 +44,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::answers;
 use crate::{App, Origins, asyncapi, ws};
+use compression::CompressedRoutes;
 use problem::Problem;
 
 /// The API reference styles itself inline, and its icons are in its style sheet.
@@ -80,16 +82,26 @@ impl Modify for BearerToken {
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(health::ping))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
+    OpenApiRouter::with_openapi(Document::openapi()).merge(plain_routes()).merge(open_routes())
+}
+
+/// Routes whose responses are never compressed, because some carry secrets.
+fn plain_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::login))
         .routes(routes!(access::log_out))
         .routes(routes!(access::change_password))
-        .routes(routes!(accounts::test_auth))
         .routes(routes!(accounts::ws_ticket))
+}
+
+/// Routes whose responses are compressed if they are large.
+fn open_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(health::ping))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(accounts::test_auth))
         .routes(routes!(accounts::users))
         .routes(routes!(accounts::users_with_chat_info))
         .routes(routes!(accounts::user))
@@ -139,6 +151,10 @@ fn message_routes() -> OpenApiRouter<App> {
         .routes(routes!(search::search))
 }
 
+fn compressed_routes() -> CompressedRoutes {
+    open_routes().into_openapi().paths.paths.into_keys().collect()
+}
+
 /// The OpenAPI document of the routes.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
@@ -148,8 +164,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// Pages of `origins` may call the API too.
 pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
-    let answers = app.pages.answers().clone();
-    let around = middleware::Around { requests: app.hub.metrics().requests.clone(), answers };
+    let is_compressed = app.options.compression;
+    let compressed = if is_compressed { compressed_routes() } else { CompressedRoutes::from_iter([]) };
+    let around = middleware::Around { app: app.clone(), compressed };
     let router = api
         .route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))

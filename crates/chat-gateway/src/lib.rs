@@ -79,6 +79,8 @@ pub struct GatewayOptions {
     pub rates: RateLimits,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
+    /// Whether responses and frames are compressed for clients that ask for it.
+    pub compression: bool,
     /// Bounds on the queue of one client.
     pub outbox: OutboxLimits,
     /// Slowest pace at which a stream's client may read.
@@ -103,6 +105,7 @@ impl Default for GatewayOptions {
             resume_changes: None,
             rates: RateLimits::default(),
             body_bytes: 128 * 1024,
+            compression: true,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),
             // Below the 20 to 60 s after which proxies cut idle connections.

@@ -94,7 +94,7 @@ impl Pages {
     }
 
     /// Runs work on a large page off the runtime.
-    async fn run_blocking<T: Send + 'static>(
+    pub(crate) async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {

@@ -1,8 +1,8 @@
 //! Work around every request: an id, security headers for browsers, a caught panic, and problems rendered as bodies.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -17,12 +17,12 @@ use tracing::{Instrument, Span};
 
 use super::around;
 use super::browsers;
+use super::compression::{CompressedRoutes, compress};
 use super::host;
 use super::problem::Problem;
 use super::trace_context::trace_id;
-use crate::answers::{self, Answers};
 use crate::arrival::Arrival;
-use crate::metrics::Requests;
+use crate::{App, answers};
 
 const ONE_HOST: &str = "Invalid request format: HTTP/1.1 asks for one Host header";
 const NO_HOST: &str = "Invalid request format: Host must be a name or an address, with or without a port";
@@ -30,17 +30,18 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// State that all requests share.
 #[derive(Clone)]
-pub(crate) struct Around {
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) answers: Arc<Answers>,
+pub(super) struct Around {
+    pub(super) app: App,
+    pub(super) compressed: CompressedRoutes,
 }
 
 /// One layer for everything, because each layer costs every request several allocations.
-pub(crate) async fn surround(State(around): State<Around>, request: Request, next: Next) -> Response {
-    let Around { requests, answers } = around;
+pub(super) async fn surround(State(around): State<Around>, request: Request, next: Next) -> Response {
+    let Around { app, compressed } = around;
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
+    let accepted = compressed.accepted(route.as_ref(), &request);
     // A stream keeps its slot; any other request returns it when answered.
     let arrival = Arrival::of(request.extensions()).cloned();
     let arrival = arrival.as_ref();
@@ -54,7 +55,13 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
             return too_many_connections();
         }
         match names_its_host(&request) {
-            Ok(()) => answers::bound(&answers, arrival, next.run(request).await).await,
+            Ok(()) => {
+                let mut response = next.run(request).await;
+                if let Some(accepted) = accepted {
+                    response = compress(&app.pages, accepted, response).await;
+                }
+                answers::bound(app.pages.answers(), arrival, response).await
+            }
             Err(sentence) => Problem::new(400, "invalid_request", sentence).into_response(),
         }
     };
@@ -81,7 +88,7 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
         around::set_near_headers(response.headers_mut(), &near);
     }
     let route = route.as_ref().map(MatchedPath::as_str);
-    requests.answered(&method, route, response.status(), begun.elapsed());
+    app.hub.metrics().requests.answered(&method, route, response.status(), begun.elapsed());
     tracing::debug!(request_id, trace_id, client, %method, path, status = response.status().as_u16(), "request");
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, id);

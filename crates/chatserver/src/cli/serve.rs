@@ -100,6 +100,9 @@ pub(crate) struct Args {
     /// Messages that a v2 client may have missed and still resume; beyond them it is asked to reload. No limit by default
     #[arg(long, env = "RESUME_CHANGES")]
     resume_changes: Option<u64>,
+    /// Whether large responses and frames are compressed for clients that ask for it; `off` if a proxy does it
+    #[arg(long, env = "COMPRESSION", default_value = "on", action = clap::ArgAction::Set, value_parser = yes_or_no)]
+    compression: bool,
     /// Maximum frames per second from one v2 client, on average over some seconds
     #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     max_frames_per_second: u32,
@@ -266,6 +269,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             outbox,
             frames_per_second: args.max_frames_per_second,
             resume_changes: args.resume_changes,
+            compression: args.compression,
             rates: args.rates.limits(),
             heartbeat: Duration::from_secs(args.heartbeat),
             ..GatewayOptions::default()

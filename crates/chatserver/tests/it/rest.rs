@@ -1,6 +1,7 @@
 //! The features of the v2 stream over REST: one file for each feature, and one table of permissions for all of them.
 
 mod access;
+mod compression;
 mod conversations;
 mod edits;
 mod lean;

@@ -17,7 +17,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// Variables that could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 29] = [
+const SETTINGS: [&str; 30] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -43,6 +43,7 @@ const SETTINGS: [&str; 29] = [
     "MAX_CONNECTIONS_PER_ADDRESS",
     "ANSWER_TIMEOUT",
     "HEARTBEAT",
+    "COMPRESSION",
     "FEED_DAYS",
     "FEED_CHANGES",
     "PROXY_PROTOCOL",
