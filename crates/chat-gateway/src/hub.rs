@@ -20,8 +20,10 @@ mod pace;
 pub(crate) mod presence;
 pub(crate) mod protocol;
 mod shard;
+mod shared_frame;
 mod slots;
 mod socket;
+mod stream_form;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use pace::Slowest;
 pub(crate) use protocol::Protocol;
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use socket::Socket;
+pub(crate) use stream_form::StreamForm;
 
 use crate::metrics::{Metrics, Queues, Requests};
 use crate::revocations::Revocations;

@@ -12,14 +12,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chat_websocket::{accept_key, is_valid_key};
-use chat_wire::Form;
+use chat_websocket::{Decoder, Deflate, Role, accept_key, is_valid_key};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -33,7 +32,7 @@ use crate::http::extract::Params;
 use crate::http::lean::Lean;
 use crate::http::limited;
 use crate::http::problem::Problem;
-use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
+use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket, StreamForm};
 use crate::pace::Paced;
 use crate::tokens::Granted;
 use crate::{App, tickets};
@@ -90,6 +89,7 @@ pub(crate) async fn upgrade(
     let (form, cursor) = (lean.unwrap_or_default().form(), query.cursor.clone());
     let wish = ResumeWish { cursor, max_changes };
     let client = ClientAddress::of(&parts.extensions);
+    let stream = StreamForm { protocol, form, deflate: deflate(app.options.compression, &parts.headers) };
     let who = match authenticate(&app, &query, &parts.headers).await? {
         Claim::Granted(granted) => {
             limited::count_stream(&app, granted.user, client)?;
@@ -105,19 +105,17 @@ pub(crate) async fn upgrade(
     let on_upgrade = on_upgrade
         .ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1, also from a proxy"))?;
     match who {
-        Who::Known(granted, slot) => tokio::spawn(start(
-            app,
-            Authenticated { granted, slot, protocol, form, wish, client },
-            on_upgrade,
-        )),
+        Who::Known(granted, slot) => {
+            tokio::spawn(start(app, Authenticated { granted, slot, stream, wish, client }, on_upgrade))
+        }
         Who::Unknown(pending) => tokio::spawn(first_frame::start(
             app,
             pending,
             on_upgrade,
-            UpgradeProperties { form, wish, client, request_slot: request_slot(&parts) },
+            UpgradeProperties { stream, wish, client, request_slot: request_slot(&parts) },
         )),
     };
-    Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
+    Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol), stream.deflate))
 }
 
 /// Authentication of the upgrade.
@@ -139,8 +137,7 @@ enum Who {
 struct Authenticated {
     granted: Granted,
     slot: Slot,
-    protocol: Protocol,
-    form: Form,
+    stream: StreamForm,
     wish: ResumeWish,
     client: ClientAddress,
 }
@@ -254,7 +251,13 @@ fn protocol_to_name(headers: &HeaderMap, chosen: Protocol) -> Option<HeaderValue
     HeaderValue::from_str(named.or_else(lone)?).ok()
 }
 
-fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Response {
+/// The parameters for compressed frames, if the client offers them and the server compresses.
+fn deflate(is_on: bool, headers: &HeaderMap) -> Option<Deflate> {
+    let offers = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().filter_map(|value| value.to_str().ok());
+    if is_on { Deflate::accept(offers) } else { None }
+}
+
+fn switching_protocols(accept: String, protocol: Option<HeaderValue>, deflate: Option<Deflate>) -> Response {
     let headers = [
         (UPGRADE, "websocket".to_owned()),
         (CONNECTION, "Upgrade".to_owned()),
@@ -264,6 +267,9 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
     if let Some(protocol) = protocol {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
+    if let Some(agreed) = deflate.and_then(|deflate| HeaderValue::try_from(deflate.to_string()).ok()) {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, agreed);
+    }
     response
 }
 
@@ -272,17 +278,22 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
 async fn start(app: App, mut authenticated: Authenticated, on_upgrade: OnUpgrade) {
     let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
     let wish = std::mem::take(&mut authenticated.wish);
-    let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, wish);
+    let beginning = Beginning::after_upgrade(decoder(&app, authenticated.stream), early, wish);
     let (connection, slot) = connection(&app, authenticated, socket);
     tokio::spawn(session::run(app, connection, slot, beginning));
 }
 
+/// A decoder for the frames of a client.
+fn decoder(app: &App, stream: StreamForm) -> Decoder {
+    Decoder::new(Role::Server, app.options.frame_bytes).inflating(stream.deflate.is_some())
+}
+
 fn connection(app: &App, authenticated: Authenticated, socket: Socket) -> (Arc<Connection>, Slot) {
-    let Authenticated { granted, slot, protocol, form, client, .. } = authenticated;
+    let Authenticated { granted, slot, stream, client, .. } = authenticated;
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
-    let bearer = Bearer { granted, expires_at, protocol, form, client };
+    let bearer = Bearer { granted, expires_at, stream, client };
     let id = app.hub.next_connection_id();
     let connection = Connection::new(id, bearer, socket, app.connection_context.clone());
     (Arc::new(connection), slot)

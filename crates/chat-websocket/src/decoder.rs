@@ -8,7 +8,7 @@ use crate::{
     frame::{Opcode, Role},
     header::{self, Context},
     incoming::Incoming,
-    pending::{Frame, Pending},
+    pending::{Frame, Pending, visit_message},
 };
 
 /// Decodes one direction of one connection (RFC 6455, sections 5 and 6.2).
@@ -19,6 +19,8 @@ use crate::{
 pub struct Decoder {
     role: Role,
     finished: bool,
+    /// Whether messages may be compressed.
+    deflates: bool,
     max_message_bytes: usize,
     pending: Option<Box<Pending>>,
 }
@@ -31,7 +33,15 @@ impl Decoder {
     /// section 10.4).
     #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
-        Self { role, finished: false, max_message_bytes, pending: None }
+        Self { role, finished: false, deflates: false, max_message_bytes, pending: None }
+    }
+
+    /// Sets whether messages may be compressed, which both ends must have agreed on (RFC 7692). Neither their
+    /// compressed form nor the message may exceed the limit.
+    #[must_use]
+    pub const fn inflating(mut self, deflates: bool) -> Self {
+        self.deflates = deflates;
+        self
     }
 
     /// Reads all of `input` and calls `visit` for each message and control frame that it completes.
@@ -146,6 +156,7 @@ impl Decoder {
         Context {
             role: self.role,
             in_message: message_len.is_some(),
+            deflates: self.deflates,
             room: self.max_message_bytes.saturating_sub(message_len.unwrap_or(0)),
         }
     }
@@ -193,15 +204,14 @@ impl Decoder {
     ) -> Result<(), ProtocolError> {
         let begun = self.pending.as_ref().is_some_and(|pending| pending.message.is_some());
         if frame.fin && !begun {
-            visit(Incoming::new(frame.opcode, piece)?);
-            return Ok(());
+            return visit_message((frame.opcode, frame.is_compressed), piece, self.max_message_bytes, visit);
         }
         let pending = self.pending.get_or_insert_default();
         pending.append_data(frame, piece, self.max_message_bytes)?;
         if frame.fin
             && let Some(message) = pending.message.take()
         {
-            visit(message.as_incoming()?);
+            message.visit(self.max_message_bytes, visit)?;
         }
         Ok(())
     }

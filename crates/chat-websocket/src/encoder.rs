@@ -5,7 +5,10 @@ use bytes::{BufMut, Bytes};
 
 use crate::{
     close,
-    frame::{FIN_BIT, LENGTH_16, LENGTH_64, MASK_BIT, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode},
+    frame::{
+        COMPRESSED_BIT, FIN_BIT, LENGTH_16, LENGTH_64, MASK_BIT, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES,
+        Opcode,
+    },
     mask,
 };
 
@@ -33,6 +36,16 @@ pub fn encode(opcode: Opcode, payload: &[u8]) -> Bytes {
 pub fn encode_into(out: &mut impl BufMut, opcode: Opcode, payload: &[u8]) {
     out.put_slice(Header::new(opcode, payload.len(), None).as_slice());
     out.put_slice(payload);
+}
+
+/// Appends a frame with a compressed payload (RFC 7692, section 7.2.1) as a server sends it to `out`.
+pub(crate) fn put_compressed(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let begins_at = out.len();
+    out.reserve_exact(MAX_HEADER_BYTES + payload.len());
+    encode_into(out, opcode, payload);
+    if let Some(first) = out.get_mut(begins_at) {
+        *first |= COMPRESSED_BIT;
+    }
 }
 
 /// Encodes a server's close frame (RFC 6455, section 5.5.1).

@@ -34,6 +34,8 @@ pub enum ProtocolError {
     MessageTooBig,
     /// A text message or a close reason was not UTF-8 (section 8.1).
     InvalidUtf8,
+    /// A compressed message was not valid DEFLATE data (RFC 7692, section 7.2.2).
+    InvalidDeflate,
     /// A close frame carried a single byte, too short for a code (section 5.5.1).
     TruncatedCloseCode,
     /// A close frame carried a code that must not be sent (section 7.4).
@@ -47,7 +49,7 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(self) -> u16 {
         match self {
-            Self::InvalidUtf8 => close_code::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidDeflate => close_code::INVALID_PAYLOAD,
             Self::MessageTooBig => close_code::MESSAGE_TOO_BIG,
             Self::ReservedBits
             | Self::UnknownOpcode(_)
@@ -82,6 +84,7 @@ impl fmt::Display for ProtocolError {
             Self::OversizedLength => "length with its top bit set",
             Self::MessageTooBig => "message too big",
             Self::InvalidUtf8 => "invalid UTF-8",
+            Self::InvalidDeflate => "invalid compressed data",
             Self::TruncatedCloseCode => "close frame of one byte",
             Self::Finished => "input after the end of the stream",
         };
@@ -100,6 +103,7 @@ mod tests {
         assert_eq!(ProtocolError::ReservedBits.close_code(), 1002);
         assert_eq!(ProtocolError::Finished.close_code(), 1002);
         assert_eq!(ProtocolError::InvalidUtf8.close_code(), 1007);
+        assert_eq!(ProtocolError::InvalidDeflate.close_code(), 1007);
         assert_eq!(ProtocolError::MessageTooBig.close_code(), 1009);
     }
 

@@ -11,6 +11,9 @@ pub const MAX_HEADER_BYTES: usize = 14;
 /// The bit of a header's first byte that marks the last frame of a message.
 pub(crate) const FIN_BIT: u8 = 0x80;
 
+/// The bit of a header's first byte that marks a compressed message (RFC 7692, section 6).
+pub(crate) const COMPRESSED_BIT: u8 = 0x40;
+
 /// The bit of a header's second byte that announces a masking key.
 pub(crate) const MASK_BIT: u8 = 0x80;
 

@@ -3,7 +3,10 @@
 
 use crate::{
     error::ProtocolError,
-    frame::{FIN_BIT, LENGTH_16, LENGTH_64, MASK_BIT, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Role},
+    frame::{
+        COMPRESSED_BIT, FIN_BIT, LENGTH_16, LENGTH_64, MASK_BIT, MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES,
+        Opcode, Role,
+    },
 };
 
 const RESERVED_BITS: u8 = 0x70;
@@ -17,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) role: Role,
     /// Whether a fragmented message waits for its continuation.
     pub(crate) in_message: bool,
+    /// Whether messages may be compressed (RFC 7692, section 6).
+    pub(crate) deflates: bool,
     /// Number of bytes by which the message may still grow.
     pub(crate) room: usize,
 }
@@ -26,6 +31,8 @@ pub(crate) struct Context {
 pub(crate) struct Header {
     pub(crate) opcode: Opcode,
     pub(crate) fin: bool,
+    /// Whether the message that this frame begins is compressed.
+    pub(crate) is_compressed: bool,
     pub(crate) key: Option<[u8; 4]>,
     pub(crate) payload_len: usize,
     /// Length of the header itself, in bytes.
@@ -40,7 +47,7 @@ pub(crate) fn parse(bytes: &[u8], context: Context) -> Result<Option<Header>, Pr
     let Some((first, rest)) = bytes.split_first() else {
         return Ok(None);
     };
-    let (opcode, fin) = parse_first(*first, context.in_message)?;
+    let (opcode, fin, is_compressed) = parse_first(*first, context)?;
     let Some((second, rest)) = rest.split_first() else {
         return Ok(None);
     };
@@ -57,21 +64,26 @@ pub(crate) fn parse(bytes: &[u8], context: Context) -> Result<Option<Header>, Pr
         },
     };
     let size = bytes.len() - rest.len();
-    Ok(Some(Header { opcode, fin, key, payload_len, size }))
+    Ok(Some(Header { opcode, fin, is_compressed, key, payload_len, size }))
 }
 
-fn parse_first(byte: u8, in_message: bool) -> Result<(Opcode, bool), ProtocolError> {
-    if byte & RESERVED_BITS != 0 {
+/// Returns the opcode, whether the frame is final, and whether it begins a compressed message.
+fn parse_first(byte: u8, context: Context) -> Result<(Opcode, bool, bool), ProtocolError> {
+    let bits = byte & OPCODE_BITS;
+    // Only the first frame of a message carries the bit (RFC 7692, section 6.1).
+    let may_be_compressed = context.deflates && matches!(bits, 0x1 | 0x2);
+    let reserved = byte & RESERVED_BITS;
+    let is_compressed = reserved == COMPRESSED_BIT && may_be_compressed;
+    if reserved != 0 && !is_compressed {
         return Err(ProtocolError::ReservedBits);
     }
-    let bits = byte & OPCODE_BITS;
     let opcode = Opcode::from_bits(bits).ok_or(ProtocolError::UnknownOpcode(bits))?;
     let fin = byte & FIN_BIT != 0;
     match opcode {
         Opcode::Close | Opcode::Ping | Opcode::Pong if !fin => Err(ProtocolError::FragmentedControl),
-        Opcode::Text | Opcode::Binary if in_message => Err(ProtocolError::InterruptedMessage),
-        Opcode::Continuation if !in_message => Err(ProtocolError::UnexpectedContinuation),
-        _ => Ok((opcode, fin)),
+        Opcode::Text | Opcode::Binary if context.in_message => Err(ProtocolError::InterruptedMessage),
+        Opcode::Continuation if !context.in_message => Err(ProtocolError::UnexpectedContinuation),
+        _ => Ok((opcode, fin, is_compressed)),
     }
 }
 

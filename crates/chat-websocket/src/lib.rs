@@ -8,7 +8,9 @@
 //! * [`encode`] and its siblings write complete frames; the crate never fragments what it sends.
 //! * [`accept_key`] and [`is_valid_key`] are the two computations of the opening handshake.
 //!
-//! No extension is ever negotiated, so the reserved bits are always an error.
+//! * [`Deflate`] and [`compress_frames`] are `permessage-deflate` (RFC 7692) without a context.
+//!
+//! No other extension is ever negotiated, so the other reserved bits are always an error.
 //!
 //! ```
 //! use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked};
@@ -21,6 +23,7 @@
 
 mod close;
 mod decoder;
+mod deflate;
 mod encoder;
 mod error;
 mod frame;
@@ -33,6 +36,7 @@ mod utf8;
 
 pub use close::{MAX_REASON_BYTES, close_code, is_valid_close_code};
 pub use decoder::Decoder;
+pub use deflate::{Deflate, MIN_COMPRESSED_BYTES, compress_frames};
 pub use encoder::{
     encode, encode_close, encode_close_masked, encode_into, encode_masked, encode_masked_into,
 };

@@ -2,6 +2,7 @@
 //! while something is incomplete; the rules of the protocol live elsewhere.
 
 use crate::{
+    deflate,
     error::ProtocolError,
     frame::Opcode,
     header::{Header, PartialHeader},
@@ -14,6 +15,8 @@ use crate::{
 pub(crate) struct Frame {
     pub(crate) opcode: Opcode,
     pub(crate) fin: bool,
+    /// Whether the message that this frame begins is compressed.
+    pub(crate) is_compressed: bool,
     /// Number of payload bytes that have not been taken yet.
     pub(crate) remaining: usize,
     /// The masking key, rotated so that its first byte belongs to the next payload byte.
@@ -22,7 +25,13 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(crate) fn new(header: Header) -> Self {
-        Self { opcode: header.opcode, fin: header.fin, remaining: header.payload_len, key: header.key }
+        Self {
+            opcode: header.opcode,
+            fin: header.fin,
+            is_compressed: header.is_compressed,
+            remaining: header.payload_len,
+            key: header.key,
+        }
     }
 
     /// Splits this frame's next piece off `input`, unmasks it, and returns it with the rest of the input.
@@ -34,19 +43,36 @@ impl Frame {
     }
 }
 
+/// Visits a complete message with its opcode, inflated if it is compressed.
+pub(crate) fn visit_message(
+    (opcode, is_compressed): (Opcode, bool),
+    payload: &[u8],
+    limit: usize,
+    visit: &mut impl FnMut(Incoming<'_>),
+) -> Result<(), ProtocolError> {
+    if is_compressed {
+        visit(Incoming::new(opcode, &deflate::inflate(payload, limit)?)?);
+    } else {
+        visit(Incoming::new(opcode, payload)?);
+    }
+    Ok(())
+}
+
 /// A data message that has arrived only in part.
 #[derive(Debug)]
 pub(crate) struct Message {
     /// The opcode of the first frame, which distinguishes text from binary.
     opcode: Opcode,
+    is_compressed: bool,
     data: Vec<u8>,
     /// Number of leading bytes of `data` that are known to be valid UTF-8.
     checked: usize,
 }
 
 impl Message {
-    fn new(opcode: Opcode) -> Self {
-        Self { opcode, data: Vec::new(), checked: 0 }
+    fn new(first: &Frame) -> Self {
+        let Frame { opcode, is_compressed, .. } = *first;
+        Self { opcode, is_compressed, data: Vec::new(), checked: 0 }
     }
 
     /// Appends a piece. `ceiling` is the largest size the message can reach, so the buffer never grows beyond
@@ -59,15 +85,20 @@ impl Message {
             self.data.reserve_exact(target - self.data.len());
         }
         self.data.extend_from_slice(piece);
-        if self.opcode == Opcode::Text {
+        if self.opcode == Opcode::Text && !self.is_compressed {
             let unchecked = self.data.get(self.checked..).unwrap_or_default();
             self.checked += utf8::valid_prefix(unchecked)?;
         }
         Ok(())
     }
 
-    pub(crate) fn as_incoming(&self) -> Result<Incoming<'_>, ProtocolError> {
-        Incoming::new(self.opcode, &self.data)
+    /// Visits the message, which is complete. `limit` bounds it once it is inflated.
+    pub(crate) fn visit(
+        &self,
+        limit: usize,
+        visit: &mut impl FnMut(Incoming<'_>),
+    ) -> Result<(), ProtocolError> {
+        visit_message((self.opcode, self.is_compressed), &self.data, limit, visit)
     }
 }
 
@@ -91,7 +122,7 @@ impl Pending {
         piece: &[u8],
         limit: usize,
     ) -> Result<(), ProtocolError> {
-        let message = self.message.get_or_insert_with(|| Message::new(frame.opcode));
+        let message = self.message.get_or_insert_with(|| Message::new(frame));
         let ceiling = if frame.fin { message.data.len() + piece.len() + frame.remaining } else { limit };
         message.append(piece, ceiling)
     }

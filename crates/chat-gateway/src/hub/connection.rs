@@ -16,7 +16,7 @@ use bytes::Bytes;
 use chat_core::cluster::NodeId;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_protocol::close_codes;
-use chat_websocket::{Opcode, encode, encode_close};
+use chat_websocket::{Opcode, compress_frames, encode, encode_close};
 use chat_wire::Form;
 use tokio::sync::Notify;
 
@@ -24,6 +24,7 @@ use super::outbox::{Delivery, Outbox, Pushed, ReplayEnd, StreamPosition};
 use super::pace::{Pace, Slowest, Taken};
 use super::protocol::Protocol;
 use super::socket::Written;
+use super::stream_form::StreamForm;
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
@@ -37,9 +38,7 @@ pub(crate) struct Bearer {
     pub(crate) granted: Granted,
     /// Expiry of the token, on the hub's clock, in milliseconds.
     pub(crate) expires_at: u64,
-    pub(crate) protocol: Protocol,
-    /// Form of the message objects in v2 frames.
-    pub(crate) form: Form,
+    pub(crate) stream: StreamForm,
     /// Address of the client.
     pub(crate) client: ClientAddress,
 }
@@ -170,11 +169,16 @@ impl Connection {
     }
 
     pub(crate) fn protocol(&self) -> Protocol {
-        self.bearer.protocol
+        self.bearer.stream.protocol
     }
 
     pub(crate) fn form(&self) -> Form {
-        self.bearer.form
+        self.bearer.stream.form
+    }
+
+    /// How the client takes its frames.
+    pub(crate) fn stream(&self) -> StreamForm {
+        self.bearer.stream
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -185,6 +189,7 @@ impl Connection {
         self.is_gone.load(Ordering::Acquire)
     }
 
+    /// Queues a live frame, which is already in the form that the client takes.
     pub(crate) fn push_live(&self, frame: &Bytes, position: StreamPosition) -> Flush {
         let pushed = {
             let mut state = self.state();
@@ -205,6 +210,7 @@ impl Connection {
 
     /// Queues a frame that is not a live event.
     pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
+        let frame = self.compressed(frame);
         let pushed = {
             let mut state = self.state();
             if self.is_closing() {
@@ -219,6 +225,7 @@ impl Connection {
     /// Queues the answer to a client's frame. While the connection is closing, answers still go out before the close
     /// frame.
     pub(crate) fn push_answer(&self, frame: Bytes) -> Flush {
+        let frame = self.compressed(frame);
         let pushed = {
             let mut state = self.state();
             if self.is_closing() && state.closing_frame.is_none() {
@@ -247,6 +254,12 @@ impl Connection {
             outbox.is_greeted() && outbox.has_room(self.limits())
         };
         if takes_signals { self.push(frame.clone(), None) } else { Flush::NotDue }
+    }
+
+    /// The frame, compressed if the client takes it so and it gets smaller.
+    fn compressed(&self, frame: Bytes) -> Bytes {
+        let deflate = self.bearer.stream.deflate.filter(|deflate| deflate.covers(frame.len()));
+        deflate.and_then(|_| compress_frames(&frame)).unwrap_or(frame)
     }
 
     fn after_push(&self, pushed: Pushed) -> Flush {

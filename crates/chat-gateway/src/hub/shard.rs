@@ -19,7 +19,7 @@ use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
 use super::outbox::StreamPosition;
 use super::waiting_receipts::{Frame, WaitingReceipts};
-use super::{CloseReason, Command, Connection, Flush, Protocol};
+use super::{CloseReason, Command, Connection, Flush, Protocol, StreamForm};
 use crate::metrics::Metrics;
 
 /// Upper bound for the commands handled before their frames are written.
@@ -138,7 +138,8 @@ impl Shard {
         let mut is_waiting = false;
         let change = &announcement.event.change;
         let mut push = |user: UserId, connection: &Arc<Connection>| {
-            if connection.form() == Form::Lean && connection.protocol() == Protocol::V2 {
+            let StreamForm { protocol, form, deflate } = connection.stream();
+            if form == Form::Lean && protocol == Protocol::V2 {
                 if let Audience::Group(group) = announcement.audience
                     && chat_wire::v2::may_wait(change, user)
                     && waiting.lacks(connection.id(), group)
@@ -147,13 +148,10 @@ impl Shard {
                     return;
                 }
                 // Its cursor promises that everything before it was sent.
-                let frames = if waiting.is_empty() { None } else { waiting.take(connection.id()) };
+                let frames = if waiting.is_empty() { None } else { waiting.take(connection.id(), deflate) };
                 deliveries += push_receipts(frames, connection, touched);
             }
-            let Some((frame, position)) = announcement.frame(user, connection.protocol(), connection.form())
-            else {
-                return;
-            };
+            let Some((frame, position)) = announcement.frame(user, connection.stream()) else { return };
             deliveries += 1;
             if connection.push_live(&frame, position) == Flush::Due {
                 touched.push(connection.clone());
@@ -206,7 +204,7 @@ impl Shard {
     fn send_receipts(&mut self, group: ConversationId) {
         let mut deliveries = 0;
         for (_, connection) in self.index.of_group(group) {
-            let frame = self.waiting.take_of(group, connection.id());
+            let frame = self.waiting.take_of(group, connection.id(), connection.stream().deflate);
             deliveries += push_receipts(frame, connection, &mut self.touched);
         }
         self.waiting.sent(group);

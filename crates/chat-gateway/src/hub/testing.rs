@@ -21,7 +21,9 @@ use chat_wire::Form;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bearer, Connection, ConnectionContext, Hub, HubParts, OutboxLimits, Protocol, Slowest};
+use super::{
+    Bearer, Connection, ConnectionContext, Hub, HubParts, OutboxLimits, Protocol, Slowest, StreamForm,
+};
 use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 use crate::tokens::Granted;
@@ -121,7 +123,12 @@ pub(crate) async fn connect_in_form(
     let (served, _) = listener.accept().await.unwrap();
     let granted = Granted { user, counts_from: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
     let client = ClientAddress::of(&Extensions::new());
-    let bearer = Bearer { granted, expires_at: u64::MAX, protocol, form, client };
+    let bearer = Bearer {
+        granted,
+        expires_at: u64::MAX,
+        stream: StreamForm { protocol, form, deflate: None },
+        client,
+    };
     let id = hub.next_connection_id();
     let context = ConnectionContext {
         limits: OutboxLimits::default(),

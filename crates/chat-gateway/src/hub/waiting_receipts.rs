@@ -13,8 +13,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use chat_core::ids::{ConversationId, Position};
 use chat_core::receipts::Receipt;
+use chat_websocket::Deflate;
 use tokio::time::Instant;
 
+use super::shared_frame::SharedFrame;
 use crate::wire;
 
 /// Longest time that a receipt waits.
@@ -55,14 +57,14 @@ struct Gathered {
     receipts: Vec<Receipt>,
     up_to: Position,
     /// The frames that were encoded since the last receipt arrived, by the index of their first receipt.
-    frames: HashMap<usize, Bytes>,
+    frames: HashMap<usize, SharedFrame>,
 }
 
 impl Gathered {
-    fn frame(&mut self, from: usize) -> Option<Frame> {
+    fn frame(&mut self, from: usize, deflate: Option<Deflate>) -> Option<Frame> {
         let receipts = self.receipts.get(from..).filter(|receipts| !receipts.is_empty())?;
-        let encode = || wire::v2::frame(&chat_wire::v2::gathered(receipts));
-        let frame = self.frames.entry(from).or_insert_with(encode).clone();
+        let encode = || SharedFrame::new(wire::v2::frame(&chat_wire::v2::gathered(receipts)));
+        let frame = self.frames.entry(from).or_insert_with(encode).bytes(deflate);
         Some((frame, self.up_to))
     }
 }
@@ -119,9 +121,9 @@ impl WaitingReceipts {
     }
 
     /// Takes the frames that a connection lacks, concatenated in log order, before it gets a frame with a cursor.
-    pub(super) fn take(&mut self, connection: u64) -> Option<Frame> {
+    pub(super) fn take(&mut self, connection: u64, deflate: Option<Deflate>) -> Option<Frame> {
         let lacking = self.lacking.remove(&connection)?;
-        let mut frames: Vec<_> = lacking.iter().filter_map(|lacking| self.frame(lacking)).collect();
+        let mut frames: Vec<_> = lacking.iter().filter_map(|lacking| self.frame(lacking, deflate)).collect();
         frames.sort_by_key(|(_, up_to)| *up_to);
         if frames.len() < 2 {
             return frames.pop();
@@ -133,19 +135,24 @@ impl WaitingReceipts {
     }
 
     /// Takes the frame of one group that a connection lacks.
-    pub(super) fn take_of(&mut self, group: ConversationId, connection: u64) -> Option<Frame> {
+    pub(super) fn take_of(
+        &mut self,
+        group: ConversationId,
+        connection: u64,
+        deflate: Option<Deflate>,
+    ) -> Option<Frame> {
         let lacking = self.lacking.get_mut(&connection)?;
         let index = lacking.iter().position(|known| known.group == group)?;
         let taken = lacking.swap_remove(index);
         if lacking.is_empty() {
             self.lacking.remove(&connection);
         }
-        self.frame(&taken)
+        self.frame(&taken, deflate)
     }
 
-    fn frame(&mut self, lacking: &Lacking) -> Option<Frame> {
+    fn frame(&mut self, lacking: &Lacking, deflate: Option<Deflate>) -> Option<Frame> {
         let gathered = self.groups.get_mut(&lacking.group)?;
-        if gathered.number == lacking.number { gathered.frame(lacking.from) } else { None }
+        if gathered.number == lacking.number { gathered.frame(lacking.from, deflate) } else { None }
     }
 
     /// The next group whose receipts have waited long enough. They stay until [`WaitingReceipts::sent`].
@@ -231,7 +238,7 @@ mod tests {
         assert_eq!(waiting.next_due(), Some(now + Duration::from_millis(1300)));
         assert_eq!(waiting.due(now + Duration::from_millis(1299)), None);
         assert_eq!(waiting.due(now + Duration::from_millis(1300)), Some(CHEESE));
-        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection).unwrap());
+        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection, None).unwrap());
         assert_eq!(members(&frames), [(7, vec![1, 2, 3]), (7, vec![1, 2, 3])]);
         assert_eq!(frames[0].0.as_ptr(), frames[1].0.as_ptr(), "encoded once");
         waiting.sent(CHEESE);
@@ -244,21 +251,21 @@ mod tests {
         add(&mut waiting, CHEESE, 1, now);
         add(&mut waiting, MICE, 2, now);
         add(&mut waiting, CHEESE, 3, now);
-        assert_eq!(members(&waiting.take(1)), [(8, vec![2]), (7, vec![1, 3])], "in log order");
-        assert_eq!(waiting.take(1), None);
+        assert_eq!(members(&waiting.take(1, None)), [(8, vec![2]), (7, vec![1, 3])], "in log order");
+        assert_eq!(waiting.take(1, None), None);
         add(&mut waiting, CHEESE, 4, now);
         assert_eq!(waiting.due(now + WAIT), Some(CHEESE));
-        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection).unwrap());
+        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection, None).unwrap());
         assert_eq!(members(&frames), [(7, vec![4]), (7, vec![1, 3, 4])]);
-        assert_eq!(waiting.take_of(CHEESE, 3), None, "it came later");
+        assert_eq!(waiting.take_of(CHEESE, 3, None), None, "it came later");
     }
 
     #[tokio::test]
     async fn what_was_sent_before_its_time_is_not_due() {
         let (mut waiting, now) = (WaitingReceipts::default(), Instant::now());
         add(&mut waiting, CHEESE, 1, now);
-        waiting.take(1);
-        waiting.take(2);
+        waiting.take(1, None);
+        waiting.take(2, None);
         waiting.sent(CHEESE);
         let later = now + Duration::from_millis(500);
         add(&mut waiting, CHEESE, 2, later);
@@ -272,9 +279,9 @@ mod tests {
         add(&mut waiting, CHEESE, 1, now);
         add(&mut waiting, CHEESE, 2, now);
         waiting.sent(CHEESE);
-        assert_eq!(waiting.take(1), None);
+        assert_eq!(waiting.take(1, None), None);
         add(&mut waiting, CHEESE, 3, now);
-        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection).unwrap());
+        let frames = [1, 2].map(|connection| waiting.take_of(CHEESE, connection, None).unwrap());
         assert_eq!(members(&frames), [(7, vec![3]), (7, vec![3])]);
     }
 
@@ -298,7 +305,7 @@ mod tests {
         assert!(!waiting.lacks(1, further));
         assert!(waiting.lacks(1, CHEESE), "it lacks some of this group already");
         let all: Vec<_> = groups.map(|group| (group.0, vec![group.0])).collect();
-        assert_eq!(members(&waiting.take(1)), all, "in one entry of its queue");
+        assert_eq!(members(&waiting.take(1, None)), all, "in one entry of its queue");
         assert!(waiting.lacks(1, further));
     }
 }

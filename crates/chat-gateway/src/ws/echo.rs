@@ -8,11 +8,13 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use chat_websocket::{Decoder, Incoming, Opcode, Role, encode, encode_close, encode_into};
+use chat_websocket::{
+    Decoder, Deflate, Incoming, Opcode, Role, compress_frames, encode, encode_close, encode_into,
+};
 use hyper::upgrade::OnUpgrade;
 use tokio::net::TcpListener;
 
-use super::{bare_socket, handshake, switching_protocols};
+use super::{bare_socket, deflate, handshake, switching_protocols};
 use crate::ServeOptions;
 use crate::http::problem::Problem;
 use crate::hub::Socket;
@@ -28,22 +30,23 @@ pub async fn serve_echo(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> 
 
 async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
     let accept = handshake(&parts.headers)?;
+    let deflate = deflate(true, &parts.headers);
     if let Some(on_upgrade) = parts.extensions.remove::<OnUpgrade>() {
         tokio::spawn(async move {
             if let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) {
                 // A suite may hang up in the middle of a case.
-                let _ = echo(socket, early).await;
+                let _ = echo(socket, early, deflate).await;
             }
         });
     }
-    Ok(switching_protocols(accept, None))
+    Ok(switching_protocols(accept, None, deflate))
 }
 
 /// Upper bound for a message, in bytes. Suites send up to 16 MiB.
 const LIMIT: usize = 64 * 1024 * 1024;
 
-async fn echo(mut socket: Socket, mut bytes: Vec<u8>) -> io::Result<()> {
-    let mut decoder = Decoder::new(Role::Server, LIMIT);
+async fn echo(mut socket: Socket, mut bytes: Vec<u8>, deflate: Option<Deflate>) -> io::Result<()> {
+    let mut decoder = Decoder::new(Role::Server, LIMIT).inflating(deflate.is_some());
     let mut buffer = vec![0; 64 * 1024];
     while !decoder.is_finished() {
         let mut answers = Vec::new();
@@ -58,7 +61,9 @@ async fn echo(mut socket: Socket, mut bytes: Vec<u8>) -> io::Result<()> {
         if let Err(error) = fed {
             answers.extend_from_slice(&encode_close(error.close_code(), &error.to_string()));
         }
-        socket.write_all(&answers).await?;
+        let compressed = deflate.filter(|deflate| deflate.covers(answers.len()));
+        let compressed = compressed.and_then(|_| compress_frames(&answers));
+        socket.write_all(compressed.as_deref().unwrap_or(&answers)).await?;
         if decoder.is_finished() {
             break;
         }

@@ -5,20 +5,19 @@ use std::time::Duration;
 
 use chat_protocol::close_codes;
 use chat_protocol::v2::{Auth, Head};
-use chat_websocket::{Decoder, Opcode, Role, close_code, encode, encode_close};
-use chat_wire::Form;
+use chat_websocket::{Opcode, close_code, encode, encode_close};
 use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::{self, Beginning, End, Input, ResumeWish, Taken};
-use super::{Authenticated, bare_socket, connection, slot};
+use super::{Authenticated, bare_socket, connection, decoder, slot};
 use crate::accept::RequestSlot;
 use crate::client_address::ClientAddress;
 use crate::http::lean::Lean;
 use crate::http::limited;
 use crate::http::problem::Problem;
-use crate::hub::{Protocol, Socket};
+use crate::hub::{Socket, StreamForm};
 use crate::{App, address_slots};
 
 /// Upper bound for the first frame to arrive.
@@ -61,17 +60,17 @@ pub(super) fn reserve_slot(app: &App, client: ClientAddress) -> Result<PendingSl
 
 /// Properties of the upgrade.
 pub(super) struct UpgradeProperties {
-    pub(super) form: Form,
+    pub(super) stream: StreamForm,
     pub(super) wish: ResumeWish,
     pub(super) client: ClientAddress,
     pub(super) request_slot: RequestSlot,
 }
 
-/// Where a first frame comes from, and the form that its client's URL asks for.
+/// Where a first frame comes from, and how its client takes frames by its URL and its handshake.
 struct Origin {
     client: ClientAddress,
     request_slot: RequestSlot,
-    form: Form,
+    stream: StreamForm,
 }
 
 /// Waits for the upgrade and the first frame, then starts a session or refuses the client. What the URL says about
@@ -83,8 +82,8 @@ pub(super) async fn start(
     properties: UpgradeProperties,
 ) {
     let Some((mut socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let UpgradeProperties { form, wish, client, request_slot } = properties;
-    let from = Origin { client, request_slot, form };
+    let UpgradeProperties { stream, wish, client, request_slot } = properties;
+    let from = Origin { client, request_slot, stream };
     let result = tokio::time::timeout(DEADLINE, listen(&app, &mut socket, early, from)).await;
     drop(pending);
     match result.unwrap_or_else(|_| refusal(close_code::POLICY_VIOLATION, "no auth frame in time")) {
@@ -109,7 +108,7 @@ async fn listen(
     mut bytes: Vec<u8>,
     from: Origin,
 ) -> Result<(Authenticated, Beginning), Refusal> {
-    let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
+    let mut decoder = decoder(app, from.stream);
     let mut taken = Taken::default();
     let first = loop {
         taken.feed(&mut decoder, &mut bytes);
@@ -174,7 +173,7 @@ fn reason(first: &str, is_auth: bool) -> &'static str {
 async fn check_auth_frame(
     app: &App,
     first: &str,
-    Origin { client, request_slot, form }: Origin,
+    Origin { client, request_slot, stream }: Origin,
 ) -> Result<Authenticated, Refusal> {
     // Otherwise serde would accept a list of values in the right order.
     let is_object = first.trim_start().starts_with('{');
@@ -189,8 +188,9 @@ async fn check_auth_frame(
             let slot = slot(app, granted, request_slot);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one".into()))?;
             let wish = ResumeWish { cursor: auth.cursor, max_changes: auth.max_changes };
-            let form = auth.lean.map_or(form, |lean| Lean::from(lean).form());
-            Ok(Authenticated { granted, slot, protocol: Protocol::V2, form, wish, client })
+            let form = auth.lean.map_or(stream.form, |lean| Lean::from(lean).form());
+            let stream = StreamForm { form, ..stream };
+            Ok(Authenticated { granted, slot, stream, wish, client })
         }
         Ok(None) => refusal(close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again"),
         Err(_) => refusal(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect"),

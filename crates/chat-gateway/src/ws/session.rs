@@ -12,7 +12,7 @@ use chat_core::ids::Position;
 use chat_core::sync::{Cursor, Resume};
 use chat_core::{Chat, Result};
 use chat_protocol::close_codes;
-use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
+use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, close_code, encode};
 use tokio::task::yield_now;
 
 use super::{replay, v1, v2};
@@ -90,8 +90,7 @@ impl ResumeWish {
 
 impl Beginning {
     /// For a client that authenticated with its upgrade, and may have sent `early` bytes after it.
-    pub(super) fn after_upgrade(frame_bytes: usize, mut early: Vec<u8>, wish: ResumeWish) -> Self {
-        let mut decoder = Decoder::new(Role::Server, frame_bytes);
+    pub(super) fn after_upgrade(mut decoder: Decoder, mut early: Vec<u8>, wish: ResumeWish) -> Self {
         let mut taken = Taken::default();
         if !early.is_empty() {
             taken.feed(&mut decoder, &mut early);

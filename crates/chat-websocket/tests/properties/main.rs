@@ -1,6 +1,7 @@
 //! Properties of the public interface, checked on generated input and against a second implementation of the
 //! protocol. Rules that one example can show have their tests beside the code.
 
+mod compressed;
 mod differential;
 mod round_trip;
 mod support;

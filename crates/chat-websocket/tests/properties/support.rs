@@ -2,6 +2,7 @@
 //! ones can be built too.
 
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, encode_masked_into};
+use flate2::{Compress, Compression, FlushCompress};
 use proptest::{prelude::*, sample::Index};
 
 /// Upper bound for the memory that the decoder may hold besides payload, in bytes.
@@ -62,7 +63,23 @@ pub fn decode<'a>(
     limit: usize,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<Event>, Verdict) {
-    let mut decoder = Decoder::new(role, limit);
+    decode_with(Decoder::new(role, limit), limit, pieces)
+}
+
+/// Does the same for an end that has agreed to compressed messages.
+pub fn decode_inflating<'a>(
+    role: Role,
+    limit: usize,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Event>, Verdict) {
+    decode_with(Decoder::new(role, limit).inflating(true), limit, pieces)
+}
+
+fn decode_with<'a>(
+    mut decoder: Decoder,
+    limit: usize,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Event>, Verdict) {
     let mut events = Vec::new();
     for piece in pieces {
         if decoder.is_finished() {
@@ -164,4 +181,14 @@ pub fn encode_for(reader: Role, out: &mut Vec<u8>, event: &Event, key: [u8; 4]) 
         Role::Server => encode_masked_into(out, opcode, &payload, key),
         Role::Client => chat_websocket::encode_into(out, opcode, &payload),
     }
+}
+
+/// Compresses a message as an independent sender would, at a level and with a window of its choice.
+pub fn deflate(message: &[u8], level: u32, window_bits: u8) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(message.len() * 2 + 1000);
+    let mut state = Compress::new_with_window_bits(Compression::new(level), false, window_bits);
+    let compressed = state.compress_vec(message, &mut payload, FlushCompress::Sync);
+    assert!(compressed.is_ok(), "{compressed:?}");
+    payload.truncate(payload.len() - 4);
+    payload
 }

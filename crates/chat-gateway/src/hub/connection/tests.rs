@@ -32,8 +32,7 @@ async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStr
     let bearer = Bearer {
         granted,
         expires_at,
-        protocol: Protocol::V1,
-        form: Form::Complete,
+        stream: StreamForm { protocol: Protocol::V1, form: Form::Complete, deflate: None },
         client: ClientAddress::of(&Extensions::new()),
     };
     let context = ConnectionContext {

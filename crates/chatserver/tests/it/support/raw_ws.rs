@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Answer, Request, Server, within};
 
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 /// Opcodes of RFC 6455, section 5.2.
 pub const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
@@ -62,6 +64,31 @@ pub fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Encodes a compressed message as a client has to, in one frame.
+pub fn masked_compressed(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = masked(opcode, payload);
+    frame[0] |= 0x40;
+    frame
+}
+
+/// Compresses a message for a frame (RFC 7692, section 7.2.1).
+pub fn deflated(message: &[u8]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(message.len() + 1000);
+    let mut state = Compress::new(Compression::best(), false);
+    state.compress_vec(message, &mut payload, FlushCompress::Sync).unwrap();
+    assert!(payload.ends_with(&[0, 0, 0xFF, 0xFF]));
+    payload.truncate(payload.len() - 4);
+    payload
+}
+
+/// Inflates the payload of a frame, without anything that earlier frames have left.
+fn inflated(payload: &[u8]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(1024 * 1024);
+    let payload = [payload, &[0, 0, 0xFF, 0xFF]].concat();
+    Decompress::new(false).decompress_vec(&payload, &mut message, FlushDecompress::Sync).unwrap();
+    message
+}
+
 /// A stream that sends only what a test asks for, and answers nothing by itself.
 pub struct RawWs {
     socket: TcpStream,
@@ -95,6 +122,26 @@ impl RawWs {
         Self::over(socket, server, upgrade("/ws").bearer(token)).await
     }
 
+    /// Opens a stream with this offer of extensions. Returns the server's answer to the offer too.
+    pub async fn connect_offering(
+        server: &Server,
+        (token, path, protocol): (&str, &str, &str),
+        offer: &str,
+    ) -> (Self, Option<String>) {
+        let socket = TcpStream::connect(&server.address).await.unwrap();
+        let request = upgrade(path).bearer(token).header("Sec-WebSocket-Protocol", protocol);
+        let (ws, answer) = Self::upgraded(socket, server, request.header(EXTENSIONS, offer)).await;
+        (ws, answer.header(EXTENSIONS).map(str::to_owned))
+    }
+
+    /// Does the same for a v2 stream that is not authenticated yet.
+    pub async fn connect_offering_unknown(server: &Server, offer: &str) -> (Self, Option<String>) {
+        let socket = TcpStream::connect(&server.address).await.unwrap();
+        let request = upgrade("/ws").header("Sec-WebSocket-Protocol", super::v2::V2);
+        let (ws, answer) = Self::upgraded(socket, server, request.header(EXTENSIONS, offer)).await;
+        (ws, answer.header(EXTENSIONS).map(str::to_owned))
+    }
+
     /// Reads until the stream is live. A client that is still catching up is not asked to confirm, and may take longer.
     pub async fn until_live(&mut self) {
         self.send(PING, b"live?").await;
@@ -119,15 +166,22 @@ impl RawWs {
         Self::over(socket, server, request).await
     }
 
-    async fn over(mut socket: TcpStream, server: &Server, request: Request) -> Self {
+    async fn over(socket: TcpStream, server: &Server, request: Request) -> Self {
+        let (ws, answer) = Self::upgraded(socket, server, request).await;
+        assert_eq!(answer.header(EXTENSIONS), None, "nothing was offered");
+        ws
+    }
+
+    async fn upgraded(mut socket: TcpStream, server: &Server, request: Request) -> (Self, Answer) {
         let request = request.bytes(&server.address);
         socket.write_all(&request).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within(20, socket.read_u8()).await.unwrap());
         }
-        assert_eq!(Answer::parse(&head).status, 101, "{}", String::from_utf8_lossy(&head));
-        Self { socket }
+        let answer = Answer::parse(&head);
+        assert_eq!(answer.status, 101, "{}", String::from_utf8_lossy(&head));
+        (Self { socket }, answer)
     }
 
     /// Returns the next frame, or `None` at the end of the connection.
@@ -142,16 +196,39 @@ impl RawWs {
         Ok(Frame { opcode, payload })
     }
 
+    /// Returns the next frame, inflated if it is compressed, and how many bytes its payload had if it was.
+    pub async fn maybe_compressed_frame(&mut self) -> (Frame, Option<usize>) {
+        let read = async {
+            let (first, length) = self.read_any_head().await?;
+            let mut payload = vec![0; length];
+            self.socket.read_exact(&mut payload).await?;
+            std::io::Result::Ok((first, payload))
+        };
+        let (first, payload) = within(20, read).await.expect("a frame");
+        let opcode = first & 0x0F;
+        match first & 0xF0 {
+            0x80 => (Frame { opcode, payload }, None),
+            0xC0 => (Frame { opcode, payload: inflated(&payload) }, Some(payload.len())),
+            other => panic!("reserved bits: {other:x}"),
+        }
+    }
+
     /// Returns a frame's opcode, and how many bytes follow.
     async fn read_head(&mut self) -> std::io::Result<(u8, usize)> {
-        let first = self.socket.read_u8().await?;
+        let (first, length) = self.read_any_head().await?;
         assert_eq!(first & 0xF0, 0x80, "whole frames without extensions");
+        Ok((first & 0x0F, length))
+    }
+
+    /// Returns a frame's first byte, and how many bytes follow.
+    async fn read_any_head(&mut self) -> std::io::Result<(u8, usize)> {
+        let first = self.socket.read_u8().await?;
         let length = match self.socket.read_u8().await? {
             126 => self.socket.read_u16().await?.into(),
             127 => usize::try_from(self.socket.read_u64().await?).unwrap(),
             short => usize::from(short),
         };
-        Ok((first & 0x0F, length))
+        Ok((first, length))
     }
 
     /// Returns the next frame, read in parts of `bytes` bytes with a pause before each.
