@@ -49,8 +49,8 @@ TOKEN=$(curl -fsS "$URL/v1/users/login" -H 'Content-Type: application/json' \
   -d '{"email":"tom@temp.com","password":"password123"}' | sed -E 's/.*"token":"([^"]*)".*/\1/')
 
 framing() {
-  echo "RFC 6455, cases 1 to 10 (12 and 13 are about compression, which is not offered)"
-  "$VENV/bin/kosoku" -p 4 -x '12.*' -x '13.*' -o "$WORK/kosoku" "$ECHO_URL"
+  echo "RFC 6455 and RFC 7692, cases 1 to 10, 12 and 13"
+  "$VENV/bin/python" scripts/run_kosoku.py -p 4 -o "$WORK/kosoku" "$ECHO_URL"
 }
 
 document() {
