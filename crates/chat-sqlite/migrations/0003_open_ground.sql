@@ -47,6 +47,17 @@ INSERT INTO probe WITH RECURSIVE pages (page) AS (SELECT 1 UNION ALL SELECT page
 -- are then in a log beside that name.
 ALTER TABLE log ADD COLUMN served TEXT;
 
+-- The highest id that a message has had, even if its row is gone. AUTOINCREMENT keeps it in a table of its own, which is one
+-- page more for each message; this row changes with each message anyway. SQLite has no statement to remove that word, and
+-- describes this way: https://sqlite.org/lang_altertable.html#otheralter
+ALTER TABLE log ADD COLUMN last_message INTEGER NOT NULL DEFAULT 0;
+UPDATE log SET last_message = coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0);
+DELETE FROM sqlite_sequence WHERE name = 'messages';
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'PRIMARY KEY AUTOINCREMENT', 'PRIMARY KEY')
+WHERE type = 'table' AND name = 'messages';
+PRAGMA writable_schema = RESET;
+
 -- The feed: what was committed, for readers who keep their places here. Only while there is one are entries written, one
 -- for each position after `feed_from`.
 ALTER TABLE log ADD COLUMN feed_readers INTEGER NOT NULL DEFAULT 0;

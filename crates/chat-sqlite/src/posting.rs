@@ -184,10 +184,12 @@ fn insert(
         Recipient::User(user) => (user.0, 0),
         Recipient::Group(group) => (0, group.0),
     };
-    let sql = "INSERT INTO messages (conversation_id, seq, rev, position, sender_id, recipient_id, group_id, kind,
+    // Without the log's, the id of a message whose row was removed could be used again.
+    let sql = "INSERT INTO messages (id, conversation_id, seq, rev, position, sender_id, recipient_id, group_id, kind,
                                      content, media_url, client_msg_id, sent_at, reply_to, thread_id, streaming,
                                      extra, intention)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+               VALUES ((SELECT max(last_message, coalesce((SELECT max(id) FROM messages), 0)) + 1 FROM log),
+                       ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     tx.prepare_cached(sql)?.execute(params![
         message.conversation.0,
         message.seq.0,

@@ -76,9 +76,9 @@ pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), 
 }
 
 fn end_of(connection: &Connection) -> rusqlite::Result<End> {
-    let sql = "SELECT epoch, position, feed_from FROM log";
-    let (end, feed_from) =
-        connection.query_row(sql, (), |row| Ok((row::cursor(&Columns(row), 0)?, Position(row.get(2)?))))?;
+    let sql = "SELECT epoch, position, feed_from, last_message FROM log";
+    let (end, feed_from, messages) = connection
+        .query_row(sql, (), |row| Ok((row::cursor(&Columns(row), 0)?, Position(row.get(2)?), row.get(3)?)))?;
     let last = |table: &str| {
         let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
         connection.query_row(sql, [table], |row| row.get(0))
@@ -87,7 +87,7 @@ fn end_of(connection: &Connection) -> rusqlite::Result<End> {
         epoch: end.epoch,
         position: end.position,
         feed_from,
-        messages: last("messages")?,
+        messages,
         users: last("users")?,
         conversations: last("conversations")?,
         groups: last("groups")?,

@@ -316,8 +316,9 @@ impl Log {
 
     fn finish(&self, position: Position, events: &[Arc<Event>]) -> rusqlite::Result<()> {
         if position != self.position {
-            let sql =
-                "UPDATE log SET position = ?1 WHERE only_row = 1 AND position = ?2 RETURNING feed_readers";
+            let sql = "UPDATE log SET position = ?1,
+                           last_message = max(last_message, coalesce((SELECT max(id) FROM messages), 0))
+                       WHERE only_row = 1 AND position = ?2 RETURNING feed_readers";
             let mut statement = self.connection.prepare_cached(sql)?;
             let moved = statement.query_row([position.0, self.position.0], |row| row.get::<_, i64>(0));
             let Some(n_readers) = moved.optional()? else {

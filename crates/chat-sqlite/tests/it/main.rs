@@ -10,6 +10,7 @@ mod index;
 mod legacy;
 mod open;
 mod other_release;
+mod pages;
 mod ready;
 mod support;
 mod transfer;

@@ -9,7 +9,7 @@ use chat_core::time::Timestamp;
 
 use super::file::{GoFile, check_invariants};
 use crate::support::SqliteStore;
-use chat_contract::{ALL, contents, ids, newest};
+use chat_contract::{ALL, contents, ids, message, newest};
 
 const SECOND: i64 = 1_000_000;
 
@@ -80,6 +80,21 @@ async fn names_that_could_not_be_registered_today_are_kept() {
     };
     assert_eq!([hash("user-3").await, hash("tom\u{fffd}").await], ["!", "$2a$"]);
     assert_eq!(node.user("spike").await, UserId(6));
+}
+
+#[tokio::test]
+async fn the_ids_of_removed_messages_are_not_used_again() {
+    let go = GoFile::new(
+        "INSERT INTO users VALUES (1, 'tom', 'tom@temp.com', 'h', 0), (2, 'jerry', 'j@temp.com', 'h', 0);
+         INSERT INTO messages VALUES
+            (1, 1, 2, 'text', 'stays', NULL, 1761399699, 'PENDING'),
+            (7, 1, 2, 'text', 'goes', NULL, 1761399700, 'PENDING');
+         DELETE FROM messages WHERE id = 7;",
+    );
+    let node = SqliteStore::open(&go.path).unwrap();
+    let next = node.post(message(UserId(1), Recipient::User(UserId(2)), "new")).await;
+    assert_eq!(next.id.0, 8);
+    check_invariants(&node);
 }
 
 #[tokio::test]

@@ -160,7 +160,8 @@ pub fn check_invariants(node: &SqliteStore) {
         (
             "sequences are past the ids",
             "SELECT 1 FROM sqlite_sequence WHERE seq < CASE name WHEN 'users' THEN (SELECT max(id) FROM users)
-                 WHEN 'groups' THEN (SELECT max(id) FROM groups) WHEN 'messages' THEN (SELECT max(id) FROM messages) END",
+                 WHEN 'groups' THEN (SELECT max(id) FROM groups) END
+             UNION SELECT 1 FROM log WHERE last_message < (SELECT max(id) FROM messages)",
         ),
         ("the file is sound", "SELECT 1 FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
     ] {
