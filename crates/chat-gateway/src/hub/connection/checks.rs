@@ -46,7 +46,7 @@ impl Connection {
 
     /// Pings a silent client, and ends the connection if it shows no sign of life. Any data from the client is a sign
     /// of life. So is progress of a full socket: the client may still be reading what lies before the ping. Progress
-    /// behind a socket that looks free is invisible; [`Ping::timeout_ms`] allows for it.
+    /// behind a socket that looks free is invisible; the time for its answer allows for it.
     fn check_liveness(&self, state: &mut State, now: u64) {
         let active_at = self.active_at.load(Ordering::Relaxed);
         let Some(sent_at) = state.ping.sent_at else {
