@@ -107,6 +107,6 @@ fn note(incoming: Incoming<'_>, received: &mut VecDeque<Received>, answered: &mu
                 *answered = u64::from_be_bytes(number).max(*answered);
             }
         }
-        Incoming::Ping(_) | Incoming::Binary(_) => {}
+        Incoming::Ping(_) | Incoming::Binary(_) | Incoming::Compressed { .. } => {}
     }
 }

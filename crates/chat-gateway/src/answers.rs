@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::response::Parts;
+use axum::http::{Extensions, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -85,7 +85,28 @@ struct HasRoom;
 /// A response's bytes, which keep their room until the last reference is dropped.
 struct Kept {
     bytes: Bytes,
-    _permit: Permit,
+    _permit: Arc<Permit>,
+}
+
+/// The room of a response whose body may be replaced by a smaller one.
+#[derive(Clone)]
+pub(crate) struct ReservedRoom(Arc<Permit>);
+
+impl ReservedRoom {
+    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
+        extensions.remove()
+    }
+
+    /// The body is being made again, so that the response cannot be dropped.
+    pub(crate) fn begin_again(&self) {
+        self.0.begin_again();
+    }
+
+    /// The new body.
+    pub(crate) fn filled(self, bytes: Bytes) -> Body {
+        self.0.made(bytes.len());
+        Body::from(Bytes::from_owner(Kept { bytes, _permit: self.0 }))
+    }
 }
 
 impl AsRef<[u8]> for Kept {
@@ -217,14 +238,15 @@ impl Room {
     /// The response with its body in the reserved room, if it needs any.
     pub(crate) fn filled(room: Option<Self>, json: Vec<u8>) -> Response {
         let bytes = Bytes::from(json);
-        let body = match room {
+        let room = room.map(|Self(permit)| ReservedRoom(Arc::new(permit)));
+        let body = match room.clone() {
             None => Body::from(bytes),
-            Some(Self(permit)) => {
-                permit.made(bytes.len());
-                Body::from(Bytes::from_owner(Kept { bytes, _permit: permit }))
-            }
+            Some(room) => room.filled(bytes),
         };
         let mut response = Response::new(body);
+        if let Some(room) = room {
+            response.extensions_mut().insert(room);
+        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.extensions_mut().insert(HasRoom);
         response
@@ -232,6 +254,12 @@ impl Room {
 }
 
 impl Permit {
+    fn begin_again(&self) {
+        if let Some(answer) = self.answers.held().answers.get_mut(&self.number) {
+            answer.since = None;
+        }
+    }
+
     fn made(&self, bytes: usize) {
         let mut held = self.answers.held();
         held.made(self.number, u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -285,7 +313,7 @@ pub(crate) async fn bound(
     let Ok(body) = body.collect().await else {
         return Problem::new(500, "internal", "Internal error").into_response();
     };
-    let kept = Kept { bytes: body.to_bytes(), _permit: permit };
+    let kept = Kept { bytes: body.to_bytes(), _permit: Arc::new(permit) };
     Response::from_parts(parts, Body::from(Bytes::from_owner(kept)))
 }
 

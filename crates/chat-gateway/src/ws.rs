@@ -285,7 +285,7 @@ async fn start(app: App, mut authenticated: Authenticated, on_upgrade: OnUpgrade
 
 /// A decoder for the frames of a client.
 fn decoder(app: &App, stream: StreamForm) -> Decoder {
-    Decoder::new(Role::Server, app.options.frame_bytes).inflating(stream.deflate.is_some())
+    Decoder::new(Role::Server, app.options.frame_bytes).leaving_compressed(stream.deflate.is_some())
 }
 
 fn connection(app: &App, authenticated: Authenticated, socket: Socket) -> (Arc<Connection>, Slot) {

@@ -8,7 +8,7 @@ use crate::{
     frame::{Opcode, Role},
     header::{self, Context},
     incoming::Incoming,
-    pending::{Frame, Pending, visit_message},
+    pending::{Complete, Frame, Pending},
 };
 
 /// Decodes one direction of one connection (RFC 6455, sections 5 and 6.2).
@@ -19,10 +19,19 @@ use crate::{
 pub struct Decoder {
     role: Role,
     finished: bool,
-    /// Whether messages may be compressed.
-    deflates: bool,
+    compressed: Compressed,
     max_message_bytes: usize,
     pending: Option<Box<Pending>>,
+}
+
+/// What a decoder does with compressed messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compressed {
+    /// Refuses them: they were not agreed on.
+    Refused,
+    Inflated,
+    /// Leaves them to the caller.
+    Left,
 }
 
 // A server keeps one for each of tens of thousands of idle connections.
@@ -33,15 +42,29 @@ impl Decoder {
     /// section 10.4).
     #[must_use]
     pub const fn new(role: Role, max_message_bytes: usize) -> Self {
-        Self { role, finished: false, deflates: false, max_message_bytes, pending: None }
+        Self { role, finished: false, compressed: Compressed::Refused, max_message_bytes, pending: None }
     }
 
     /// Sets whether messages may be compressed, which both ends must have agreed on (RFC 7692). Neither their
     /// compressed form nor the message may exceed the limit.
     #[must_use]
     pub const fn inflating(mut self, deflates: bool) -> Self {
-        self.deflates = deflates;
+        self.compressed = if deflates { Compressed::Inflated } else { Compressed::Refused };
         self
+    }
+
+    /// The same, but leaves compressed messages as they came ([`Incoming::Compressed`]): a few kilobytes of input may
+    /// hold hundreds of messages that are a thousand times larger, and the caller may not need them all at once.
+    #[must_use]
+    pub const fn leaving_compressed(mut self, deflates: bool) -> Self {
+        self.compressed = if deflates { Compressed::Left } else { Compressed::Refused };
+        self
+    }
+
+    /// Returns the limit for a message, in bytes.
+    #[must_use]
+    pub const fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes
     }
 
     /// Reads all of `input` and calls `visit` for each message and control frame that it completes.
@@ -156,7 +179,7 @@ impl Decoder {
         Context {
             role: self.role,
             in_message: message_len.is_some(),
-            deflates: self.deflates,
+            deflates: self.compressed != Compressed::Refused,
             room: self.max_message_bytes.saturating_sub(message_len.unwrap_or(0)),
         }
     }
@@ -204,14 +227,16 @@ impl Decoder {
     ) -> Result<(), ProtocolError> {
         let begun = self.pending.as_ref().is_some_and(|pending| pending.message.is_some());
         if frame.fin && !begun {
-            return visit_message((frame.opcode, frame.is_compressed), piece, self.max_message_bytes, visit);
+            let complete =
+                Complete { opcode: frame.opcode, is_compressed: frame.is_compressed, payload: piece };
+            return complete.visit(self.compressed, self.max_message_bytes, visit);
         }
         let pending = self.pending.get_or_insert_default();
         pending.append_data(frame, piece, self.max_message_bytes)?;
         if frame.fin
             && let Some(message) = pending.message.take()
         {
-            message.visit(self.max_message_bytes, visit)?;
+            message.complete().visit(self.compressed, self.max_message_bytes, visit)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::fmt;
 
 pub use compress::{MIN_COMPRESSED_BYTES, compress_frames};
 pub(crate) use inflate::inflate;
+pub use inflate::inflate_text;
 
 /// Largest window of DEFLATE, as the exponent of its size in bytes (RFC 7692, section 7.1.2).
 const MAX_WINDOW_BITS: u8 = 15;

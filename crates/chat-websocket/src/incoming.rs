@@ -13,6 +13,14 @@ pub enum Incoming<'a> {
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
+    /// A compressed message as it came, of a decoder that [leaves](crate::Decoder::leaving_compressed) them;
+    /// [`inflate_text`](crate::inflate_text) returns the text of one.
+    Compressed {
+        /// Whether the message is text; otherwise it is binary.
+        is_text: bool,
+        /// The compressed message.
+        payload: &'a [u8],
+    },
     /// A ping; the peer expects a pong with the same payload (section 5.5.3).
     Ping(&'a [u8]),
     /// A pong.

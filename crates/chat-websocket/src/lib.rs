@@ -36,7 +36,7 @@ mod utf8;
 
 pub use close::{MAX_REASON_BYTES, close_code, is_valid_close_code};
 pub use decoder::Decoder;
-pub use deflate::{Deflate, MIN_COMPRESSED_BYTES, compress_frames};
+pub use deflate::{Deflate, MIN_COMPRESSED_BYTES, compress_frames, inflate_text};
 pub use encoder::{
     encode, encode_close, encode_close_masked, encode_into, encode_masked, encode_masked_into,
 };

@@ -2,6 +2,7 @@
 //! while something is incomplete; the rules of the protocol live elsewhere.
 
 use crate::{
+    decoder::Compressed,
     deflate,
     error::ProtocolError,
     frame::Opcode,
@@ -43,19 +44,31 @@ impl Frame {
     }
 }
 
-/// Visits a complete message with its opcode, inflated if it is compressed.
-pub(crate) fn visit_message(
-    (opcode, is_compressed): (Opcode, bool),
-    payload: &[u8],
-    limit: usize,
-    visit: &mut impl FnMut(Incoming<'_>),
-) -> Result<(), ProtocolError> {
-    if is_compressed {
-        visit(Incoming::new(opcode, &deflate::inflate(payload, limit)?)?);
-    } else {
-        visit(Incoming::new(opcode, payload)?);
+/// A message that has arrived completely, with the opcode of its first frame.
+pub(crate) struct Complete<'a> {
+    pub(crate) opcode: Opcode,
+    pub(crate) is_compressed: bool,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Complete<'_> {
+    /// Visits the message. `limit` bounds it if it is inflated.
+    pub(crate) fn visit(
+        &self,
+        compressed: Compressed,
+        limit: usize,
+        visit: &mut impl FnMut(Incoming<'_>),
+    ) -> Result<(), ProtocolError> {
+        let Self { opcode, is_compressed, payload } = *self;
+        if !is_compressed {
+            visit(Incoming::new(opcode, payload)?);
+        } else if compressed == Compressed::Left {
+            visit(Incoming::Compressed { is_text: opcode == Opcode::Text, payload });
+        } else {
+            visit(Incoming::new(opcode, &deflate::inflate(payload, limit)?)?);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A data message that has arrived only in part.
@@ -92,13 +105,9 @@ impl Message {
         Ok(())
     }
 
-    /// Visits the message, which is complete. `limit` bounds it once it is inflated.
-    pub(crate) fn visit(
-        &self,
-        limit: usize,
-        visit: &mut impl FnMut(Incoming<'_>),
-    ) -> Result<(), ProtocolError> {
-        visit_message((self.opcode, self.is_compressed), &self.data, limit, visit)
+    /// The message, whose last piece has been appended.
+    pub(crate) fn complete(&self) -> Complete<'_> {
+        Complete { opcode: self.opcode, is_compressed: self.is_compressed, payload: &self.data }
     }
 }
 

@@ -76,7 +76,7 @@ fn parsed_message(incoming: Incoming<'_>) -> Option<Result<Received, Error>> {
         Incoming::Close { code, reason } => {
             Some(Ok(Received::Closed { code: code.unwrap_or(1005), reason: reason.to_owned() }))
         }
-        Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) => None,
+        Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) | Incoming::Compressed { .. } => None,
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) enum Flush {
     NotDue,
 }
 
+/// Smallest frame of a replay that is compressed, in bytes.
+const LARGE_REPLAYED: usize = 4 * 1024;
 /// Minimum time between two pings for confirmations, in milliseconds.
 const PING_GAP_MS: u64 = 500;
 
@@ -210,7 +212,10 @@ impl Connection {
 
     /// Queues a frame that is not a live event.
     pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
-        let frame = self.compressed(frame);
+        self.push_as_is(self.compressed(frame), delivery)
+    }
+
+    fn push_as_is(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
         let pushed = {
             let mut state = self.state();
             if self.is_closing() {
@@ -254,6 +259,16 @@ impl Connection {
             outbox.is_greeted() && outbox.has_room(self.limits())
         };
         if takes_signals { self.push(frame.clone(), None) } else { Flush::NotDue }
+    }
+
+    /// Queues a frame of a replay. Small ones are not compressed: nobody else gets the same bytes, so each client that
+    /// comes back would cost as much as a whole group does live.
+    pub(crate) fn push_replayed(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
+        if frame.len() < LARGE_REPLAYED {
+            self.push_as_is(frame, delivery)
+        } else {
+            self.push(frame, delivery)
+        }
     }
 
     /// The frame, compressed if the client takes it so and it gets smaller.

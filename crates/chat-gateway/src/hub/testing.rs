@@ -87,7 +87,8 @@ impl Client {
                 Incoming::Close { code, reason } => {
                     got.push_back(Got::Closed(code.unwrap_or(1005), reason.to_owned()));
                 }
-                Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) => {}
+                Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) | Incoming::Compressed { .. } => {
+                }
             });
             fed.unwrap();
         }

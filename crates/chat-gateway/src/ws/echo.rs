@@ -54,7 +54,7 @@ async fn echo(mut socket: Socket, mut bytes: Vec<u8>, deflate: Option<Deflate>) 
             Incoming::Text(text) => encode_into(&mut answers, Opcode::Text, text.as_bytes()),
             Incoming::Binary(payload) => encode_into(&mut answers, Opcode::Binary, payload),
             Incoming::Ping(payload) => encode_into(&mut answers, Opcode::Pong, payload),
-            Incoming::Pong(_) => {}
+            Incoming::Pong(_) | Incoming::Compressed { .. } => {}
             Incoming::Close { code: Some(code), .. } => answers.extend_from_slice(&encode_close(code, "")),
             Incoming::Close { code: None, .. } => answers.extend_from_slice(&encode(Opcode::Close, b"")),
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_protocol::close_codes;
 use chat_protocol::v2::{Auth, Head};
-use chat_websocket::{Opcode, close_code, encode, encode_close};
+use chat_websocket::{Opcode, close_code, encode, encode_close, inflate_text};
 use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,6 +28,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_DISCARDED: usize = 256 * 1024;
 const READ_BYTES: usize = 4096;
 const NO_AUTH_FRAME: &str = "the first frame must be an auth frame";
+const BROKEN: &str = "the first frame is broken or too big";
 
 /// Why a client is refused: the close code and the reason.
 type Refusal = (u16, Cow<'static, str>);
@@ -112,11 +113,11 @@ async fn listen(
     let mut taken = Taken::default();
     let first = loop {
         taken.feed(&mut decoder, &mut bytes);
-        if let Some(first) = first_text(&mut taken, socket).await? {
+        if let Some(first) = first_text(&mut taken, socket, decoder.max_message_bytes()).await? {
             break first;
         }
         if let Some(End::Broken(error)) = taken.end {
-            return refusal(error.close_code(), "the first frame is broken or too big");
+            return refusal(error.close_code(), BROKEN);
         }
         bytes.resize(READ_BYTES, 0);
         let read = socket.read(&mut bytes).await.map_err(|_| gone())?;
@@ -138,10 +139,14 @@ fn gone() -> Refusal {
 
 /// The first text frame, if it has arrived. A client's WebSocket library may send control frames before it; they are
 /// answered as usual (RFC 6455, 5.5).
-async fn first_text(taken: &mut Taken, socket: &mut Socket) -> Result<Option<String>, Refusal> {
+async fn first_text(taken: &mut Taken, socket: &mut Socket, limit: usize) -> Result<Option<String>, Refusal> {
     while !taken.inputs.is_empty() {
         match taken.inputs.remove(0) {
             Input::Text(first) => return Ok(Some(first)),
+            Input::Compressed(payload) => {
+                let first = inflate_text(&payload, limit);
+                return first.map(Some).or_else(|error| refusal(error.close_code(), BROKEN));
+            }
             Input::Binary => return refusal(close_code::POLICY_VIOLATION, NO_AUTH_FRAME),
             Input::Ping(payload) => {
                 socket.write_all(&encode(Opcode::Pong, &payload)).await.map_err(|_| gone())?;

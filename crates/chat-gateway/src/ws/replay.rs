@@ -191,7 +191,7 @@ async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>)
         // The client may take everything at once; other tasks get a turn all the same.
         yield_now().await;
     }
-    connection.push(frame, delivery);
+    connection.push_replayed(frame, delivery);
     ControlFlow::Continue(())
 }
 

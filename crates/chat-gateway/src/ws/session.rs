@@ -12,7 +12,7 @@ use chat_core::ids::Position;
 use chat_core::sync::{Cursor, Resume};
 use chat_core::{Chat, Result};
 use chat_protocol::close_codes;
-use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, close_code, encode};
+use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, close_code, encode, inflate_text};
 use tokio::task::yield_now;
 
 use super::{replay, v1, v2};
@@ -46,6 +46,8 @@ const QUIET_PERIOD: Duration = Duration::from_secs(1);
 /// A frame from a client, in a form that outlives the buffer.
 pub(super) enum Input {
     Text(String),
+    /// A compressed text. It is inflated when its turn comes, since it may become a thousand times larger.
+    Compressed(Bytes),
     Binary,
     Ping(Bytes),
     Pong(Bytes),
@@ -57,7 +59,7 @@ impl Input {
     fn weight(&self) -> usize {
         let said = match self {
             Self::Text(text) => text.len(),
-            Self::Ping(payload) | Self::Pong(payload) => payload.len(),
+            Self::Compressed(payload) | Self::Ping(payload) | Self::Pong(payload) => payload.len(),
             Self::Binary | Self::Close(_) => 0,
         };
         size_of::<Self>() + said
@@ -414,6 +416,14 @@ impl Session<'_> {
     async fn take(&mut self, input: Input) {
         match input {
             Input::Text(text) => self.execute(text).await,
+            Input::Compressed(_) if self.is_broken => {}
+            Input::Compressed(payload) => match inflate_text(&payload, self.decoder.max_message_bytes()) {
+                Ok(text) => self.execute(text).await,
+                Err(error) => {
+                    self.is_broken = true;
+                    self.connection.close(error.close_code(), &error.to_string());
+                }
+            },
             Input::Close(code) => {
                 self.ended_by_client = true;
                 if !self.connection.is_closing() {
@@ -501,7 +511,10 @@ impl Taken {
         let fed = decoder.feed(bytes, |incoming| {
             inputs.push(match incoming {
                 Incoming::Text(text) => Input::Text(text.to_owned()),
-                Incoming::Binary(_) => Input::Binary,
+                Incoming::Compressed { is_text: true, payload } => {
+                    Input::Compressed(Bytes::copy_from_slice(payload))
+                }
+                Incoming::Binary(_) | Incoming::Compressed { is_text: false, .. } => Input::Binary,
                 Incoming::Ping(payload) => Input::Ping(Bytes::copy_from_slice(payload)),
                 Incoming::Pong(payload) => Input::Pong(Bytes::copy_from_slice(payload)),
                 Incoming::Close { code, .. } => Input::Close(code),
@@ -547,4 +560,30 @@ fn read(connection: &Connection, decoder: &mut Decoder) -> Taken {
         }
         taken
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_websocket::{Role, compress_frames};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_takes_no_more_memory_compressed_than_it_came_in() {
+        let limit = 128 * 1024;
+        let frame = compress_frames(&encode(Opcode::Text, &vec![b'a'; limit])).unwrap();
+        let mut read = frame.repeat(100);
+        let came_in = read.len();
+        assert!(came_in < limit);
+        // A client's decoder, because it takes what the server's encoder makes.
+        let mut decoder = Decoder::new(Role::Client, limit).leaving_compressed(true);
+        let mut taken = Taken::default();
+        taken.feed(&mut decoder, &mut read);
+        assert_eq!((taken.inputs.len(), taken.end.is_some()), (100, false));
+        let overhead = 100 * size_of::<Input>();
+        assert!(taken.inputs.iter().map(Input::weight).sum::<usize>() <= came_in + overhead);
+        let Some(Input::Compressed(payload)) = taken.inputs.first() else { panic!("it was inflated") };
+        assert_eq!(inflate_text(payload, limit).map(|text| text.len()), Ok(limit));
+        assert_eq!(inflate_text(payload, limit - 1), Err(ProtocolError::MessageTooBig));
+    }
 }

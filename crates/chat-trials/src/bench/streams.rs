@@ -317,7 +317,7 @@ fn take(bytes: &mut [u8], decoder: &mut Decoder, pongs: &mut Vec<u8>, state: &St
             }
         }
         Incoming::Ping(payload) => pongs.extend_from_slice(&encode_masked(Opcode::Pong, payload, MASK)),
-        Incoming::Binary(_) | Incoming::Pong(_) | Incoming::Close { .. } => {}
+        Incoming::Binary(_) | Incoming::Compressed { .. } | Incoming::Pong(_) | Incoming::Close { .. } => {}
     });
     state.fresh.store(tally.fresh(), Ordering::Relaxed);
     fed.is_ok() && !decoder.is_finished()

@@ -129,7 +129,10 @@ impl V2Connection {
         let fed = self.decoder.feed(bytes, |incoming| match incoming {
             Incoming::Text(text) => all.push_back(classify(text)),
             Incoming::Ping(payload) => encode_masked_into(out, Opcode::Pong, payload, MASK),
-            Incoming::Binary(_) | Incoming::Pong(_) | Incoming::Close { .. } => {}
+            Incoming::Binary(_)
+            | Incoming::Compressed { .. }
+            | Incoming::Pong(_)
+            | Incoming::Close { .. } => {}
         });
         fed.context("the server's frames are not understood")
     }

@@ -42,6 +42,16 @@ pub(crate) fn inflate(compressed: &[u8], limit: usize) -> Result<Vec<u8>, Protoc
     })
 }
 
+/// Returns the text whose compressed form is `compressed`. It allocates at most `limit` bytes and one more.
+///
+/// # Errors
+///
+/// [`ProtocolError::MessageTooBig`] if the text is longer than `limit` bytes, [`ProtocolError::InvalidDeflate`] if the
+/// data is not valid, [`ProtocolError::InvalidUtf8`] if it is not text.
+pub fn inflate_text(compressed: &[u8], limit: usize) -> Result<String, ProtocolError> {
+    String::from_utf8(inflate(compressed, limit)?).map_err(|_| ProtocolError::InvalidUtf8)
+}
+
 /// What follows after some input.
 enum Rest<'a> {
     /// A final block has ended the data before these bytes.

@@ -23,6 +23,7 @@ impl From<Incoming<'_>> for Event {
         match incoming {
             Incoming::Text(text) => Self::Text(text.to_owned()),
             Incoming::Binary(payload) => Self::Binary(payload.to_vec()),
+            Incoming::Compressed { .. } => unreachable!("no decoder here leaves them"),
             Incoming::Ping(payload) => Self::Ping(payload.to_vec()),
             Incoming::Pong(payload) => Self::Pong(payload.to_vec()),
             Incoming::Close { code, reason } => Self::Close(code.map(|code| (code, reason.to_owned()))),

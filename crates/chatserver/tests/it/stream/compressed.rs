@@ -72,16 +72,21 @@ async fn those_who_offer_it_get_the_same_frames_compressed_and_others_as_before(
 }
 
 #[tokio::test]
-async fn what_was_missed_and_answers_come_compressed_too() {
+async fn answers_and_long_missed_messages_come_compressed_too() {
     let server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let (mut ws, _) = offering(&server, &jerry, "/ws", V2, BROWSER).await;
     let hello: Value = serde_json::from_str(ws.maybe_compressed_frame().await.0.text()).unwrap();
-    tom.write(&jerry, LETTER).await;
+    let long = LETTER.repeat(5000 / LETTER.len());
+    for content in [LETTER, &long] {
+        tom.write(&jerry, content).await;
+    }
     let path = format!("/ws?cursor={}", hello["cursor"].as_str().unwrap());
     let (mut resumed, _) = offering(&server, &jerry, &path, V2, BROWSER).await;
-    let (missed, compressed) = message(&mut resumed).await;
-    assert!(compressed.is_some(), "{missed}");
+    for (content, is_compressed) in [(LETTER, false), (&long, true)] {
+        let (missed, compressed) = message(&mut resumed).await;
+        assert_eq!((missed.contains(content), compressed.is_some()), (true, is_compressed), "{missed}");
+    }
     let send = json!({"op": "send", "id": 1, "to_user": tom.id, "content": LETTER}).to_string();
     resumed.send(TEXT, send.as_bytes()).await;
     loop {
