@@ -204,9 +204,9 @@ CREATE FUNCTION correct_unread() RETURNS void LANGUAGE sql AS $$
     GROUP BY 1, 2, 3, 4
 $$;
 
--- All messages are read before any table is locked. Then no node may write until the triggers are there (a writer locks
--- the log first, so a table that is locked before the log could stop both); the few blocks that were filled in the
--- meantime are added.
+-- All messages are counted before any table is locked. Then no node may write until the triggers are there (a writer
+-- locks the log first, so a table that is locked before the log could stop both): the few blocks that were filled in the
+-- meantime are added, and mentions, deleted and hidden messages are counted.
 SELECT count_own_blocks();
 SELECT position FROM log FOR UPDATE;
 SELECT count_own_block(c.id, b.block) FROM conversations c CROSS JOIN LATERAL generate_series(

@@ -17,7 +17,7 @@ mod watchdog;
 use std::process::ExitCode;
 
 /// Not glibc's allocator: that one asks the system for each further page of a thread's heap, which costs most when
-/// thousands of clients come back at once, and it keeps the memory of connections that are gone.
+/// thousands of clients come back at once. SQLite and other C libraries keep the system's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
