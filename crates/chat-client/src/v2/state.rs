@@ -155,13 +155,16 @@ impl State {
     /// The `rev` of the part that all members see shows which version is newer; the per-member state has no
     /// `rev`. Instead, anything that the stream has sent since is either newer than the answer, or followed
     /// by a frame with the answer's content.
-    pub fn load_conversation(&mut self, asked: Moment, received: &Conversation) {
+    /// Returns whether it took the per-member state.
+    pub fn load_conversation(&mut self, asked: Moment, received: &Conversation) -> bool {
         let user = self.user;
         let room = self.rooms.entry(received.id).or_default();
         room.put_about(received);
-        if let Some(own) = received.own.as_ref().filter(|_| room.own_received_at <= asked.0) {
-            room.put_own(own, user);
-        }
+        let Some(own) = received.own.as_ref().filter(|_| room.own_received_at <= asked.0) else {
+            return false;
+        };
+        room.put_own(own, user);
+        true
     }
 
     /// Applies messages from a REST answer.
@@ -218,12 +221,11 @@ impl State {
         {
             own.delivered_seq = own.delivered_seq.max(after.0);
             own.read_seq = own.read_seq.max(after.1);
-            own.unread = receipt.unread.unwrap_or(own.unread);
             own.mentions = receipt.mentions.unwrap_or(own.mentions);
             // A receipt carries counts only if something was read, and reading removes the mark; no other
             // frame reports that.
-            if receipt.unread.is_some() && own.marked_unread {
-                own.marked_unread = false;
+            if let Some(unread) = receipt.unread {
+                (own.unread, own.marked_unread) = (unread, false);
                 room.own_received_at = self.clock;
             }
         }
@@ -241,6 +243,7 @@ impl State {
         {
             own.unread = received.unread.unwrap_or(own.unread);
             own.mentions = received.mentions.unwrap_or(own.mentions);
+            room.own_received_at = self.clock;
         }
         if self.hidden.insert(message) { Applied::New } else { Applied::Known }
     }

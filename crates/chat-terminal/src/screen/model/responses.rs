@@ -169,11 +169,11 @@ impl Model {
         asked_at: chat_client::v2::Moment,
         conversation: &chat_protocol::conversation::Conversation,
     ) {
-        self.state.load_conversation(asked_at, conversation);
+        let is_news = self.state.load_conversation(asked_at, conversation);
         if let Some(last) = &conversation.last_message {
             self.state.load_messages(std::slice::from_ref(last));
         }
-        if let Some(own) = &conversation.own {
+        if let Some(own) = conversation.own.as_ref().filter(|_| is_news) {
             let held = (conversation.last_seq, conversation.rev);
             self.set_count(conversation.id, (own.unread, own.mentions), held);
         }

@@ -112,7 +112,8 @@ impl Model {
     /// are contained (0 if the server does not say). Ignores them if they are older than the known counts.
     pub(super) fn set_count(&mut self, id: i64, (unread, mentions): (u32, u32), (upto, rev): (i64, i64)) {
         let count = self.counts.entry(id).or_default();
-        if upto >= count.upto {
+        let is_older = upto < count.upto || (upto == count.upto && rev != 0 && rev < count.rev);
+        if !is_older {
             *count = Count { unread, mentions, upto, rev: rev.max(count.rev) };
         }
     }
@@ -151,7 +152,7 @@ impl Model {
             let of_mention = u32::from(mentions(known, me));
             let (unread, mentions) =
                 (count.unread.saturating_sub(1), count.mentions.saturating_sub(of_mention));
-            self.counts.insert(id, Count { unread, mentions, ..count });
+            self.counts.insert(id, Count { unread, mentions, rev: deleted.rev, ..count });
         }
     }
 

@@ -75,3 +75,62 @@ fn a_deletion_lowers_counts_that_contain_the_message() {
     harness.respond(request, Ok(Response::Conversation(Box::new(group))));
     assert_eq!(counts_of_group(&harness), (7, 0));
 }
+
+/// The frame that tells that message 4 is hidden, at `rev` 21.
+fn hidden() -> ServerFrame {
+    ServerFrame::Hidden(Hidden {
+        conversation_id: 7,
+        message_id: message(7, 4, 2, "").id,
+        unread: Some(8),
+        mentions: Some(2),
+        read_seq: Some(0),
+        last_seq: Some(9),
+        rev: Some(21),
+        cursor: String::new(),
+    })
+}
+
+/// An answer with the group as it is at this `rev`, requested before the frame that the test receives first.
+fn answer(harness: &mut Harness, rev: i64, unread: u32, asked_at: chat_client::v2::Moment) {
+    let group = Conversation { rev, ..conversation(7, Some(message(7, 9, 2, "@tom")), own(unread)) };
+    let request = Request::Conversation { asked_at, id: 7 };
+    harness.respond(request, Ok(Response::Conversation(Box::new(group))));
+}
+
+#[test]
+fn an_answer_from_before_a_hidden_message_does_not_bring_it_back() {
+    let mut harness = with_unread_group();
+    let asked_at = harness.model.state.now();
+    harness.receive(hidden());
+    answer(&mut harness, 20, 9, asked_at);
+    assert_eq!(harness.model.count(7).unread, 8);
+    // A hidden message moves no `rev`, so the answer may be of the same.
+    answer(&mut harness, 21, 9, asked_at);
+    assert_eq!(harness.model.count(7).unread, 8);
+    let asked_at = harness.model.state.now();
+    answer(&mut harness, 21, 7, asked_at);
+    assert_eq!(harness.model.count(7).unread, 7, "requested afterwards");
+}
+
+#[test]
+fn older_counts_of_a_frame_do_not_replace_those_of_an_answer() {
+    let mut harness = with_unread_group();
+    let asked_at = harness.model.state.now();
+    answer(&mut harness, 22, 7, asked_at);
+    harness.receive(hidden());
+    assert_eq!(harness.model.count(7).unread, 7);
+    let deleted = Message { rev: 22, deleted_at: Some(Time(1)), ..message(7, 5, 2, "") };
+    harness.receive_message("deleted", deleted);
+    assert_eq!(harness.model.count(7).unread, 7, "the answer contains the deletion");
+}
+
+#[test]
+fn an_answer_from_before_a_deletion_does_not_bring_it_back() {
+    let mut harness = with_unread_group();
+    let asked_at = harness.model.state.now();
+    let deleted = Message { rev: 21, deleted_at: Some(Time(1)), ..message(7, 9, 2, "") };
+    harness.receive_message("deleted", deleted);
+    assert_eq!(counts_of_group(&harness), (8, 1));
+    answer(&mut harness, 20, 9, asked_at);
+    assert_eq!(harness.model.count(7).unread, 8);
+}
