@@ -75,8 +75,9 @@ struct Permit {
     number: u64,
 }
 
-/// Room for a response that is being made.
-pub(crate) struct Room(Permit);
+/// Room for a response that is being made. The response keeps it among its extensions, in case its body is made again.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Permit>);
 
 /// Marks a response that has its room already, or needs none.
 #[derive(Clone, Copy)]
@@ -86,27 +87,6 @@ struct HasRoom;
 struct Kept {
     bytes: Bytes,
     _permit: Arc<Permit>,
-}
-
-/// The room of a response whose body may be replaced by a smaller one.
-#[derive(Clone)]
-pub(crate) struct ReservedRoom(Arc<Permit>);
-
-impl ReservedRoom {
-    pub(crate) fn take(extensions: &mut Extensions) -> Option<Self> {
-        extensions.remove()
-    }
-
-    /// The body is being made again, so that the response cannot be dropped.
-    pub(crate) fn begin_again(&self) {
-        self.0.begin_again();
-    }
-
-    /// The new body.
-    pub(crate) fn filled(self, bytes: Bytes) -> Body {
-        self.0.made(bytes.len());
-        Body::from(Bytes::from_owner(Kept { bytes, _permit: self.0 }))
-    }
 }
 
 impl AsRef<[u8]> for Kept {
@@ -133,7 +113,7 @@ impl Answers {
                 let mut freed = std::pin::pin!(freed);
                 freed.as_mut().enable();
                 if let Some(permit) = self.hold(bytes, client, link.clone(), None) {
-                    return Room(permit);
+                    return Room(Arc::new(permit));
                 }
                 // Wakes up early too: the grace of another response may have passed.
                 let _ = tokio::time::timeout(CHECK_INTERVAL, freed).await;
@@ -238,10 +218,9 @@ impl Room {
     /// The response with its body in the reserved room, if it needs any.
     pub(crate) fn filled(room: Option<Self>, json: Vec<u8>) -> Response {
         let bytes = Bytes::from(json);
-        let room = room.map(|Self(permit)| ReservedRoom(Arc::new(permit)));
         let body = match room.clone() {
             None => Body::from(bytes),
-            Some(room) => room.filled(bytes),
+            Some(room) => room.fill(bytes),
         };
         let mut response = Response::new(body);
         if let Some(room) = room {
@@ -251,15 +230,25 @@ impl Room {
         response.extensions_mut().insert(HasRoom);
         response
     }
+
+    /// The room of a response whose body is made again, smaller than before. Until [`Room::fill`] the client can read
+    /// nothing, so it is not slow and the response cannot be dropped.
+    pub(crate) fn begin_again(extensions: &mut Extensions) -> Option<Self> {
+        let room: Self = extensions.remove()?;
+        if let Some(answer) = room.0.answers.held().answers.get_mut(&room.0.number) {
+            answer.since = None;
+        }
+        Some(room)
+    }
+
+    /// Returns the body. From now on the client can read it.
+    pub(crate) fn fill(self, bytes: Bytes) -> Body {
+        self.0.made(bytes.len());
+        Body::from(Bytes::from_owner(Kept { bytes, _permit: self.0 }))
+    }
 }
 
 impl Permit {
-    fn begin_again(&self) {
-        if let Some(answer) = self.answers.held().answers.get_mut(&self.number) {
-            answer.since = None;
-        }
-    }
-
     fn made(&self, bytes: usize) {
         let mut held = self.answers.held();
         held.made(self.number, u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -397,7 +386,7 @@ mod tests {
         age(&answers, GRACE);
         assert!(hold(&answers, 5 * MIB, address(2), Arc::default()).is_none());
         let rooms = || answers.held().total / MIB;
-        let made = Room::filled(Some(Room(making)), vec![b' '; 2 * 1024 * 1024]);
+        let made = Room::filled(Some(Room(Arc::new(making))), vec![b' '; 2 * 1024 * 1024]);
         assert_eq!(rooms(), 2, "what it really is");
         assert!(!link.is_ended());
         let _other = hold(&answers, 62 * MIB, address(2), Arc::default()).unwrap();
@@ -405,6 +394,25 @@ mod tests {
         let _third = hold(&answers, MIB, address(3), Arc::default()).unwrap();
         assert!(link.is_ended(), "now it is the oldest");
         drop(made);
+    }
+
+    #[test]
+    fn a_body_that_is_made_again_keeps_its_room_and_is_not_dropped_meanwhile() {
+        let answers = Arc::new(Answers::default());
+        let link = Arc::new(Link::default());
+        let making = answers.hold(60 * MIB, address(1), link.clone(), None).unwrap();
+        let mut made = Room::filled(Some(Room(Arc::new(making))), vec![b' '; 60 * 1024 * 1024]);
+        let room = Room::begin_again(made.extensions_mut()).unwrap();
+        drop(made);
+        age(&answers, GRACE);
+        assert!(hold(&answers, 5 * MIB, address(2), Arc::default()).is_none());
+        assert!(!link.is_ended());
+        let body = room.fill(Bytes::from(vec![b' '; 1024 * 1024]));
+        assert_eq!(answers.held().total, MIB);
+        age(&answers, GRACE);
+        let _large = hold(&answers, 64 * MIB, address(2), Arc::default()).unwrap();
+        assert!(link.is_ended(), "the client could read it");
+        drop(body);
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ mod offer;
 
 use std::fmt;
 
+use bytes::Bytes;
+
 pub use compress::{MIN_COMPRESSED_BYTES, compress_frames};
 pub(crate) use inflate::inflate;
 pub use inflate::inflate_text;
@@ -33,6 +35,13 @@ impl Deflate {
     #[must_use]
     pub fn accept<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         headers.into_iter().flat_map(offer::split(',')).find_map(offer::accept)
+    }
+
+    /// Returns the compressed form of whole frames for this connection, or `None` if they are to be sent as they are; see
+    /// [`compress_frames`] and [`covers`](Self::covers).
+    #[must_use]
+    pub fn compress(self, frames: &[u8]) -> Option<Bytes> {
+        if self.covers(frames.len()) { compress_frames(frames) } else { None }
     }
 
     /// Returns whether the compressed form of `frame_bytes` bytes of frames may be sent. Within a window of their

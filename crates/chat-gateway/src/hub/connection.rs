@@ -16,7 +16,7 @@ use bytes::Bytes;
 use chat_core::cluster::NodeId;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_protocol::close_codes;
-use chat_websocket::{Opcode, compress_frames, encode, encode_close};
+use chat_websocket::{Opcode, encode, encode_close};
 use chat_wire::Form;
 use tokio::sync::Notify;
 
@@ -273,8 +273,7 @@ impl Connection {
 
     /// The frame, compressed if the client takes it so and it gets smaller.
     fn compressed(&self, frame: Bytes) -> Bytes {
-        let deflate = self.bearer.stream.deflate.filter(|deflate| deflate.covers(frame.len()));
-        deflate.and_then(|_| compress_frames(&frame)).unwrap_or(frame)
+        self.bearer.stream.deflate.and_then(|deflate| deflate.compress(&frame)).unwrap_or(frame)
     }
 
     fn after_push(&self, pushed: Pushed) -> Flush {

@@ -8,9 +8,7 @@ use axum::Router;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::get;
-use chat_websocket::{
-    Decoder, Deflate, Incoming, Opcode, Role, compress_frames, encode, encode_close, encode_into,
-};
+use chat_websocket::{Decoder, Deflate, Incoming, Opcode, Role, encode, encode_close, encode_into};
 use hyper::upgrade::OnUpgrade;
 use tokio::net::TcpListener;
 
@@ -61,8 +59,7 @@ async fn echo(mut socket: Socket, mut bytes: Vec<u8>, deflate: Option<Deflate>) 
         if let Err(error) = fed {
             answers.extend_from_slice(&encode_close(error.close_code(), &error.to_string()));
         }
-        let compressed = deflate.filter(|deflate| deflate.covers(answers.len()));
-        let compressed = compressed.and_then(|_| compress_frames(&answers));
+        let compressed = deflate.and_then(|deflate| deflate.compress(&answers));
         socket.write_all(compressed.as_deref().unwrap_or(&answers)).await?;
         if decoder.is_finished() {
             break;
