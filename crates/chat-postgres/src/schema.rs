@@ -52,18 +52,19 @@ fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Resu
     Ok(home)
 }
 
-/// Gives the functions of our triggers that run with their owner's rights the path of this schema, with temporary
-/// tables last, unless they have it. They lack it when they are new and when the schema was renamed.
+/// Functions of the migrations that run with their owner's rights.
+const OF_THE_OWNER: [&str; 5] =
+    ["note_full_block", "recount_deleted", "recount_hidden", "note_mentions", "forget_mentions"];
+
+/// Gives our functions that run with their owner's rights the path of this schema, with temporary tables last, unless
+/// they have it. They lack it when they are new and when the schema was renamed. Functions of others are left alone.
 fn set_paths(db: &Db, schema: &str) -> Result<()> {
-    let sql = "SELECT DISTINCT f.oid::regprocedure::text, quote_ident($1)
-               FROM pg_trigger t
-               JOIN pg_class c ON c.oid = t.tgrelid
-               JOIN pg_namespace n ON n.oid = c.relnamespace
-               JOIN pg_proc f ON f.oid = t.tgfoid AND f.pronamespace = n.oid
-               WHERE n.nspname = $1 AND c.relname IN ('messages', 'mentions', 'hidden_messages')
+    let sql = "SELECT f.oid::regprocedure::text, quote_ident($1)
+               FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+               WHERE n.nspname = $1 AND f.proname = ANY($2) AND f.pronargs = 0
                    AND f.prosecdef AND pg_has_role(f.proowner, 'USAGE')
                    AND f.proconfig IS DISTINCT FROM ARRAY['search_path=' || quote_ident($1) || ', pg_temp']";
-    for row in db.rows(sql, &[&schema])? {
+    for row in db.rows(sql, &[&schema, &OF_THE_OWNER.as_slice()])? {
         let (function, schema): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         db.batch(&format!("ALTER FUNCTION {function} SET search_path = {schema}, pg_temp"))?;
     }
